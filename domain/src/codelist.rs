@@ -1,0 +1,215 @@
+//! Code lists: versioned data with a Chinese and an English name for each code.
+
+use std::sync::OnceLock;
+
+/// The lists as they ship: tab-separated list, code, Chinese, English.
+const DATA: &str = include_str!("../data/codelists.tsv");
+
+/// One of the two languages that the project speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Language {
+    /// Simplified Chinese, the first language.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+/// A list of codes; its name is the first column of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum List {
+    /// 纠纷类别.
+    DisputeCategory,
+    /// 纠纷来源.
+    DisputeSource,
+    /// 调解类型.
+    MediationTrack,
+    /// 纠纷状态.
+    DisputeStatus,
+    /// 办理结果.
+    DisputeOutcome,
+    /// 终止原因.
+    FailReason,
+    /// 移交去向.
+    ReferralTarget,
+    /// 纠纷等级.
+    CaseLevel,
+    /// 回访方式.
+    VisitMode,
+    /// 回访情况.
+    VisitFinding,
+    /// 满意度.
+    Satisfaction,
+    /// 当事人地位.
+    PartyRole,
+    /// 巡逻类型.
+    PatrolType,
+    /// 巡逻方式.
+    PatrolMode,
+    /// 巡逻状态.
+    PatrolStatus,
+    /// 巡逻点类型.
+    CheckpointKind,
+    /// 签到方式.
+    CheckinMethod,
+    /// 隐患类别.
+    HazardCategory,
+    /// 隐患等级.
+    HazardLevel,
+    /// 隐患状态.
+    HazardStatus,
+    /// 任务状态.
+    TaskStatus,
+    /// 组织层级.
+    UnitLevel,
+    /// 角色.
+    Role,
+}
+
+impl List {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DisputeCategory => "dispute_category",
+            Self::DisputeSource => "dispute_source",
+            Self::MediationTrack => "mediation_track",
+            Self::DisputeStatus => "dispute_status",
+            Self::DisputeOutcome => "dispute_outcome",
+            Self::FailReason => "fail_reason",
+            Self::ReferralTarget => "referral_target",
+            Self::CaseLevel => "case_level",
+            Self::VisitMode => "visit_mode",
+            Self::VisitFinding => "visit_finding",
+            Self::Satisfaction => "satisfaction",
+            Self::PartyRole => "party_role",
+            Self::PatrolType => "patrol_type",
+            Self::PatrolMode => "patrol_mode",
+            Self::PatrolStatus => "patrol_status",
+            Self::CheckpointKind => "checkpoint_kind",
+            Self::CheckinMethod => "checkin_method",
+            Self::HazardCategory => "hazard_category",
+            Self::HazardLevel => "hazard_level",
+            Self::HazardStatus => "hazard_status",
+            Self::TaskStatus => "task_status",
+            Self::UnitLevel => "unit_level",
+            Self::Role => "role",
+        }
+    }
+}
+
+/// One entry of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    list: &'static str,
+    /// The code that records store.
+    pub code: &'static str,
+    /// Its Chinese name.
+    pub zh: &'static str,
+    /// Its English name.
+    pub en: &'static str,
+}
+
+impl Code {
+    /// The name in a language.
+    #[must_use]
+    pub const fn name(&self, language: Language) -> &'static str {
+        match language {
+            Language::Zh => self.zh,
+            Language::En => self.en,
+        }
+    }
+}
+
+fn table() -> &'static [Code] {
+    static TABLE: OnceLock<Vec<Code>> = OnceLock::new();
+    TABLE.get_or_init(|| DATA.lines().filter_map(parse_line).collect())
+}
+
+fn parse_line(line: &'static str) -> Option<Code> {
+    let mut columns = line.split('\t');
+    let (list, code) = (columns.next()?, columns.next()?);
+    let (zh, en) = (columns.next()?, columns.next()?);
+    (!list.starts_with('#')).then_some(Code { list, code, zh, en })
+}
+
+/// The version of the lists.
+#[must_use]
+pub fn version() -> &'static str {
+    table().iter().find(|entry| entry.list == "version").map_or("0", |entry| entry.code)
+}
+
+/// The codes of a list, in the order to offer them.
+pub fn codes(list: List) -> impl Iterator<Item = &'static Code> {
+    let name = list.name();
+    table().iter().filter(move |entry| entry.list == name && entry.code != "*")
+}
+
+/// The entry of a code, if the list has it.
+#[must_use]
+pub fn find(list: List, code: &str) -> Option<&'static Code> {
+    codes(list).find(|entry| entry.code == code)
+}
+
+/// The name of a code; a code from a newer list is shown as it is.
+#[must_use]
+pub fn name(list: List, code: &str, language: Language) -> &str {
+    find(list, code).map_or(code, |entry| entry.name(language))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [List; 23] = [
+        List::DisputeCategory,
+        List::DisputeSource,
+        List::MediationTrack,
+        List::DisputeStatus,
+        List::DisputeOutcome,
+        List::FailReason,
+        List::ReferralTarget,
+        List::CaseLevel,
+        List::VisitMode,
+        List::VisitFinding,
+        List::Satisfaction,
+        List::PartyRole,
+        List::PatrolType,
+        List::PatrolMode,
+        List::PatrolStatus,
+        List::CheckpointKind,
+        List::CheckinMethod,
+        List::HazardCategory,
+        List::HazardLevel,
+        List::HazardStatus,
+        List::TaskStatus,
+        List::UnitLevel,
+        List::Role,
+    ];
+
+    #[test]
+    fn each_list_is_in_the_data_with_both_languages() {
+        for list in ALL {
+            assert!(codes(list).count() >= 3, "{list:?}");
+            for entry in codes(list) {
+                assert!(!entry.zh.is_empty() && !entry.en.is_empty(), "{list:?} {}", entry.code);
+            }
+        }
+        assert_eq!(version(), "1");
+    }
+
+    #[test]
+    fn codes_are_unique_in_their_list() {
+        for list in ALL {
+            let mut seen: Vec<_> = codes(list).map(|entry| entry.code).collect();
+            let count = seen.len();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), count, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_is_shown_as_it_is() {
+        assert_eq!(name(List::DisputeCategory, "02", Language::Zh), "邻里纠纷");
+        assert_eq!(name(List::DisputeCategory, "77", Language::En), "77");
+    }
+}
