@@ -1,1 +1,180 @@
-//! Placeholder.
+//! The small server: keeps what devices send, answers what they may see, serves the app's files.
+//!
+//! [`serve`] is the whole of it: tests start the real thing on port 0. The way of a request:
+//! `listener` (caps, TLS, time limits) → `router` → `route` (reads the body) → `ingest` and `pull`
+//! (one transaction each) → `store` (SQLite). Every rule of what a record is and who may see it lies
+//! in the crate `domain`.
+
+#![warn(unreachable_pub)]
+
+pub mod admin;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod files;
+mod guarded;
+pub mod limits;
+mod listener;
+pub mod projection;
+mod route;
+mod router;
+pub mod store;
+mod tls;
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::admin::AdminError;
+use crate::config::{Config, ConfigError, Invocation};
+use crate::files::{AppFiles, FilesError};
+use crate::router::Shared;
+use crate::store::{ServerLock, Store, StoreError};
+use crate::tls::TlsError;
+
+/// Why the process ends with a failure; the message is one line and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The app's files cannot be served.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A command for the admin failed.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; give another --listen")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The demonstration cannot be seeded.
+    #[error("cannot seed the demonstration: {0}")]
+    Demo(String),
+    /// Input or output of the process failed.
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+/// Does what the command line asks: a command for the admin, or serving until a signal.
+///
+/// # Errors
+/// When it cannot be done.
+pub async fn run(invocation: Invocation, out: &mut (impl Write + Send)) -> Result<(), ServerError> {
+    let config = Config::resolve(invocation.settings)?;
+    if let Some(command) = invocation.command {
+        return Ok(admin::run(command, &config, out).await?);
+    }
+    let server = Server::open(&config).await?;
+    let listener =
+        TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| ServerError::Listen {
+                address: config.listen.to_string(),
+                source,
+            })?;
+    if config.demo {
+        for line in server.join_lines().await? {
+            writeln!(out, "{line}")?;
+        }
+    }
+    writeln!(out, "READY {}", config.url(listener.local_addr()?))?;
+    out.flush()?;
+    server.serve(listener, signal()).await;
+    Ok(())
+}
+
+/// Serves on `listener` until `shutdown` is ready; requests in flight may finish.
+///
+/// # Errors
+/// When the database, the app's files or TLS cannot be used.
+pub async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServerError> {
+    Server::open(config).await?.serve(listener, shutdown).await;
+    Ok(())
+}
+
+/// A server that is ready to listen.
+pub struct Server {
+    shared: Arc<Shared>,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    lock: ServerLock,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Takes the data folder, opens the database and reads the app's files.
+    ///
+    /// # Errors
+    /// When one of them cannot be used.
+    pub async fn open(config: &Config) -> Result<Self, ServerError> {
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|(cert, key)| tls::acceptor(cert, key))
+            .transpose()?;
+        let files = config.app.as_deref().map(AppFiles::load).transpose()?;
+        let lock = ServerLock::take(&config.data)?;
+        let store = Store::open(&config.data, true).await?;
+        if files.is_none() {
+            tracing::warn!("no --app folder: only the API is served");
+        }
+        let shared = Shared {
+            store,
+            files,
+            brake: auth::JoinBrake::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            tls,
+            lock,
+        })
+    }
+
+    async fn join_lines(&self) -> Result<Vec<String>, ServerError> {
+        Ok(Vec::new())
+    }
+
+    /// Serves until `shutdown` is ready.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let router = router::router(Arc::clone(&self.shared));
+        listener::run(listener, router, self.tls, shutdown).await;
+        self.shared.store.close().await;
+        drop(self.lock);
+    }
+}
+
+/// Ready when the process is asked to stop.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,59 @@
+//! Every limit of the server: each a constant, with its unit in its name or type.
+
+use std::time::Duration;
+
+/// Most bytes in the body of one exchange.
+pub const EXCHANGE_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes in the body of a question for an overview.
+pub const OVERVIEW_BODY_BYTES_MAX: usize = 16 * 1024;
+/// Most bytes of log entries in one answer; a device that asks for more gets this.
+pub const ANSWER_BYTES_MAX: usize = 512 * 1024;
+/// Fewest bytes of log entries that a device may ask for: one entry is sent in any case.
+pub const ANSWER_BYTES_MIN: usize = 1024;
+
+/// How long a client may take to send the head of a request.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may stay silent before its first byte, the TLS handshake included.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may neither give nor take a byte.
+pub const CONNECTION_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a body may pause between two pieces.
+pub const BODY_PAUSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a whole body may take: one mebibyte at 32 kbit/s.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(270);
+/// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
+pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Most requests at a time on one HTTP/2 connection.
+pub const HTTP2_STREAMS_MAX: u32 = 32;
+/// Most bytes in the head of a request.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Most header lines in a request.
+pub const HEADER_COUNT_MAX: usize = 64;
+/// Most open connections in all.
+pub const CONNECTIONS_MAX: usize = 2048;
+/// Most open connections from one address; a whole town may sit behind one.
+pub const CONNECTIONS_PER_IP_MAX: usize = 512;
+/// How long requests in flight may take to finish when the server stops.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// How long an invitation can be used, in milliseconds.
+pub const INVITATION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Failed attempts to join that one address may make within [`JOIN_WINDOW`].
+pub const JOIN_FAILURES_PER_IP_MAX: u32 = 20;
+/// Failed attempts to join that all addresses together may make within [`JOIN_WINDOW`].
+pub const JOIN_FAILURES_MAX: u32 = 2_000;
+/// The window in which failed attempts to join are counted.
+pub const JOIN_WINDOW: Duration = Duration::from_secs(600);
+/// Most addresses whose failed attempts are remembered.
+pub const JOIN_ADDRESSES_MAX: usize = 4_096;
+
+/// How long the answer to a batch is kept for a device that asks again, in milliseconds.
+pub const BATCH_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Most refused items that are kept aside for study.
+pub const POISON_COUNT_MAX: i64 = 10_000;
+/// Most open readers of the database.
+pub const READERS_MAX: u32 = 3;
+/// How long one process waits for another one's write to the database.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of all files of the app together, as they lie on the disk.
+pub const APP_BYTES_MAX: u64 = 32 * 1024 * 1024;

@@ -1,0 +1,77 @@
+//! All routes on one screen: the API under `/api/`, health, and the app's files for the rest.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::auth::JoinBrake;
+use crate::error::ApiError;
+use crate::files::AppFiles;
+use crate::route::{exchange, health, overview};
+use crate::store::Store;
+
+/// What every request may use.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) store: Store,
+    /// The app's files; none when only the API is served.
+    pub(crate) files: Option<AppFiles>,
+    /// The brake on guessing codes.
+    pub(crate) brake: JoinBrake,
+}
+
+/// The server's routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(
+            "/api/v1/exchange",
+            post(exchange::answer).fallback(unknown_method),
+        )
+        .route(
+            "/api/v1/overview",
+            post(overview::answer).fallback(unknown_method),
+        )
+        .route("/health", get(health::answer).fallback(unknown_method))
+        .route("/api", axum::routing::any(unknown_path))
+        .route("/api/{*rest}", axum::routing::any(unknown_path))
+        .fallback(file)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(shared)
+}
+
+async fn unknown_method() -> ApiError {
+    ApiError::UnknownMethod
+}
+
+async fn unknown_path() -> ApiError {
+    ApiError::UnknownPath
+}
+
+async fn file(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    match &shared.files {
+        Some(files) => files.answer(request.method(), request.uri().path(), request.headers()),
+        None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+    }
+}
+
+/// A panic ends its own request and no other; the panic's text stays in the log.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands over the box"
+)]
+fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    tracing::error!(panic = text, "a request panicked");
+    ApiError::Internal.into_response()
+}

@@ -1,0 +1,234 @@
+//! The database: opening it, its two pools, and the lock that keeps a second server out.
+
+pub mod device;
+pub mod org;
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
+
+use crate::limits;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// The oldest SQLite that keeps a write-ahead log whole (a corruption bug ended with it).
+const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be made or the lock file not be opened.
+    #[error("cannot use the data folder {path}: {source}; check --data and its permissions")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Another server works there.
+    #[error("another server already uses the data folder {0}; stop it or give another --data")]
+    Taken(String),
+    /// There is no database yet.
+    #[error("there is no database in {0}; check --data, or start the server once")]
+    Absent(String),
+    /// The library is too old.
+    #[error("SQLite {0} can damage its log; build with 3.51.3 or newer")]
+    SqliteTooOld(String),
+    /// The schema cannot be brought up to date.
+    #[error("cannot bring the database up to date: {0}; restore the last backup or upgrade")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Any other failure.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// The open database: one writer, a few readers.
+#[derive(Debug, Clone)]
+pub struct Store {
+    write: SqlitePool,
+    read: SqlitePool,
+    /// Names this database's log; a restored or new database has another one.
+    pub generation: [u8; 4],
+}
+
+/// Held while a server runs on a data folder.
+#[derive(Debug)]
+pub struct ServerLock {
+    _file: File,
+}
+
+impl ServerLock {
+    /// Takes the folder for one server.
+    ///
+    /// # Errors
+    /// When another server has it or the folder cannot be used.
+    pub fn take(data: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Folder {
+            path: data.display().to_string(),
+            source,
+        };
+        std::fs::create_dir_all(data).map_err(failed)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(data.join("server.lock"))
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Taken(data.display().to_string())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Store {
+    /// Opens the database of a folder, making it when `create` is set.
+    ///
+    /// # Errors
+    /// When it cannot be opened or brought up to date.
+    pub async fn open(data: &Path, create: bool) -> Result<Self, StoreError> {
+        let file = data.join("fengge.db");
+        if !create && !file.exists() {
+            return Err(StoreError::Absent(data.display().to_string()));
+        }
+        std::fs::create_dir_all(data).map_err(|source| StoreError::Folder {
+            path: data.display().to_string(),
+            source,
+        })?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(limits::BUSY_TIMEOUT)
+            .connect_with(options(file.clone()).create_if_missing(create))
+            .await?;
+        check_version(&write).await?;
+        MIGRATIONS.run(&write).await?;
+        let generation = generation(&write).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(limits::READERS_MAX)
+            .acquire_timeout(limits::BUSY_TIMEOUT)
+            .connect_with(options(file).pragma("query_only", "on"))
+            .await?;
+        Ok(Self {
+            write,
+            read,
+            generation,
+        })
+    }
+
+    /// Begins a write: waits for the one before to end, then holds the database's write lock.
+    ///
+    /// # Errors
+    /// When the lock cannot be had in time.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a read of one unchanging state.
+    ///
+    /// # Errors
+    /// When no connection is free in time.
+    pub async fn view(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.read.begin().await
+    }
+
+    /// Closes all connections and lets the write-ahead log be folded into the database.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+fn options(file: PathBuf) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(limits::BUSY_TIMEOUT)
+        .pragma("trusted_schema", "off")
+        .pragma("cell_size_check", "on")
+}
+
+async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
+    let text: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(pool)
+        .await?;
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < SQLITE_VERSION_MIN {
+        return Err(StoreError::SqliteTooOld(text));
+    }
+    Ok(())
+}
+
+/// Reads the name of this log, and makes it when the database is new.
+async fn generation(pool: &SqlitePool) -> Result<[u8; 4], StoreError> {
+    let fresh = crate::auth::random::<4>();
+    let mut connection = pool.acquire().await?;
+    let mut write = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("INSERT INTO setting (key, value) VALUES ('generation', ?) ON CONFLICT DO NOTHING")
+        .bind(fresh.as_slice())
+        .execute(&mut *write)
+        .await?;
+    let row = sqlx::query("SELECT value FROM setting WHERE key = 'generation'")
+        .fetch_one(&mut *write)
+        .await?;
+    write.commit().await?;
+    bytes::<4>(&row, 0).map_err(StoreError::Database)
+}
+
+/// Reads a setting.
+///
+/// # Errors
+/// When the database fails.
+pub async fn setting(
+    db: &mut SqliteConnection,
+    key: &'static str,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
+        .bind(key)
+        .fetch_optional(db)
+        .await
+}
+
+/// Writes a setting.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_setting(
+    db: &mut SqliteConnection,
+    key: &'static str,
+    value: &[u8],
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)")
+        .bind(key)
+        .bind(value)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A column of exactly `N` bytes.
+pub(crate) fn bytes<const N: usize>(
+    row: &sqlx::sqlite::SqliteRow,
+    column: usize,
+) -> Result<[u8; N], sqlx::Error> {
+    let value: &[u8] = row.try_get(column)?;
+    value
+        .try_into()
+        .map_err(|_| damaged(format!("column {column}: not {N} bytes")))
+}
+
+/// An error for a stored value that cannot be what was written.
+pub(crate) fn damaged(what: String) -> sqlx::Error {
+    sqlx::Error::Decode(what.into())
+}

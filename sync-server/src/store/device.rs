@@ -1,0 +1,172 @@
+//! Invitations and devices.
+
+use domain::id::{DeviceId, PersonId};
+use domain::time::Millis;
+use sqlx::{Row, SqliteConnection};
+
+use super::{bytes, org};
+use crate::auth;
+use crate::error::ApiError;
+use crate::limits;
+
+/// A device as the server knows it.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Its name.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub person: PersonId,
+}
+
+/// Writes down a fresh invitation and gives back its code; only the hash is kept.
+///
+/// # Errors
+/// When the person is not active or the database fails.
+pub async fn invite(
+    db: &mut SqliteConnection,
+    person: &PersonId,
+    now: Millis,
+) -> Result<String, org::OrgError> {
+    if org::person(db, person).await?.is_none() {
+        return Err(org::OrgError::NoPerson(person.clone()));
+    }
+    let code = auth::new_code();
+    let normal = auth::normal_code(&code).unwrap_or_default();
+    sqlx::query(
+        "INSERT INTO invitation (code_hash, person, created_at, expires_at) VALUES (?, ?, ?, ?)",
+    )
+    .bind(auth::hash(normal.as_bytes()).as_slice())
+    .bind(person.as_str())
+    .bind(now.0)
+    .bind(now.plus(limits::INVITATION_MS).0)
+    .execute(db)
+    .await?;
+    Ok(code)
+}
+
+/// Joins a device with a code. The same device may ask again with the same code and secret: its
+/// first answer may have been lost on the way.
+///
+/// # Errors
+/// When the code is unknown, has run out or was used by another device.
+pub async fn join(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    secret: &[u8],
+    code: &str,
+    now: Millis,
+) -> Result<Device, ApiError> {
+    let normal = auth::normal_code(code).ok_or(ApiError::InvitationRefused)?;
+    let code_hash = auth::hash(normal.as_bytes());
+    let row = sqlx::query("SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?")
+        .bind(code_hash.as_slice())
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(ApiError::InvitationRefused)?;
+    let (expires_at, used_by): (i64, Option<&[u8]>) = (row.try_get(1)?, row.try_get(2)?);
+    if let Some(used_by) = used_by {
+        let again = used_by == device.0;
+        return if again {
+            find(db, device, secret).await
+        } else {
+            Err(ApiError::InvitationRefused)
+        };
+    }
+    if expires_at <= now.0 {
+        return Err(ApiError::InvitationRefused);
+    }
+    let person: PersonId = org::code(&row, 0)?;
+    let added = sqlx::query(
+        "INSERT INTO device (id, secret_hash, person, label, joined_at, last_seen) \
+         VALUES (?, ?, ?, '', ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(device.0.as_slice())
+    .bind(auth::hash(secret).as_slice())
+    .bind(person.as_str())
+    .bind(now.0)
+    .bind(now.0)
+    .execute(&mut *db)
+    .await?;
+    if added.rows_affected() == 0 {
+        // A device keeps its person for life; a second person needs a second identity.
+        return Err(ApiError::InvitationRefused);
+    }
+    sqlx::query("UPDATE invitation SET used_by = ? WHERE code_hash = ?")
+        .bind(device.0.as_slice())
+        .bind(code_hash.as_slice())
+        .execute(&mut *db)
+        .await?;
+    Ok(Device { id: device, person })
+}
+
+/// The device with this name and secret.
+///
+/// # Errors
+/// When there is none, the secret is wrong or the device was revoked.
+pub async fn find(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    secret: &[u8],
+) -> Result<Device, ApiError> {
+    let row = sqlx::query("SELECT secret_hash, person, revoked_at FROM device WHERE id = ?")
+        .bind(device.0.as_slice())
+        .fetch_optional(db)
+        .await?;
+    let stored = row
+        .as_ref()
+        .map_or(Ok([0; 32]), |row| bytes::<32>(row, 0))?;
+    // The comparison also runs for a device that does not exist: both take the same time.
+    let sound = auth::same(&stored, &auth::hash(secret));
+    let (Some(row), true) = (row, sound) else {
+        return Err(ApiError::UnknownDevice);
+    };
+    if row.try_get::<Option<i64>, _>(2)?.is_some() {
+        return Err(ApiError::DeviceRevoked);
+    }
+    Ok(Device {
+        id: device,
+        person: org::code(&row, 1)?,
+    })
+}
+
+/// Refuses a device from this moment on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    now: Millis,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE device SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+        .bind(now.0)
+        .bind(device.0.as_slice())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The devices of a person: name, when last heard of, whether revoked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_person(
+    db: &mut SqliteConnection,
+    person: &PersonId,
+) -> Result<Vec<(DeviceId, i64, bool)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT id, last_seen, revoked_at IS NOT NULL FROM device WHERE person = ? ORDER BY id",
+    )
+    .bind(person.as_str())
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                DeviceId(bytes::<16>(row, 0)?),
+                row.try_get(1)?,
+                row.try_get(2)?,
+            ))
+        })
+        .collect()
+}
