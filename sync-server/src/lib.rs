@@ -20,7 +20,7 @@ pub mod projection;
 mod route;
 mod router;
 pub mod store;
-mod tls;
+pub mod tls;
 
 use std::future::Future;
 use std::io::{self, Write};

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
+pub enum TlsError {
     /// The certificate cannot be read.
     #[error("cannot read the certificate chain {path}: {source}; give a PEM file with --tls-cert")]
     Certificate {
@@ -36,7 +36,7 @@ pub(crate) enum TlsError {
 ///
 /// # Errors
 /// When a file cannot be read or the two do not belong together.
-pub(crate) fn acceptor(cert: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+pub fn acceptor(cert: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let certificate = |source| TlsError::Certificate {
         path: cert.display().to_string(),
         source,

@@ -1,0 +1,155 @@
+//! A server of one test, and a client that says exactly what it is told to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sync_server::config::Config;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server.
+#[derive(Debug)]
+pub struct TestServer {
+    pub config: Config,
+    pub address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+    folder: tempfile::TempDir,
+}
+
+impl TestServer {
+    /// Starts a server with an empty database and a small app folder.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let app = folder.path().join("app");
+        std::fs::create_dir_all(&app).expect("app folder");
+        for (name, text) in APP {
+            std::fs::write(app.join(name), text).expect("app file");
+        }
+        Self::on(folder).await
+    }
+
+    async fn on(folder: tempfile::TempDir) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let config = Config {
+            listen: address,
+            data: folder.path().join("data"),
+            app: Some(folder.path().join("app")),
+            tls: None,
+            public_url: None,
+            demo: false,
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let own = config.clone();
+        let task = tokio::spawn(async move {
+            let until = async move { drop(stopped.await) };
+            sync_server::serve(&own, listener, until).await.expect("serves");
+        });
+        Self { config, address, stop: Some(stop), task, folder }
+    }
+
+    /// Stops the server and starts it again on the same data.
+    pub async fn restart(mut self) -> Self {
+        drop(self.stop.take());
+        self.task.await.expect("stops");
+        Self::on(self.folder).await
+    }
+
+    /// Stops the server and waits until it has ended.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        self.task.await.expect("stops");
+    }
+
+    /// The folder of the database.
+    pub fn data(&self) -> &Path {
+        &self.config.data
+    }
+
+    /// Sends bytes on a fresh connection and reads until the server closes it.
+    pub async fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let talk = async {
+            let mut stream = TcpStream::connect(self.address).await.expect("connects");
+            stream.write_all(request).await.expect("writes");
+            let mut answer = Vec::new();
+            // A server that refuses a body closes while the client still writes: what was read counts.
+            drop(stream.read_to_end(&mut answer).await);
+            answer
+        };
+        tokio::time::timeout(PATIENCE, talk).await.expect("an answer in time")
+    }
+
+    /// One request on a connection of its own.
+    pub async fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let length = if body.is_empty() && method != "POST" {
+            String::new()
+        } else {
+            format!("content-length: {}\r\n", body.len())
+        };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{length}{headers}\r\n"
+        );
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(body);
+        Answer::parse(&self.raw(&bytes).await)
+    }
+
+    /// A GET without further headers.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, "", &[]).await
+    }
+
+    /// A POST of a binary body.
+    pub async fn post(&self, path: &str, body: &[u8]) -> Answer {
+        self.request("POST", path, "content-type: application/octet-stream\r\n", body).await
+    }
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        let head = std::str::from_utf8(&bytes[..end]).expect("text");
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("status");
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        Self { status: status.parse().expect("number"), headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The fixed code of an error.
+    pub fn code(&self) -> String {
+        let json: serde_json::Value = serde_json::from_slice(&self.body).expect("an error is JSON");
+        json["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+/// The files of a small app.
+pub const APP: [(&str, &str); 6] = [
+    ("index.html", "<!doctype html><title>Fengge</title>"),
+    ("sw.js", "// service worker"),
+    ("manifest.webmanifest", "{}"),
+    ("app-0a1b2c3d4e5f6071.js", "// app"),
+    ("app-0a1b2c3d4e5f6071.js.br", "brotli bytes"),
+    ("app_bg-1a1b2c3d4e5f6071.wasm", "\0asm"),
+];
