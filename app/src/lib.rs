@@ -1,1 +1,5 @@
-//! Placeholder.
+//! The app: a thin shell between the browser and the domain.
+
+pub mod link;
+pub mod platform;
+pub mod store;
