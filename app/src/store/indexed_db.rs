@@ -1,7 +1,9 @@
 //! One identity's database in the browser.
 
-mod bridge;
-mod open;
-mod schema;
+pub(crate) mod bridge;
+pub(crate) mod open;
+pub(crate) mod read;
+mod save;
+pub(crate) mod schema;
 
 pub use open::{Listener, Notice, OpenError, delete};

@@ -1,0 +1,103 @@
+//! The people who joined on this phone, and which of them uses it.
+//!
+//! Each has a database of their own, so that a second person never touches the first one's outbox.
+
+use domain::id::DeviceId;
+use domain::time::Millis;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+
+use super::Fault;
+use super::indexed_db::bridge::{from_js, to_js};
+use super::indexed_db::read::Reads;
+use super::indexed_db::schema::{IDENTITIES, INDEX, SETTINGS};
+use super::indexed_db::{Listener, OpenError, open};
+
+/// The index of all databases.
+const NAME: &str = "fengge";
+/// The key of the device that is used.
+const CURRENT: &str = "current";
+
+/// Somebody who joined on this phone, with what is needed to offer the choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The device that this phone is for that person.
+    pub device: DeviceId,
+    /// The name on the roster; empty until the first join has been answered.
+    pub name: String,
+    /// Where: the name of the station, or of the unit that is looked after.
+    pub home: String,
+    /// When the person joined.
+    pub joined: Millis,
+}
+
+/// The index database.
+#[derive(Debug)]
+pub struct Identities {
+    reads: Reads,
+}
+
+impl Identities {
+    /// Opens the index.
+    ///
+    /// # Errors
+    /// When the browser does not open it.
+    pub async fn open(listener: &Listener) -> Result<Self, OpenError> {
+        let database = open::open(NAME, INDEX, listener).await?;
+        let reads = Reads::open(NAME, INDEX).await;
+        // Plain writes are enough here; rexie's connection is the only one that stays.
+        database.close();
+        Ok(Self { reads: reads? })
+    }
+
+    /// Everybody who joined, the first one first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn all(&self) -> Result<Vec<Known>, Fault> {
+        let entries = self.reads.range(IDENTITIES, None, None).await?;
+        let decode = |value: &JsValue| postcard::from_bytes(&from_js(value)?).ok();
+        let mut known: Vec<Known> =
+            entries.iter().filter_map(|entry| decode(&entry.value)).collect();
+        known.sort_by_key(|identity| identity.joined);
+        Ok(known)
+    }
+
+    /// Who uses the phone: the one chosen last, or else the one who joined last.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn current(&self) -> Result<Option<Known>, Fault> {
+        let chosen = self.reads.one(SETTINGS, CURRENT.into()).await?;
+        let chosen = chosen.and_then(|value| value.as_string());
+        let mut all = self.all().await?;
+        let place = all.iter().position(|known| Some(known.device.hex()) == chosen);
+        Ok(match place {
+            Some(place) => Some(all.swap_remove(place)),
+            None => all.pop(),
+        })
+    }
+
+    /// Writes down somebody who joined, or a new name.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn remember(&self, known: &Known) -> Result<(), Fault> {
+        let bytes = postcard::to_allocvec(known).map_err(|_| Fault::Aborted)?;
+        self.reads.put(IDENTITIES, &known.device.hex().into(), &to_js(&bytes)).await
+    }
+
+    /// Chooses who uses the phone from now on.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn choose(&self, device: DeviceId) -> Result<(), Fault> {
+        self.reads.put(SETTINGS, &CURRENT.into(), &device.hex().into()).await
+    }
+}
+
+/// The name of one identity's database.
+#[must_use]
+pub fn database_name(device: DeviceId) -> String {
+    format!("{NAME}-{}", device.hex())
+}

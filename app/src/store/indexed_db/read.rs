@@ -1,0 +1,184 @@
+//! Reads and plain writes, through rexie.
+//!
+//! rexie opens a connection of its own at the version that our upgrade has made, so it never
+//! changes a store. Nothing here promises "saved"; drafts and settings are content with less.
+
+use rexie::{KeyRange, ObjectStore, Rexie, Transaction, TransactionMode};
+use wasm_bindgen::JsValue;
+
+use super::open::{OpenError, Shut};
+use super::schema::Schema;
+use crate::platform::outcome::within;
+use crate::store::Fault;
+
+/// The longest wait for a read or a plain write.
+const READ_MS_MAX: u32 = 10_000;
+
+/// A value and the key that it lies under.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The key.
+    pub(crate) key: JsValue,
+    /// The value.
+    pub(crate) value: JsValue,
+}
+
+/// rexie's connection.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    rexie: Shut<Rexie>,
+}
+
+impl Reads {
+    /// Connects to the database `name`, which our own upgrade has brought to `schema`.
+    pub(crate) async fn open(name: &str, schema: Schema) -> Result<Self, OpenError> {
+        let mut builder = Rexie::builder(name).version(schema.version());
+        for store in schema.stores {
+            // rexie would drop a store that it is not told of, should it ever have to upgrade.
+            builder = builder.add_object_store(ObjectStore::new(store));
+        }
+        let opened = within(READ_MS_MAX, builder.build()).await.ok_or(OpenError::Stuck)?;
+        let rexie = opened.map_err(|_| OpenError::Broken)?;
+        Ok(Self { rexie: Shut::new(rexie) })
+    }
+
+    /// Closes the connection; running transactions end first.
+    pub(crate) fn close(&self) {
+        if let Some(rexie) = self.rexie.take() {
+            rexie.close();
+        }
+    }
+
+    fn transaction(&self, store: &str, mode: TransactionMode) -> Result<Transaction, Fault> {
+        let begun = self.rexie.with(|rexie| rexie.transaction(&[store], mode));
+        begun.ok_or(Fault::Closed)?.map_err(fault)
+    }
+
+    /// What lies under one key.
+    pub(crate) async fn one(&self, store: &str, key: JsValue) -> Result<Option<JsValue>, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async { transaction.store(store)?.get(key).await }).await
+    }
+
+    /// What lies under several keys; a key without a value is left out.
+    pub(crate) async fn several(
+        &self,
+        store: &str,
+        keys: Vec<JsValue>,
+    ) -> Result<Vec<Entry>, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async {
+            let source = transaction.store(store)?;
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                if let Some(value) = source.get(key.clone()).await? {
+                    found.push(Entry { key, value });
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The first `limit` entries of a range of keys.
+    pub(crate) async fn range(
+        &self,
+        store: &str,
+        range: Option<KeyRange>,
+        limit: Option<u32>,
+    ) -> Result<Vec<Entry>, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async {
+            let source = transaction.store(store)?;
+            let keys = source.get_all_keys(range.clone(), limit).await?;
+            let values = source.get_all(range, limit).await?;
+            Ok(pair(keys, values))
+        })
+        .await
+    }
+
+    /// The entries of several ranges, one list for each.
+    pub(crate) async fn ranges(
+        &self,
+        store: &str,
+        ranges: Vec<KeyRange>,
+    ) -> Result<Vec<Vec<Entry>>, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async {
+            let source = transaction.store(store)?;
+            let mut found = Vec::with_capacity(ranges.len());
+            for range in ranges {
+                let keys = source.get_all_keys(Some(range.clone()), None).await?;
+                let values = source.get_all(Some(range), None).await?;
+                found.push(pair(keys, values));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The first `limit` entries of an index; their keys are those of the store.
+    pub(crate) async fn indexed(
+        &self,
+        store: &str,
+        index: &str,
+        range: Option<KeyRange>,
+        limit: Option<u32>,
+    ) -> Result<Vec<Entry>, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async {
+            let source = transaction.store(store)?.index(index)?;
+            let keys = source.get_all_keys(range.clone(), limit).await?;
+            let values = source.get_all(range, limit).await?;
+            Ok(pair(keys, values))
+        })
+        .await
+    }
+
+    /// How many entries a store holds.
+    pub(crate) async fn count(&self, store: &str) -> Result<u32, Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
+        limited(async { transaction.store(store)?.count(None).await }).await
+    }
+
+    /// Stores a value, with the browser's everyday care.
+    pub(crate) async fn put(
+        &self,
+        store: &str,
+        key: &JsValue,
+        value: &JsValue,
+    ) -> Result<(), Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadWrite)?;
+        limited(async {
+            transaction.store(store)?.put(value, Some(key)).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Removes what lies under a key.
+    pub(crate) async fn remove(&self, store: &str, key: JsValue) -> Result<(), Fault> {
+        let transaction = self.transaction(store, TransactionMode::ReadWrite)?;
+        limited(async {
+            transaction.store(store)?.delete(key).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+}
+
+fn pair(keys: Vec<JsValue>, values: Vec<JsValue>) -> Vec<Entry> {
+    keys.into_iter().zip(values).map(|(key, value)| Entry { key, value }).collect()
+}
+
+async fn limited<T>(work: impl Future<Output = rexie::Result<T>>) -> Result<T, Fault> {
+    within(READ_MS_MAX, work).await.ok_or(Fault::Timeout)?.map_err(fault)
+}
+
+/// rexie keeps the browser's error inside its own; its text begins with the error's name.
+fn fault(error: rexie::Error) -> Fault {
+    match error {
+        rexie::Error::IdbError(error) => Fault::from_name(&error.to_string()),
+        _ => Fault::Aborted,
+    }
+}

@@ -1,0 +1,235 @@
+//! The save path: one strict transaction, all or nothing, "saved" only when it is complete.
+//!
+//! Everything is encoded before the transaction opens and every request is issued without waiting
+//! for anything else, since the browser commits an idle transaction by itself. A request's success
+//! means nothing: with the disk full the browser reports success and then aborts.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
+use wasm_bindgen::JsValue;
+use web_sys::{IdbDatabase, IdbRequest, IdbTransaction};
+
+use super::bridge::{error_name, field, strict_transaction};
+use super::schema::ROWS;
+use crate::platform;
+use crate::platform::outcome::Outcome;
+use crate::store::Fault;
+
+/// The longest wait for a small save. Other windows may be writing before it.
+const SAVE_MS_MAX: u32 = 10_000;
+/// What each write may add to it.
+const WRITE_MS_MAX: u32 = 20;
+/// Less free room than this, after an abort without a reason, is taken for the reason.
+const ROOM_BYTES_MIN: u64 = 1024 * 1024;
+
+/// One write, ready for the browser.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Stores a value under a key, or under the next number where the store counts.
+    Put {
+        /// The store.
+        store: &'static str,
+        /// The key.
+        key: Option<JsValue>,
+        /// The value.
+        value: JsValue,
+    },
+    /// Removes what is under a key or in a range of keys.
+    Delete {
+        /// The store.
+        store: &'static str,
+        /// The key or range.
+        key: JsValue,
+    },
+}
+
+impl Write {
+    const fn store(&self) -> &'static str {
+        match self {
+            Self::Put { store, .. } | Self::Delete { store, .. } => store,
+        }
+    }
+}
+
+/// A save, encoded: what must still hold, and what to write then.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Keys of rows and the revisions that the decision was based on; 0 is "no row".
+    pub(crate) expect: Vec<(JsValue, u32)>,
+    /// The writes.
+    pub(crate) writes: Vec<Write>,
+}
+
+impl Plan {
+    fn stores(&self) -> Vec<&'static str> {
+        let mut stores: Vec<_> = self.writes.iter().map(Write::store).collect();
+        if !self.expect.is_empty() {
+            stores.push(ROWS);
+        }
+        stores.sort_unstable();
+        stores.dedup();
+        stores
+    }
+
+    fn wait_ms(&self) -> u32 {
+        let writes = u32::try_from(self.writes.len()).unwrap_or(u32::MAX);
+        writes.saturating_mul(WRITE_MS_MAX).saturating_add(SAVE_MS_MAX)
+    }
+}
+
+/// Writes the plan; `Ok` only when the browser says that the transaction is complete.
+pub(crate) async fn save(database: &IdbDatabase, plan: Plan) -> Result<(), Fault> {
+    let stores = plan.stores();
+    if stores.is_empty() {
+        return Ok(());
+    }
+    let wait_ms = plan.wait_ms();
+    let transaction =
+        strict_transaction(database, &stores).map_err(|error| Fault::from_name(&error_name(&error)))?;
+    let saving = Saving::new(transaction, plan.writes);
+    let ends = saving.listen();
+    let watchdog = {
+        let saving = Rc::clone(&saving);
+        Timeout::new(wait_ms, move || saving.give_up(Fault::Timeout))
+    };
+    let asks = Rc::clone(&saving).check(plan.expect);
+    let end = saving.end.clone().wait().await;
+    drop((ends, watchdog, asks));
+    match end {
+        End::Complete => Ok(()),
+        End::Because(fault) => Err(fault),
+        End::NoReason => Err(probe().await),
+    }
+}
+
+/// How a transaction ended.
+#[derive(Debug)]
+enum End {
+    Complete,
+    Because(Fault),
+    NoReason,
+}
+
+/// A running save.
+#[derive(Debug)]
+struct Saving {
+    transaction: IdbTransaction,
+    writes: RefCell<Vec<Write>>,
+    unanswered: Cell<usize>,
+    end: Outcome<End>,
+}
+
+impl Saving {
+    fn new(transaction: IdbTransaction, writes: Vec<Write>) -> Rc<Self> {
+        Rc::new(Self {
+            transaction,
+            writes: RefCell::new(writes),
+            unanswered: Cell::new(0),
+            end: Outcome::new(),
+        })
+    }
+
+    /// Both ends of a transaction; a failed request leads to an abort by itself.
+    fn listen(&self) -> [EventListener; 2] {
+        let complete = {
+            let end = self.end.clone();
+            EventListener::new(&self.transaction, "complete", move |_| end.settle(End::Complete))
+        };
+        let abort = {
+            let (end, transaction) = (self.end.clone(), self.transaction.clone());
+            EventListener::new(&self.transaction, "abort", move |_| {
+                end.settle(match transaction.error() {
+                    Some(error) => End::Because(Fault::from_name(&error.name())),
+                    None => End::NoReason,
+                });
+            })
+        };
+        [complete, abort]
+    }
+
+    /// Asks for the revisions; the answer to the last question issues the writes, inside its event.
+    fn check(self: Rc<Self>, expect: Vec<(JsValue, u32)>) -> Vec<EventListener> {
+        if expect.is_empty() {
+            self.write();
+            return Vec::new();
+        }
+        self.unanswered.set(expect.len());
+        let mut listening = Vec::with_capacity(expect.len());
+        for (key, revision) in expect {
+            let asked = self.transaction.object_store(ROWS).and_then(|rows| rows.get(&key));
+            match asked {
+                Ok(request) => listening.push(self.answer(&request, revision)),
+                Err(error) => {
+                    self.give_up(Fault::from_name(&error_name(&error)));
+                    break;
+                }
+            }
+        }
+        listening
+    }
+
+    fn answer(self: &Rc<Self>, request: &IdbRequest, expected: u32) -> EventListener {
+        let (saving, asked) = (Rc::clone(self), request.clone());
+        EventListener::once(request, "success", move |_| {
+            let found = asked.result().unwrap_or(JsValue::UNDEFINED);
+            if revision(&found) != expected {
+                saving.give_up(Fault::Stale);
+                return;
+            }
+            saving.unanswered.set(saving.unanswered.get().saturating_sub(1));
+            if saving.unanswered.get() == 0 {
+                saving.write();
+            }
+        })
+    }
+
+    fn write(&self) {
+        for write in self.writes.take() {
+            if let Err(error) = self.issue(&write) {
+                self.give_up(Fault::from_name(&error_name(&error)));
+                return;
+            }
+        }
+    }
+
+    fn issue(&self, write: &Write) -> Result<(), JsValue> {
+        let store = self.transaction.object_store(write.store())?;
+        match write {
+            Write::Put { key: Some(key), value, .. } => store.put_with_key(value, key)?,
+            Write::Put { key: None, value, .. } => store.put(value)?,
+            Write::Delete { key, .. } => store.delete(key)?,
+        };
+        Ok(())
+    }
+
+    /// Ends the save; the abort makes sure that nothing of it can still be written.
+    fn give_up(&self, fault: Fault) {
+        self.end.settle(End::Because(fault));
+        // Refused when the transaction has ended already; its own event has then been heard.
+        let _aborted = self.transaction.abort();
+    }
+}
+
+/// The revision of a stored row; a row that is not there has none.
+fn revision(row: &JsValue) -> u32 {
+    let number = field(row, "rev").and_then(|rev| rev.as_f64()).unwrap_or(0.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float cast saturates, and we wrote a u32"
+    )]
+    {
+        number as u32
+    }
+}
+
+/// A full disk may show as a bare abort. The estimate is often wrong, so it only names the fault.
+async fn probe() -> Fault {
+    match platform::estimate().await {
+        Some((used, quota)) if quota.saturating_sub(used) < ROOM_BYTES_MIN => Fault::Full,
+        _ => Fault::Aborted,
+    }
+}
