@@ -18,52 +18,60 @@ pub enum Language {
 /// A list of codes; its name is the first column of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum List {
-    /// 纠纷类别.
+    /// The list `dispute_category`.
     DisputeCategory,
-    /// 纠纷来源.
+    /// The list `dispute_source`.
     DisputeSource,
-    /// 调解类型.
+    /// The list `mediation_track`.
     MediationTrack,
-    /// 纠纷状态.
+    /// The list `dispute_status`.
     DisputeStatus,
-    /// 办理结果.
+    /// The list `dispute_outcome`.
     DisputeOutcome,
-    /// 终止原因.
+    /// The list `fail_reason`.
     FailReason,
-    /// 移交去向.
+    /// The list `referral_target`.
     ReferralTarget,
-    /// 纠纷等级.
+    /// The list `case_level`.
     CaseLevel,
-    /// 回访方式.
+    /// The list `visit_mode`.
     VisitMode,
-    /// 回访情况.
+    /// The list `visit_finding`.
     VisitFinding,
-    /// 满意度.
+    /// The list `satisfaction`.
     Satisfaction,
-    /// 当事人地位.
+    /// The list `party_role`.
     PartyRole,
-    /// 巡逻类型.
+    /// The list `patrol_type`.
     PatrolType,
-    /// 巡逻方式.
+    /// The list `patrol_mode`.
     PatrolMode,
-    /// 巡逻状态.
+    /// The list `patrol_status`.
     PatrolStatus,
-    /// 巡逻点类型.
+    /// The list `checkpoint_kind`.
     CheckpointKind,
-    /// 签到方式.
+    /// The list `checkin_method`.
     CheckinMethod,
-    /// 隐患类别.
+    /// The list `hazard_category`.
     HazardCategory,
-    /// 隐患等级.
+    /// The list `hazard_level`.
     HazardLevel,
-    /// 隐患状态.
+    /// The list `hazard_status`.
     HazardStatus,
-    /// 任务状态.
+    /// The list `task_status`.
     TaskStatus,
-    /// 组织层级.
+    /// The list `unit_level`.
     UnitLevel,
-    /// 角色.
+    /// The list `role`.
     Role,
+    /// The list `event_kind`.
+    EventKind,
+    /// The list `session_mode`.
+    SessionMode,
+    /// The list `session_result`.
+    SessionResult,
+    /// The list `agreement_form`.
+    AgreementForm,
 }
 
 impl List {
@@ -92,6 +100,10 @@ impl List {
             Self::TaskStatus => "task_status",
             Self::UnitLevel => "unit_level",
             Self::Role => "role",
+            Self::EventKind => "event_kind",
+            Self::SessionMode => "session_mode",
+            Self::SessionResult => "session_result",
+            Self::AgreementForm => "agreement_form",
         }
     }
 }
@@ -159,7 +171,7 @@ pub fn name(list: List, code: &str, language: Language) -> &str {
 mod tests {
     use super::*;
 
-    const ALL: [List; 23] = [
+    const ALL: [List; 27] = [
         List::DisputeCategory,
         List::DisputeSource,
         List::MediationTrack,
@@ -183,12 +195,16 @@ mod tests {
         List::TaskStatus,
         List::UnitLevel,
         List::Role,
+        List::EventKind,
+        List::SessionMode,
+        List::SessionResult,
+        List::AgreementForm,
     ];
 
     #[test]
     fn each_list_is_in_the_data_with_both_languages() {
         for list in ALL {
-            assert!(codes(list).count() >= 3, "{list:?}");
+            assert!(codes(list).count() >= 2, "{list:?}");
             for entry in codes(list) {
                 assert!(!entry.zh.is_empty() && !entry.en.is_empty(), "{list:?} {}", entry.code);
             }

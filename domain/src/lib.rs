@@ -6,8 +6,15 @@
 
 #![warn(unreachable_pub)]
 
+pub mod access;
 pub mod codelist;
+pub mod command;
 pub mod document;
 pub mod id;
+pub mod record;
+pub mod replica;
+pub mod sync;
+pub mod text;
 pub mod time;
 pub mod unit;
+pub mod view;

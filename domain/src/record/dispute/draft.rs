@@ -1,0 +1,325 @@
+//! The forms of a dispute: what was typed, and what it says once every field is sound.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BRIEF_CHARS_MAX, EVENT_CHARS_MAX, LONG_TEXT_CHARS_MAX, NAME_CHARS_MAX, PLACE_CHARS_MAX,
+    TERMS_MAX,
+};
+use crate::codelist::List;
+use crate::id::UnitId;
+use crate::record::vault::{Party, PartyRole};
+use crate::record::{Checker, FieldError, FieldName, Problem};
+use crate::text;
+use crate::time::Millis;
+
+/// The quick register as it is typed; every field may be wrong or empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct Draft {
+    pub grid: String,
+    pub title: String,
+    pub category: String,
+    pub place: String,
+    pub found_at: String,
+    pub brief: String,
+    pub party_a_name: String,
+    pub party_a_phone: String,
+    pub party_b_name: String,
+    pub party_b_phone: String,
+    pub level: String,
+}
+
+/// A dispute that may be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the record")]
+pub struct NewDispute {
+    pub grid: UnitId,
+    pub title: String,
+    pub category: String,
+    pub place: String,
+    pub found_at: Millis,
+    pub brief: String,
+    pub level: String,
+    pub parties: Vec<Party>,
+}
+
+impl Draft {
+    /// Reads the quick register.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong, in the order of the form.
+    pub fn parse(&self, now: Millis) -> Result<NewDispute, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let grid = check.grid(&self.grid);
+        let category = check.code(FieldName::Category, List::DisputeCategory, &self.category);
+        let place = check.required(FieldName::Place, &self.place, PLACE_CHARS_MAX);
+        let found_at = check.moment(FieldName::FoundAt, &self.found_at, now);
+        let title = check.optional(FieldName::Title, &self.title, NAME_CHARS_MAX);
+        let brief = check.required(FieldName::Brief, &self.brief, BRIEF_CHARS_MAX);
+        let a = (FieldName::PartyAName, FieldName::PartyAPhone);
+        let b = (FieldName::PartyBName, FieldName::PartyBPhone);
+        let first = party(&mut check, PartyRole::A, a, (&self.party_a_name, &self.party_a_phone));
+        let second = party(&mut check, PartyRole::B, b, (&self.party_b_name, &self.party_b_phone));
+        let parties = first.into_iter().chain(second).collect();
+        let level = if self.level.is_empty() { "G" } else { &self.level };
+        let level = check.code(FieldName::Level, List::CaseLevel, level);
+        let new = grid.map(|grid| NewDispute {
+            grid,
+            title,
+            category,
+            place,
+            found_at,
+            brief,
+            level,
+            parties,
+        });
+        check.finish(new)
+    }
+
+    /// Whether nothing was typed that would be worth keeping.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let typed = [
+            &self.title,
+            &self.category,
+            &self.place,
+            &self.brief,
+            &self.party_a_name,
+            &self.party_a_phone,
+            &self.party_b_name,
+            &self.party_b_phone,
+        ];
+        typed.iter().all(|text| text.trim().is_empty())
+    }
+}
+
+fn party(
+    check: &mut Checker,
+    role: PartyRole,
+    (name_field, phone_field): (FieldName, FieldName),
+    (name, phone): (&str, &str),
+) -> Option<Party> {
+    let name = check.optional(name_field, name, NAME_CHARS_MAX);
+    let typed_phone = text::clean(phone);
+    let phone = text::phone(&typed_phone);
+    if !typed_phone.is_empty() && phone.is_none() {
+        check.fail(phone_field, Problem::NotAPhone);
+    }
+    if name.is_empty() && !typed_phone.is_empty() {
+        check.fail(name_field, Problem::Missing);
+    }
+    (!name.is_empty()).then(|| Party { role, name, phone: phone.unwrap_or_default() })
+}
+
+/// A note on the course of a case, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct EventDraft {
+    pub kind: String,
+    pub at: String,
+    pub text: String,
+}
+
+/// A note that may be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the event")]
+pub struct NewEvent {
+    pub kind: String,
+    pub at: Millis,
+    pub text: String,
+}
+
+impl EventDraft {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong.
+    pub fn parse(&self, now: Millis) -> Result<NewEvent, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let kind = check.code(FieldName::EventKind, List::EventKind, &self.kind);
+        let at = check.moment(FieldName::FoundAt, &self.at, now);
+        let text = check.required(FieldName::Text, &self.text, EVENT_CHARS_MAX);
+        check.finish(Some(NewEvent { kind, at, text }))
+    }
+}
+
+/// A session of mediation, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct SessionDraft {
+    pub at: String,
+    pub place: String,
+    pub mode: String,
+    pub statements: String,
+    pub result: String,
+    pub next_at: String,
+    pub consent: bool,
+    pub notice: bool,
+}
+
+/// A session that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the session")]
+pub struct NewSession {
+    pub at: Millis,
+    pub place: String,
+    pub mode: String,
+    pub statements: String,
+    pub result: String,
+    pub next_at: Option<Millis>,
+}
+
+impl SessionDraft {
+    /// Reads the form. `consented` tells that the case already holds every party's consent.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong; without consent and notice there is no session.
+    pub fn parse(&self, now: Millis, consented: bool) -> Result<NewSession, Vec<FieldError>> {
+        let mut check = Checker::default();
+        if !consented && !self.consent {
+            check.fail(FieldName::Consent, Problem::Missing);
+        }
+        if !consented && !self.notice {
+            check.fail(FieldName::Notice, Problem::Missing);
+        }
+        let at = check.moment(FieldName::SessionAt, &self.at, now);
+        let place = check.optional(FieldName::SessionPlace, &self.place, PLACE_CHARS_MAX);
+        let mode = if self.mode.is_empty() { "joint" } else { &self.mode };
+        let mode = check.code(FieldName::Mode, List::SessionMode, mode);
+        let statements =
+            check.required(FieldName::Statements, &self.statements, LONG_TEXT_CHARS_MAX);
+        let result = check.code(FieldName::Result, List::SessionResult, &self.result);
+        let next_at = (!self.next_at.trim().is_empty()).then_some(self.next_at.trim());
+        let next_at = next_at.and_then(|typed| {
+            let at = Millis::from_local_text(typed);
+            match at {
+                None => check.fail(FieldName::NextAt, Problem::NotATime),
+                Some(at) if at < now => check.fail(FieldName::NextAt, Problem::InPast),
+                Some(_) => {}
+            }
+            at
+        });
+        check.finish(Some(NewSession { at, place, mode, statements, result, next_at }))
+    }
+}
+
+/// One term of an agreement, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct TermDraft {
+    pub text: String,
+    pub due: String,
+}
+
+/// An agreement, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct AgreementDraft {
+    pub form: String,
+    pub content: String,
+    pub terms: Vec<TermDraft>,
+}
+
+/// A term that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the term")]
+pub struct NewTerm {
+    pub text: String,
+    pub due: Option<Millis>,
+}
+
+/// An agreement that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the agreement")]
+pub struct NewAgreement {
+    pub form: String,
+    pub content: String,
+    pub terms: Vec<NewTerm>,
+}
+
+impl AgreementDraft {
+    /// Reads the form; terms without a text and a date are left out.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong.
+    pub fn parse(&self, now: Millis) -> Result<NewAgreement, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let form = if self.form.is_empty() { "oral" } else { &self.form };
+        let form = check.code(FieldName::Form, List::AgreementForm, form);
+        let content = check.required(FieldName::Terms, &self.content, LONG_TEXT_CHARS_MAX);
+        let mut terms = Vec::new();
+        for draft in self.terms.iter().take(TERMS_MAX) {
+            let text = check.optional(FieldName::Terms, &draft.text, EVENT_CHARS_MAX);
+            let due = check.due(FieldName::Due, &draft.due, now);
+            if text.is_empty() && due.is_some() {
+                check.fail(FieldName::Terms, Problem::Missing);
+            }
+            if !text.is_empty() {
+                terms.push(NewTerm { text, due });
+            }
+        }
+        check.finish(Some(NewAgreement { form, content, terms }))
+    }
+}
+
+/// The closing of a case, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct CloseDraft {
+    pub outcome: String,
+    pub fail_reason: String,
+    pub summary: String,
+    pub remedies_told: bool,
+}
+
+/// A closing that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the record")]
+pub struct NewClosing {
+    pub outcome: String,
+    pub fail_reason: String,
+    pub summary: String,
+}
+
+impl NewClosing {
+    /// Whether the case ends with an agreement or a reconciliation.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.outcome.starts_with('1')
+    }
+
+    /// Whether mediation ended without an agreement.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.outcome.starts_with('2')
+    }
+}
+
+impl CloseDraft {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong: without agreement a reason is needed, and the parties
+    /// must have been told of arbitration, administrative and court ways (People's Mediation Law
+    /// art. 26).
+    pub fn parse(&self) -> Result<NewClosing, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let outcome = check.code(FieldName::Outcome, List::DisputeOutcome, &self.outcome);
+        let summary = check.optional(FieldName::Summary, &self.summary, BRIEF_CHARS_MAX);
+        let closing = NewClosing { outcome, fail_reason: self.fail_reason.clone(), summary };
+        if closing.is_failed() {
+            check.code(FieldName::Result, List::FailReason, &self.fail_reason);
+            if !self.remedies_told {
+                check.fail(FieldName::Remedies, Problem::Missing);
+            }
+        }
+        check.finish(Some(closing))
+    }
+}

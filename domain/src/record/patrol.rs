@@ -1,0 +1,281 @@
+//! Patrols: start, pause, check-ins at checkpoints, counts, finish.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::{Machine, Rule, Standing};
+use super::{Checker, Event, EventKind, FieldError, FieldName, FoldError, Header, Kind};
+use crate::codelist::List;
+use crate::document::{Edit, Tree, Value};
+use crate::id::{ActorKey, ItemId, PersonId, UnitId};
+use crate::time::Millis;
+use crate::unit::Role;
+
+/// The most characters of a patrol's log.
+pub const LOG_CHARS_MAX: usize = 2_000;
+/// The most characters of a typed place or a note at a check-in.
+pub const NOTE_CHARS_MAX: usize = 200;
+
+const PATROLLING: &[Role] =
+    &[Role::GridWorker, Role::AuxOfficer, Role::CommunityPolice, Role::Mediator];
+const REVIEWING: &[Role] = &[Role::StationDuty, Role::StationHead];
+
+/// The statuses of a patrol and the steps between them (codes of the list `patrol_status`).
+pub const MACHINE: Machine = Machine {
+    initial: "active",
+    rules: &[
+        Rule { from: "active", to: "paused", roles: PATROLLING },
+        Rule { from: "paused", to: "active", roles: PATROLLING },
+        Rule { from: "active", to: "finished", roles: PATROLLING },
+        Rule { from: "paused", to: "finished", roles: PATROLLING },
+        Rule { from: "finished", to: "reviewed", roles: REVIEWING },
+    ],
+    open: &["active", "paused"],
+};
+
+/// What is counted on a patrol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counter {
+    /// People talked out of something.
+    Persuaded,
+    /// Households visited.
+    Households,
+    /// Leaflets handed out.
+    Leaflets,
+    /// People helped.
+    Helped,
+}
+
+impl Counter {
+    /// All counters, in the order to show them.
+    pub const ALL: [Self; 4] = [Self::Persuaded, Self::Households, Self::Leaflets, Self::Helped];
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Persuaded => "persuaded",
+            Self::Households => "households",
+            Self::Leaflets => "leaflets",
+            Self::Helped => "helped",
+        }
+    }
+}
+
+/// The start of a patrol, as chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct StartDraft {
+    pub grid: String,
+    pub kind: String,
+    pub mode: String,
+}
+
+/// A patrol that may be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the record")]
+pub struct NewPatrol {
+    pub grid: UnitId,
+    pub kind: String,
+    pub mode: String,
+}
+
+impl StartDraft {
+    /// Reads the choice; a routine patrol on foot when nothing was chosen.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub fn parse(&self) -> Result<NewPatrol, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let grid = check.grid(&self.grid);
+        let kind = if self.kind.is_empty() { "P01" } else { &self.kind };
+        let kind = check.code(FieldName::Category, List::PatrolType, kind);
+        let mode = if self.mode.is_empty() { "walk" } else { &self.mode };
+        let mode = check.code(FieldName::Mode, List::PatrolMode, mode);
+        check.finish(grid.map(|grid| NewPatrol { grid, kind, mode }))
+    }
+}
+
+/// A check-in, as chosen or typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the form's field of that name")]
+pub struct CheckinDraft {
+    pub checkpoint: String,
+    pub place: String,
+    pub note: String,
+}
+
+/// A check-in that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the check-in")]
+pub struct NewCheckin {
+    pub checkpoint: Option<UnitId>,
+    pub place: String,
+    pub note: String,
+}
+
+impl CheckinDraft {
+    /// Reads the form: a checkpoint of the list, or a place in words.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong.
+    pub fn parse(&self) -> Result<NewCheckin, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let checkpoint = self.checkpoint.parse().ok();
+        let place = if checkpoint.is_some() {
+            check.optional(FieldName::Place, &self.place, NOTE_CHARS_MAX)
+        } else {
+            check.required(FieldName::Checkpoint, &self.place, NOTE_CHARS_MAX)
+        };
+        let note = check.optional(FieldName::Text, &self.note, NOTE_CHARS_MAX);
+        check.finish(Some(NewCheckin { checkpoint, place, note }))
+    }
+}
+
+/// A check-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkin {
+    /// Its name inside the record.
+    pub id: ItemId,
+    /// When.
+    pub at: Millis,
+    /// The checkpoint, if it was one of the list.
+    pub checkpoint: Option<UnitId>,
+    /// The place in words.
+    pub place: String,
+    /// A remark.
+    pub note: String,
+    /// Who.
+    pub by: PersonId,
+}
+
+/// A patrol as its page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patrol {
+    /// Kind, grid, number, maker.
+    pub header: Header,
+    /// Code of the patrol type.
+    pub patrol_kind: String,
+    /// Code of the mode.
+    pub mode: String,
+    /// When it began.
+    pub started_at: Millis,
+    /// When it ended.
+    pub ended_at: Option<Millis>,
+    /// Check-ins, oldest first.
+    pub checkins: Vec<Checkin>,
+    /// The sums of each counter over all devices.
+    pub counts: [(Counter, i64); 4],
+    /// What the officer wrote at the end.
+    pub log: String,
+    /// The course, oldest first.
+    pub events: Vec<Event>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+impl Patrol {
+    /// Reads a patrol from the fields of its body.
+    ///
+    /// # Errors
+    /// When the header is damaged or the record is of another kind.
+    pub fn fold(tree: &Tree) -> Result<Self, FoldError> {
+        let header = Header::fold(tree)?;
+        if header.kind != Kind::Patrol {
+            return Err(FoldError::Kind);
+        }
+        let text = |path: &str| tree.text(path).unwrap_or_default().to_owned();
+        let events = super::events(tree);
+        let standing = MACHINE.fold(&events);
+        let ended_at = events.iter().rev().find_map(|event| match &event.what {
+            EventKind::Step(step) if step.to == "finished" && !step.dropped => Some(event.at),
+            EventKind::Step(_) | EventKind::Note { .. } => None,
+        });
+        Ok(Self {
+            patrol_kind: text("category"),
+            mode: text("mode"),
+            started_at: tree.at("started_at").unwrap_or(header.created_at),
+            ended_at,
+            checkins: tree.items("checkins").filter_map(|key| checkin(tree, key)).collect(),
+            counts: Counter::ALL.map(|counter| (counter, count(tree, counter))),
+            log: text("log"),
+            events,
+            standing,
+            header,
+        })
+    }
+
+    /// Milliseconds on patrol up to `now`, pauses left out.
+    #[must_use]
+    pub fn active_ms(&self, now: Millis) -> i64 {
+        let mut total = 0;
+        let mut running_since = Some(self.started_at);
+        for event in &self.events {
+            let EventKind::Step(step) = &event.what else { continue };
+            match (step.to.as_str(), running_since) {
+                ("paused" | "finished", Some(since)) => {
+                    total += event.at.since(since).max(0);
+                    running_since = None;
+                }
+                ("active", None) => running_since = Some(event.at),
+                _ => {}
+            }
+        }
+        total + running_since.map_or(0, |since| now.since(since).max(0))
+    }
+}
+
+fn checkin(tree: &Tree, key: &str) -> Option<Checkin> {
+    let field = |name: &str| format!("checkins/{key}/{name}");
+    let text = |name: &str| tree.text(&field(name)).unwrap_or_default().to_owned();
+    Some(Checkin {
+        id: key.parse().ok()?,
+        at: tree.at(&field("at"))?,
+        checkpoint: tree.text(&field("checkpoint")).and_then(|code| code.parse().ok()),
+        place: text("place"),
+        note: text("note"),
+        by: tree.text(&field("by"))?.parse().ok()?,
+    })
+}
+
+/// Counts are kept for each start of the app apart and summed, so that none is lost by a merge.
+fn count(tree: &Tree, counter: Counter) -> i64 {
+    let sums = tree.items("counts").map(|actor| {
+        let path = format!("counts/{actor}/{}", counter.key());
+        tree.int(&path).unwrap_or(0).clamp(0, 1_000_000)
+    });
+    sums.sum()
+}
+
+/// The first edits of a patrol.
+#[must_use]
+pub fn start_edits(header: &Header, new: &NewPatrol) -> Vec<Edit> {
+    let mut edits = header.edits();
+    edits.extend([
+        Edit::new("category", new.kind.as_str()),
+        Edit::new("mode", new.mode.as_str()),
+        Edit::new("started_at", header.created_at),
+    ]);
+    edits
+}
+
+/// The edits that record a check-in.
+#[must_use]
+pub fn checkin_edits(id: ItemId, by: &PersonId, at: Millis, new: &NewCheckin) -> Vec<Edit> {
+    let field = |name: &str| format!("checkins/{id}/{name}");
+    let mut edits = vec![Edit::new(field("at"), at), Edit::new(field("by"), by.as_str())];
+    if let Some(checkpoint) = &new.checkpoint {
+        edits.push(Edit::new(field("checkpoint"), checkpoint.as_str()));
+    }
+    super::put_text(&mut edits, field("place"), &new.place);
+    super::put_text(&mut edits, field("note"), &new.note);
+    edits
+}
+
+/// The edit that adds to a counter.
+#[must_use]
+pub fn count_edits(tree: &Tree, actor: ActorKey, counter: Counter, more: i64) -> Vec<Edit> {
+    let path = format!("counts/{}/{}", actor.hex(), counter.key());
+    let sum = tree.int(&path).unwrap_or(0).saturating_add(more).max(0);
+    vec![Edit::new(path, Value::Int(sum))]
+}
+

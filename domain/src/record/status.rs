@@ -1,0 +1,158 @@
+//! Statuses are not fields but folds over steps that people took, so none is lost by a merge.
+
+use super::{Event, EventKind};
+use crate::document::Edit;
+use crate::id::{ItemId, PersonId};
+use crate::time::Millis;
+use crate::unit::Role;
+
+/// A step as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The status that its writer saw.
+    pub from: String,
+    /// The status that it leads to.
+    pub to: String,
+    /// Why, or with which result.
+    pub reason: String,
+    /// A person decided that another step holds instead.
+    pub dropped: bool,
+}
+
+/// A step that a state machine allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// From this status.
+    pub from: &'static str,
+    /// To this one.
+    pub to: &'static str,
+    /// By people with one of these roles.
+    pub roles: &'static [Role],
+}
+
+/// The state machine of a kind of record.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// The status that the first change gives.
+    pub initial: &'static str,
+    /// The steps that may be taken.
+    pub rules: &'static [Rule],
+    /// The statuses in which something is still to be done.
+    pub open: &'static [&'static str],
+}
+
+/// Where a record stands after all its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The status now.
+    pub status: String,
+    /// When and by which event it was reached; `None` while it is the initial one.
+    pub since: Option<(ItemId, Millis)>,
+    /// Steps that contradict the ones taken before them, waiting for a person to decide.
+    pub review: Vec<ItemId>,
+}
+
+impl Machine {
+    /// Folds the steps in the order of their ids: a step that the status allows is taken, any other
+    /// is kept for review, and neither is ever lost.
+    #[must_use]
+    pub fn fold(&self, events: &[Event]) -> Standing {
+        let mut standing =
+            Standing { status: self.initial.to_owned(), since: None, review: Vec::new() };
+        for event in events {
+            let EventKind::Step(step) = &event.what else { continue };
+            if step.dropped {
+                continue;
+            }
+            if self.rules.iter().any(|rule| rule.from == standing.status && rule.to == step.to) {
+                standing.status.clone_from(&step.to);
+                standing.since = Some((event.id, event.at));
+            } else if step.to != standing.status {
+                standing.review.push(event.id);
+            }
+        }
+        standing
+    }
+
+    /// Whether something is still to be done in this status.
+    #[must_use]
+    pub fn is_open(&self, status: &str) -> bool {
+        self.open.contains(&status)
+    }
+
+    /// The rule for a step, if there is one.
+    #[must_use]
+    pub fn rule(&self, from: &str, to: &str) -> Option<&'static Rule> {
+        self.rules.iter().find(|rule| rule.from == from && rule.to == to)
+    }
+}
+
+/// The edits that write a step.
+#[must_use]
+pub fn step_edits(id: ItemId, by: &PersonId, at: Millis, step: &Step) -> Vec<Edit> {
+    let field = |name: &str| format!("ev/{id}/{name}");
+    let mut edits = vec![
+        Edit::new(field("t"), "status"),
+        Edit::new(field("at"), at),
+        Edit::new(field("by"), by.as_str()),
+        Edit::new(field("from"), step.from.as_str()),
+        Edit::new(field("to"), step.to.as_str()),
+    ];
+    super::put_text(&mut edits, field("text"), &step.reason);
+    edits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RecordId;
+
+    const MACHINE: Machine = Machine {
+        initial: "a",
+        rules: &[
+            Rule { from: "a", to: "b", roles: &[] },
+            Rule { from: "b", to: "c", roles: &[] },
+            Rule { from: "b", to: "d", roles: &[] },
+        ],
+        open: &["a", "b"],
+    };
+
+    fn step(ms: i64, to: &str, dropped: bool) -> Event {
+        let what = EventKind::Step(Step {
+            from: String::new(),
+            to: to.to_owned(),
+            reason: String::new(),
+            dropped,
+        });
+        let by = "p1".parse().expect("code");
+        Event { id: RecordId::new(Millis(ms), [0; 10]), at: Millis(ms), by, what }
+    }
+
+    #[test]
+    fn steps_are_taken_in_order() {
+        let standing = MACHINE.fold(&[step(1, "b", false), step(2, "c", false)]);
+        assert_eq!((standing.status.as_str(), standing.review.len()), ("c", 0));
+    }
+
+    #[test]
+    fn of_two_contradicting_steps_the_second_waits_for_a_person() {
+        let standing =
+            MACHINE.fold(&[step(1, "b", false), step(2, "c", false), step(3, "d", false)]);
+        assert_eq!(standing.status, "c");
+        assert_eq!(standing.review, [RecordId::new(Millis(3), [0; 10])]);
+        let decided = MACHINE.fold(&[step(1, "b", false), step(2, "c", true), step(3, "d", false)]);
+        assert_eq!((decided.status.as_str(), decided.review.len()), ("d", 0));
+    }
+
+    #[test]
+    fn the_same_step_taken_twice_is_one_step() {
+        let standing = MACHINE.fold(&[step(1, "b", false), step(2, "b", false)]);
+        assert_eq!((standing.status.as_str(), standing.review.len()), ("b", 0));
+    }
+
+    #[test]
+    fn an_unknown_status_of_a_newer_version_is_kept_for_review() {
+        let standing = MACHINE.fold(&[step(1, "z", false)]);
+        assert_eq!((standing.status.as_str(), standing.review.len()), ("a", 1));
+    }
+}

@@ -1,0 +1,377 @@
+//! The exchange: read the outbox, send, apply the answer, commit, and start over while there is more.
+
+use std::collections::BTreeSet;
+
+use super::act::set_aside;
+use super::{
+    Activity, Aside, AsideReason, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica,
+    StoreFault, StoredChange, StoredRecord, Ticket, WriteBatch,
+};
+use crate::access;
+use crate::document::Document;
+use crate::id::{Part, RecordId};
+use crate::sync::backoff::{IDLE_MS, retry_ms};
+use crate::sync::message::{
+    Answer, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, Entry, Item, ItemResult,
+    PAGE_BYTES_MAX, Receipt, Request, decode, encode,
+};
+use crate::time::Millis;
+use crate::view::case::Opened;
+
+/// Where the exchange is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nothing is under way.
+    Idle,
+    /// The outbox is being read.
+    Reading,
+    /// The request is on its way.
+    Sent(Sent),
+    /// The records that the answer touches are being read or written.
+    Applying(Box<Applying>),
+}
+
+#[derive(Debug)]
+pub(super) struct Sent {
+    items: Vec<OutboxItem>,
+    digest: Option<[u8; 32]>,
+}
+
+#[derive(Debug)]
+pub(super) struct Applying {
+    ticket: Ticket,
+    answer: Answer,
+    pushed: Vec<(OutboxItem, ItemResult)>,
+    records: Vec<RecordId>,
+    changed: Vec<RecordId>,
+    now: Millis,
+}
+
+impl Replica {
+    pub(super) fn join(&mut self, code: String, now: Millis, effects: &mut Vec<Effect>) {
+        self.joining = Some(code.chars().take(CODE_CHARS_MAX).collect());
+        self.failures = 0;
+        self.wake(Cause::Button, now, effects);
+    }
+
+    pub(super) fn wake(&mut self, cause: Cause, now: Millis, effects: &mut Vec<Effect>) {
+        if self.directory.is_none() && self.joining.is_none() {
+            return;
+        }
+        match self.phase {
+            // A timer that was set before a later one has nothing to say.
+            Phase::Idle if cause == Cause::Timer && self.wake_at.is_some_and(|at| now < at) => {}
+            Phase::Idle => {
+                self.phase = Phase::Reading;
+                self.status.activity = Activity::Working;
+                effects.push(Effect::ReadOutbox {
+                    bytes_max: BATCH_BYTES_MAX,
+                    items_max: BATCH_ITEMS_MAX,
+                });
+            }
+            Phase::Reading | Phase::Sent(_) | Phase::Applying(_) => {
+                self.again = self.again || matches!(cause, Cause::Saved | Cause::Button);
+            }
+        }
+    }
+
+    pub(super) fn outbox_read(
+        &mut self,
+        items: Vec<OutboxItem>,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !matches!(self.phase, Phase::Reading) {
+            return;
+        }
+        self.again = false;
+        let batch = batch(&items);
+        let digest = batch.as_ref().map(Batch::digest);
+        let request = Request {
+            device: self.device,
+            secret: self.secret,
+            join: self.joining.clone(),
+            cursor: self.cursor.clone(),
+            directory: self.directory.as_ref().map(crate::unit::Directory::digest),
+            now,
+            page_bytes: PAGE_BYTES_MAX,
+            batch,
+        };
+        self.phase = Phase::Sent(Sent { items, digest });
+        effects.push(Effect::Send { bytes: encode(&request) });
+    }
+
+    pub(super) fn answered(&mut self, bytes: &[u8], now: Millis, effects: &mut Vec<Effect>) {
+        let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let answer = decode::<Answer>(bytes).ok();
+        let pushed = answer.as_ref().and_then(|answer| results(sent, answer.receipt.as_ref()));
+        let (Some(answer), Some(pushed)) = (answer, pushed) else {
+            // Whatever answered, it was not our server, or not to this request: nothing is sent
+            // until a receipt names it.
+            self.link_failed_now(LinkFailure::NotOurs, now, effects);
+            return;
+        };
+        self.status.clock_gap_ms = answer.now.since(now);
+        let docs = pushed.iter().map(|(item, _)| item.doc).chain(answer.entries.iter().map(|e| e.doc));
+        let records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
+        let ticket = self.ticket();
+        let records: Vec<_> = records.into_iter().collect();
+        effects.push(Effect::Load { ticket, records: records.clone() });
+        let applying = Applying { ticket, answer, pushed, records, changed: Vec::new(), now };
+        self.phase = Phase::Applying(Box::new(applying));
+    }
+
+    pub(super) fn page_loaded(
+        &mut self,
+        ticket: Ticket,
+        records: &[StoredRecord],
+        effects: &mut Vec<Effect>,
+    ) {
+        let Phase::Applying(applying) = &mut self.phase else { return };
+        if applying.ticket != ticket {
+            return;
+        }
+        let mut batch = WriteBatch::default();
+        for stored in records {
+            applying.apply(stored, &mut batch);
+        }
+        applying.changed = batch.rows.iter().map(|row| row.id).collect();
+        applying.remember(self.status.synced_at, &mut batch);
+        effects.push(Effect::Commit { ticket, batch: Box::new(batch) });
+    }
+
+    pub(super) fn page_committed(
+        &mut self,
+        ticket: Ticket,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        match core::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Applying(applying) if applying.ticket == ticket => {
+                self.applied(*applying, now, effects);
+            }
+            other => self.phase = other,
+        }
+    }
+
+    fn applied(&mut self, applying: Applying, now: Millis, effects: &mut Vec<Effect>) {
+        let Applying { answer, changed, pushed, .. } = applying;
+        let news = !answer.entries.is_empty();
+        self.failures = 0;
+        self.joining = None;
+        self.status.activity = Activity::Idle;
+        self.status.seen = answer.seen;
+        self.status.synced_at = Some(now);
+        if let Some(cursor) = answer.cursor {
+            self.cursor = cursor;
+        }
+        if let Some(directory) = answer.directory {
+            self.directory = Some(directory.clone());
+            effects.push(Effect::Directory(Box::new(directory)));
+        }
+        if !changed.is_empty() {
+            effects.push(Effect::Changed { records: changed });
+        }
+        // A station's device asks once more after news, so that its new cursor tells the server,
+        // and through it the officers, that the station has them.
+        let tell = news
+            && self.directory.as_ref().is_some_and(|known| access::is_station_staff(&known.me));
+        if answer.more || !pushed.is_empty() || self.again || tell {
+            self.wake(Cause::Button, now, effects);
+        } else {
+            self.rest(now.plus(IDLE_MS), effects);
+        }
+    }
+
+    pub(super) fn page_stale(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if let Phase::Applying(applying) = &self.phase
+            && applying.ticket == ticket
+        {
+            effects.push(Effect::Load { ticket, records: applying.records.clone() });
+        }
+    }
+
+    pub(super) fn page_failed(
+        &mut self,
+        ticket: Ticket,
+        fault: StoreFault,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ours = match &self.phase {
+            Phase::Applying(applying) => applying.ticket == ticket,
+            Phase::Reading => true,
+            Phase::Idle | Phase::Sent(_) => false,
+        };
+        if ours {
+            // Nothing of the answer was kept, nor its cursor: the same page comes again.
+            self.phase = Phase::Idle;
+            self.failures += 1;
+            self.status.activity = Activity::StoreFailed(fault);
+            self.rest(now.plus(retry_ms(self.failures, u16::MAX)), effects);
+        }
+    }
+
+    pub(super) fn link_failed(
+        &mut self,
+        failure: LinkFailure,
+        now: Millis,
+        random: u16,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !matches!(self.phase, Phase::Sent(_)) {
+            return;
+        }
+        self.phase = Phase::Idle;
+        self.failures += 1;
+        self.status.activity = Activity::Failed(failure);
+        if self.directory.is_none() {
+            // A code that was refused is not tried again by itself.
+            self.joining = None;
+        } else {
+            self.rest(now.plus(retry_ms(self.failures, random)), effects);
+        }
+    }
+
+    fn link_failed_now(&mut self, failure: LinkFailure, now: Millis, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Sent(Sent { items: Vec::new(), digest: None });
+        self.link_failed(failure, now, u16::MAX, effects);
+    }
+
+    fn rest(&mut self, at: Millis, effects: &mut Vec<Effect>) {
+        self.wake_at = Some(at);
+        effects.push(Effect::WakeAt(at));
+    }
+}
+
+/// The batch of the outbox's head; `None` when there is nothing to send.
+fn batch(items: &[OutboxItem]) -> Option<Batch> {
+    let no = items.last()?.n;
+    let mut grids = Vec::new();
+    let items = items.iter().map(|item| {
+        let known = grids.iter().position(|grid| *grid == item.grid);
+        let place = known.unwrap_or_else(|| {
+            grids.push(item.grid.clone());
+            grids.len() - 1
+        });
+        let grid = u16::try_from(place).unwrap_or(u16::MAX);
+        Item { doc: item.doc, grid, change: item.bytes.clone() }
+    });
+    let items = items.collect();
+    Some(Batch { no, grids, items })
+}
+
+/// Pairs what was sent with what became of it; `None` when the receipt does not name the batch.
+fn results(sent: Sent, receipt: Option<&Receipt>) -> Option<Vec<(OutboxItem, ItemResult)>> {
+    match (sent.digest, receipt) {
+        (None, None) => Some(Vec::new()),
+        (Some(digest), Some(receipt))
+            if receipt.digest == digest && receipt.results.len() == sent.items.len() =>
+        {
+            Some(sent.items.into_iter().zip(receipt.results.iter().copied()).collect())
+        }
+        (None | Some(_), None | Some(_)) => None,
+    }
+}
+
+impl Applying {
+    /// Folds what the answer says of one record into the batch to write.
+    fn apply(&self, stored: &StoredRecord, batch: &mut WriteBatch) {
+        let mut opened = Opened::open(stored);
+        let at = self.now;
+        batch.aside.extend(set_aside(stored, &opened, at));
+        batch.drop_changes.extend(opened.damaged.iter().map(|(doc, hash, _)| (*doc, *hash)));
+        let mut seq = 0;
+        for entry in self.answer.entries.iter().filter(|entry| entry.doc.record == stored.id) {
+            seq = seq.max(entry.seq);
+            self.take(entry, &mut opened, batch);
+        }
+        let pushed = self.pushed.iter().filter(|(item, _)| item.doc.record == stored.id);
+        let mut confirmed = 0;
+        let mut refused = 0;
+        for (item, result) in pushed {
+            batch.outbox_remove.push(item.n);
+            confirmed += 1;
+            match result {
+                ItemResult::Kept(place) | ItemResult::Had(place) => {
+                    seq = seq.max(*place);
+                    self.confirm(stored, item, *place, batch);
+                }
+                ItemResult::Refused(refusal) => {
+                    refused += 1;
+                    batch.aside.push(Aside {
+                        doc: Some(item.doc),
+                        hash: Some(item.hash),
+                        reason: AsideReason::Refused(*refusal),
+                        at,
+                        bytes: item.bytes.clone(),
+                    });
+                }
+            }
+        }
+        // A vault whose body has not come yet has no row; its changes are kept all the same.
+        let rev = stored.row.as_ref().map_or(0, |row| row.delivery.rev);
+        batch.expect.push((stored.id, rev));
+        if let Ok(mut row) = opened.row(stored.id, stored.row.as_ref()) {
+            row.delivery.rev = rev.wrapping_add(1);
+            row.delivery.unsent = row.delivery.unsent.saturating_sub(confirmed);
+            row.delivery.refused = row.delivery.refused.saturating_add(refused);
+            row.delivery.seq = row.delivery.seq.max(seq);
+            batch.rows.push(row);
+        }
+    }
+
+    /// Applies one change from the log; one that cannot be applied is set aside alone.
+    fn take(&self, entry: &Entry, opened: &mut Opened, batch: &mut WriteBatch) {
+        let document = match entry.doc.part {
+            Part::Body => &mut opened.body,
+            Part::Vault => opened.vault.get_or_insert_with(Document::default),
+        };
+        let author = self.answer.authors.get(usize::from(entry.author));
+        match (document.apply(&entry.change), author) {
+            (Ok(head), Some(author)) => {
+                let change = StoredChange {
+                    hash: head.hash,
+                    author: author.clone(),
+                    seq: Some(entry.seq),
+                    bytes: entry.change.clone(),
+                };
+                batch.changes.push((entry.doc, change));
+            }
+            (Ok(_), None) => {}
+            (Err(error), _) => batch.aside.push(Aside {
+                doc: Some(entry.doc),
+                hash: None,
+                reason: AsideReason::Damaged(error),
+                at: self.now,
+                bytes: entry.change.clone(),
+            }),
+        }
+    }
+
+    /// Notes the place in the log of a change that the server confirmed.
+    fn confirm(&self, stored: &StoredRecord, item: &OutboxItem, seq: u64, batch: &mut WriteBatch) {
+        let changes = match item.doc.part {
+            Part::Body => &stored.body,
+            Part::Vault => &stored.vault,
+        };
+        if let Some(change) = changes.iter().find(|change| change.hash == item.hash) {
+            let change = StoredChange { seq: Some(seq), ..change.clone() };
+            batch.changes.push((item.doc, change));
+        }
+    }
+
+    fn remember(&self, last: Option<Millis>, batch: &mut WriteBatch) {
+        let mut put = |key, bytes: Option<Vec<u8>>| {
+            if let Some(bytes) = bytes {
+                batch.meta.push((key, bytes));
+            }
+        };
+        put(MetaKey::Cursor, self.answer.cursor.clone());
+        let directory = self.answer.directory.as_ref();
+        put(MetaKey::Directory, directory.and_then(|known| postcard::to_allocvec(known).ok()));
+        put(MetaKey::Seen, postcard::to_allocvec(&self.answer.seen).ok());
+        let at = last.map_or(self.now, |last| last.max(self.now));
+        put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());
+    }
+}

@@ -1,0 +1,190 @@
+//! What a device's store holds and the one kind of write that it must do whole or not at all.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Refusal;
+use crate::document::DecodeError;
+use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
+use crate::time::Millis;
+use crate::unit::Directory;
+use crate::view::Row;
+
+/// A change as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredChange {
+    /// Its name.
+    pub hash: ChangeHash,
+    /// Who wrote it.
+    pub author: PersonId,
+    /// Its place in the server's log; `None` while it is the device's own and unsent.
+    pub seq: Option<u64>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Everything that a store holds of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The record.
+    pub id: RecordId,
+    /// Its row.
+    pub row: Option<Row>,
+    /// The changes of its body.
+    pub body: Vec<StoredChange>,
+    /// The changes of its vault.
+    pub vault: Vec<StoredChange>,
+}
+
+impl StoredRecord {
+    /// A record of which nothing is stored.
+    #[must_use]
+    pub const fn absent(id: RecordId) -> Self {
+        Self { id, row: None, body: Vec::new(), vault: Vec::new() }
+    }
+
+    /// Whether anything is stored.
+    #[must_use]
+    pub const fn is_absent(&self) -> bool {
+        self.row.is_none() && self.body.is_empty() && self.vault.is_empty()
+    }
+}
+
+/// A change that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxItem {
+    /// Its place in the outbox, growing.
+    pub n: u64,
+    /// The document.
+    pub doc: DocId,
+    /// The grid of its record.
+    pub grid: UnitId,
+    /// Its name.
+    pub hash: ChangeHash,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Why bytes were set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AsideReason {
+    /// They could not be read.
+    Damaged(DecodeError),
+    /// The server did not take them.
+    Refused(Refusal),
+    /// A row or a note of the store itself could not be read.
+    Unreadable,
+}
+
+/// Bytes that were set aside: kept, counted and shown, never in the way of anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The document, where it is known.
+    pub doc: Option<DocId>,
+    /// The change's name, where it is known.
+    pub hash: Option<ChangeHash>,
+    /// Why.
+    pub reason: AsideReason,
+    /// When, by the device's clock.
+    pub at: Millis,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What a device remembers beside its records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// Who and where, once joined.
+    pub directory: Option<Directory>,
+    /// Where the last answer left off.
+    pub cursor: Vec<u8>,
+    /// The place of the log up to which the station's devices have everything.
+    pub seen: u64,
+    /// When the last exchange ended well.
+    pub synced_at: Option<Millis>,
+}
+
+/// The name of one thing that a device remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetaKey {
+    /// See [`Meta::directory`].
+    Directory,
+    /// See [`Meta::cursor`].
+    Cursor,
+    /// See [`Meta::seen`].
+    Seen,
+    /// See [`Meta::synced_at`].
+    SyncedAt,
+}
+
+impl MetaKey {
+    /// All names.
+    pub const ALL: [Self; 4] = [Self::Directory, Self::Cursor, Self::Seen, Self::SyncedAt];
+
+    /// The key in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Cursor => "cursor",
+            Self::Seen => "seen",
+            Self::SyncedAt => "synced_at",
+        }
+    }
+}
+
+impl Meta {
+    /// Reads what a store remembers; what cannot be read is as if it were not there, and the next
+    /// exchange brings it again.
+    #[must_use]
+    pub fn decode(mut stored: impl FnMut(MetaKey) -> Option<Vec<u8>>) -> Self {
+        fn read<T: serde::de::DeserializeOwned>(bytes: Option<Vec<u8>>) -> Option<T> {
+            postcard::from_bytes(&bytes?).ok()
+        }
+        Self {
+            directory: read(stored(MetaKey::Directory)),
+            cursor: stored(MetaKey::Cursor).unwrap_or_default(),
+            seen: read(stored(MetaKey::Seen)).unwrap_or_default(),
+            synced_at: read(stored(MetaKey::SyncedAt)),
+        }
+    }
+}
+
+/// Everything that one step writes: one transaction, all or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WriteBatch {
+    /// The revision that each row must still have, 0 for none; otherwise nothing is written.
+    pub expect: Vec<(RecordId, u32)>,
+    /// Changes to keep; one that is there already is overwritten.
+    pub changes: Vec<(DocId, StoredChange)>,
+    /// Changes to take away: they were set aside.
+    pub drop_changes: Vec<(DocId, ChangeHash)>,
+    /// Rows to put.
+    pub rows: Vec<Row>,
+    /// Changes to put at the end of the outbox, in this order.
+    pub outbox_add: Vec<(DocId, UnitId, ChangeHash)>,
+    /// Places of the outbox to empty.
+    pub outbox_remove: Vec<u64>,
+    /// Things to remember.
+    pub meta: Vec<(MetaKey, Vec<u8>)>,
+    /// Bytes to set aside.
+    pub aside: Vec<Aside>,
+    /// Drafts to drop.
+    pub drafts_remove: Vec<String>,
+}
+
+/// How a store failed; nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFault {
+    /// The phone has no room left.
+    #[error("no room")]
+    Full,
+    /// The store was closed, by a newer version in another tab or by the browser.
+    #[error("closed")]
+    Closed,
+    /// The browser gave the transaction up.
+    #[error("aborted")]
+    Aborted,
+    /// The store cannot be opened or read.
+    #[error("unreadable")]
+    Unreadable,
+}
