@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DecodeError, Tree};
 use crate::id::Part;
-use crate::record::{Event, EventKind, HEADER_PATHS, Header, Kind, dispute, events, hazard, patrol};
+use crate::record::{
+    Event, EventKind, HEADER_PATHS, Header, Kind, dispute, events, hazard, patrol,
+};
 use crate::record::{status::Machine, task};
 use crate::unit::{Level, Member, Role};
 
@@ -21,7 +23,17 @@ pub enum Reach {
 
 /// Why the server, or the phone before it, does not take a change. Numbers are never used again.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    thiserror::Error,
+    Serialize,
+    Deserialize,
 )]
 pub enum Refusal {
     /// The bytes are not a sound change.
@@ -71,8 +83,12 @@ impl From<DecodeError> for Refusal {
 }
 
 /// The roles that work in grids of their own.
-const OFFICERS: &[Role] =
-    &[Role::GridWorker, Role::AuxOfficer, Role::Mediator, Role::CommunityPolice];
+const OFFICERS: &[Role] = &[
+    Role::GridWorker,
+    Role::AuxOfficer,
+    Role::Mediator,
+    Role::CommunityPolice,
+];
 /// The roles that work with all grids of a station.
 const STATION: &[Role] = &[Role::StationDuty, Role::StationHead, Role::JudicialOffice];
 
@@ -132,7 +148,11 @@ pub fn may_write(member: &Member, kind: Kind, part: Part) -> Result<(), Refusal>
         }
         (Kind::Patrol | Kind::Hazard | Kind::Task, Part::Vault) => false,
     };
-    if allowed { Ok(()) } else { Err(Refusal::NotYourRole) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(Refusal::NotYourRole)
+    }
 }
 
 /// The state machine of a kind of record.
@@ -157,11 +177,11 @@ pub fn judge(member: &Member, before: Option<&Tree>, after: &Tree) -> Result<Kin
         None if header.by != member.person => return Err(Refusal::AnotherName),
         None => {}
         Some(before) => {
-            let altered = |path: &&str| {
+            let altered = |path: &str| {
                 let field = after.field(path);
                 field != before.field(path) || field.is_some_and(|field| field.values.len() != 1)
             };
-            if HEADER_PATHS.iter().any(|path| altered(&path)) {
+            if HEADER_PATHS.iter().any(|path| altered(path)) {
                 return Err(Refusal::Fixed);
             }
         }
@@ -182,7 +202,9 @@ fn judge_new(member: &Member, machine: &Machine, event: &Event) -> Result<(), Re
     if event.by != member.person {
         return Err(Refusal::AnotherName);
     }
-    let EventKind::Step(step) = &event.what else { return Ok(()) };
+    let EventKind::Step(step) = &event.what else {
+        return Ok(());
+    };
     // A step that no rule knows changes nothing and waits for review; a newer version may know it.
     match machine.rule(&step.from, &step.to) {
         Some(rule) if !member.has_any(rule.roles) => Err(Refusal::NotYourRole),

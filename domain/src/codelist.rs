@@ -146,13 +146,18 @@ fn parse_line(line: &'static str) -> Option<Code> {
 /// The version of the lists.
 #[must_use]
 pub fn version() -> &'static str {
-    table().iter().find(|entry| entry.list == "version").map_or("0", |entry| entry.code)
+    table()
+        .iter()
+        .find(|entry| entry.list == "version")
+        .map_or("0", |entry| entry.code)
 }
 
 /// The codes of a list, in the order to offer them.
 pub fn codes(list: List) -> impl Iterator<Item = &'static Code> {
     let name = list.name();
-    table().iter().filter(move |entry| entry.list == name && entry.code != "*")
+    table()
+        .iter()
+        .filter(move |entry| entry.list == name && entry.code != "*")
 }
 
 /// The entry of a code, if the list has it.
@@ -206,7 +211,11 @@ mod tests {
         for list in ALL {
             assert!(codes(list).count() >= 2, "{list:?}");
             for entry in codes(list) {
-                assert!(!entry.zh.is_empty() && !entry.en.is_empty(), "{list:?} {}", entry.code);
+                assert!(
+                    !entry.zh.is_empty() && !entry.en.is_empty(),
+                    "{list:?} {}",
+                    entry.code
+                );
             }
         }
         assert_eq!(version(), "1");

@@ -24,14 +24,25 @@ use crate::unit::{Directory, Member};
 /// What a person asks for. A new record's id is made when its form is opened, so that sending the
 /// same form twice makes one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the record that is meant and what to write there")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the record that is meant and what to write there"
+)]
 pub enum Command {
     /// Registers a dispute with its parties.
     RegisterDispute { id: RecordId, new: NewDispute },
     /// Writes the fields in which `new` differs from `base`, the copy that the form began with.
-    EditDispute { id: RecordId, base: NewDispute, new: NewDispute },
+    EditDispute {
+        id: RecordId,
+        base: NewDispute,
+        new: NewDispute,
+    },
     /// Adds a party, or rewrites one.
-    PutParty { id: RecordId, item: Option<ItemId>, party: Party },
+    PutParty {
+        id: RecordId,
+        item: Option<ItemId>,
+        party: Party,
+    },
     /// Adds a note to a record's course.
     AddEvent { id: RecordId, new: NewEvent },
     /// Records a session of mediation, with consent and notice where this is the first.
@@ -47,7 +58,11 @@ pub enum Command {
     /// Records a check-in.
     CheckIn { id: RecordId, new: NewCheckin },
     /// Adds to a counter of a patrol.
-    Count { id: RecordId, counter: Counter, more: i64 },
+    Count {
+        id: RecordId,
+        counter: Counter,
+        more: i64,
+    },
     /// Ends a patrol with what there is to say.
     FinishPatrol { id: RecordId, log: String },
     /// Registers a hazard.
@@ -59,11 +74,19 @@ pub enum Command {
     /// Reports a task as done.
     ReportTask { id: RecordId, new: NewReport },
     /// Takes a plain step: pause, resume, accept, refer, review.
-    Step { id: RecordId, to: String, reason: String },
+    Step {
+        id: RecordId,
+        to: String,
+        reason: String,
+    },
     /// Decides that a step does not hold, in favour of another one.
     DropStep { id: RecordId, event: ItemId },
     /// Settles a field that several people wrote.
-    Settle { doc: DocId, path: String, value: Value },
+    Settle {
+        doc: DocId,
+        path: String,
+        value: Value,
+    },
 }
 
 /// Why a command is not carried out; nothing was written.
@@ -165,10 +188,11 @@ impl Command {
         context: &mut Context<'_>,
         current: Option<&Current>,
     ) -> Result<Vec<Plan>, Denial> {
-        if let Some(new) = self.new_record() {
-            context.may_begin(new.0, new.1)?;
+        if let Some(beginning) = self.beginning() {
+            let (kind, grid) = beginning.place();
+            context.may_begin(kind, grid)?;
             return match current {
-                None => Ok(self.begin(context)),
+                None => Ok(self.begin(&beginning, context)),
                 Some(current) => Ok(self.begun_twice(current)),
             };
         }
@@ -178,26 +202,44 @@ impl Command {
         Ok(desk.close())
     }
 
-    /// Kind and grid of the record that the command makes, if it makes one.
-    const fn new_record(&self) -> Option<(Kind, &UnitId)> {
+    /// What the command begins, if it makes a new record.
+    const fn beginning(&self) -> Option<Beginning<'_>> {
         match self {
-            Self::RegisterDispute { new, .. } => Some((Kind::Dispute, &new.grid)),
-            Self::StartPatrol { new, .. } => Some((Kind::Patrol, &new.grid)),
-            Self::RegisterHazard { new, .. } => Some((Kind::Hazard, &new.grid)),
-            Self::GiveTask { new, .. } => Some((Kind::Task, &new.grid)),
-            _ => None,
+            Self::RegisterDispute { new, .. } => Some(Beginning::Dispute(new)),
+            Self::StartPatrol { new, .. } => Some(Beginning::Patrol(new)),
+            Self::RegisterHazard { new, .. } => Some(Beginning::Hazard(new)),
+            Self::GiveTask { new, .. } => Some(Beginning::Task(new)),
+            Self::EditDispute { .. }
+            | Self::PutParty { .. }
+            | Self::AddEvent { .. }
+            | Self::RecordSession { .. }
+            | Self::RecordAgreement { .. }
+            | Self::PerformTerm { .. }
+            | Self::CloseDispute { .. }
+            | Self::CheckIn { .. }
+            | Self::Count { .. }
+            | Self::FinishPatrol { .. }
+            | Self::StepHazard { .. }
+            | Self::ReportTask { .. }
+            | Self::Step { .. }
+            | Self::DropStep { .. }
+            | Self::Settle { .. } => None,
         }
     }
 
-    fn begin(&self, context: &mut Context<'_>) -> Vec<Plan> {
+    fn begin(&self, beginning: &Beginning<'_>, context: &mut Context<'_>) -> Vec<Plan> {
         let record = self.record();
-        let body = |edits| Plan { record, edits: vec![(Part::Body, edits)] };
-        let plan = match self {
-            Self::RegisterDispute { new, .. } => dispute::register(context, record, new),
-            Self::StartPatrol { new, .. } => {
-                body(patrol::start_edits(&context.header(record, Kind::Patrol, &new.grid), new))
-            }
-            Self::RegisterHazard { new, .. } => {
+        let body = |edits| Plan {
+            record,
+            edits: vec![(Part::Body, edits)],
+        };
+        let plan = match beginning {
+            Beginning::Dispute(new) => dispute::register(context, record, new),
+            Beginning::Patrol(new) => body(patrol::start_edits(
+                &context.header(record, Kind::Patrol, &new.grid),
+                new,
+            )),
+            Beginning::Hazard(new) => {
                 let header = context.header(record, Kind::Hazard, &new.grid);
                 let mut edits = hazard::register_edits(&header, new);
                 if !new.fixed.is_empty() {
@@ -212,10 +254,10 @@ impl Command {
                 }
                 body(edits)
             }
-            Self::GiveTask { new, .. } => {
-                body(task::give_edits(&context.header(record, Kind::Task, &new.grid), new))
-            }
-            _ => body(Vec::new()),
+            Beginning::Task(new) => body(task::give_edits(
+                &context.header(record, Kind::Task, &new.grid),
+                new,
+            )),
         };
         vec![plan]
     }
@@ -224,10 +266,16 @@ impl Command {
     /// made a second time.
     fn begun_twice(&self, current: &Current) -> Vec<Plan> {
         let Self::RegisterDispute { id, new } = self else {
-            return vec![Plan { record: self.record(), edits: Vec::new() }];
+            return vec![Plan {
+                record: self.record(),
+                edits: Vec::new(),
+            }];
         };
         let edits = dispute::differing(&current.body, new);
-        vec![Plan { record: *id, edits: vec![(Part::Body, edits)] }]
+        vec![Plan {
+            record: *id,
+            edits: vec![(Part::Body, edits)],
+        }]
     }
 
     fn write(&self, desk: &mut Desk<'_, '_>) -> Result<(), Denial> {
@@ -241,7 +289,8 @@ impl Command {
             Self::AddEvent { new, .. } => {
                 let id = desk.item();
                 let by = &desk.me().person;
-                desk.body.extend(note_edits(id, by, new.at, &new.kind, &new.text));
+                desk.body
+                    .extend(note_edits(id, by, new.at, &new.kind, &new.text));
                 Ok(())
             }
             Self::RecordSession { new, .. } => dispute::record_session(desk, new),
@@ -258,7 +307,12 @@ impl Command {
             Self::Count { counter, more, .. } => {
                 desk.must_be(&["active", "paused"])?;
                 let actor = desk.context.actor;
-                desk.body.extend(patrol::count_edits(&desk.current.body, actor, *counter, *more));
+                desk.body.extend(patrol::count_edits(
+                    &desk.current.body,
+                    actor,
+                    *counter,
+                    *more,
+                ));
                 Ok(())
             }
             Self::FinishPatrol { log, .. } => {
@@ -277,6 +331,25 @@ impl Command {
             Self::Step { to, reason, .. } => desk.step(to, reason),
             Self::DropStep { event, .. } => desk.drop_step(*event),
             Self::Settle { doc, path, value } => desk.settle(doc.part, path, value),
+        }
+    }
+}
+
+/// A record that a command makes.
+enum Beginning<'a> {
+    Dispute(&'a NewDispute),
+    Patrol(&'a NewPatrol),
+    Hazard(&'a NewHazard),
+    Task(&'a NewTask),
+}
+
+impl<'a> Beginning<'a> {
+    const fn place(&self) -> (Kind, &'a UnitId) {
+        match self {
+            Self::Dispute(new) => (Kind::Dispute, &new.grid),
+            Self::Patrol(new) => (Kind::Patrol, &new.grid),
+            Self::Hazard(new) => (Kind::Hazard, &new.grid),
+            Self::Task(new) => (Kind::Task, &new.grid),
         }
     }
 }
@@ -376,14 +449,18 @@ impl<'a, 'd> Desk<'a, 'd> {
         if statuses.contains(&self.status.as_str()) {
             Ok(())
         } else {
-            Err(Denial::Status { from: self.status.clone() })
+            Err(Denial::Status {
+                from: self.status.clone(),
+            })
         }
     }
 
     /// Takes one step, if the status and the member's roles allow it.
     pub(super) fn step(&mut self, to: &str, reason: &str) -> Result<(), Denial> {
         let machine = access::machine(self.header.kind);
-        let denied = || Denial::Status { from: self.status.clone() };
+        let denied = || Denial::Status {
+            from: self.status.clone(),
+        };
         let rule = machine.rule(&self.status, to).ok_or_else(denied)?;
         if !self.me().has_any(rule.roles) {
             return Err(Denial::NotYourRole);
@@ -395,7 +472,8 @@ impl<'a, 'd> Desk<'a, 'd> {
             dropped: false,
         };
         let (id, now) = (self.item(), self.now());
-        self.body.extend(step_edits(id, &self.me().person, now, &step));
+        self.body
+            .extend(step_edits(id, &self.me().person, now, &step));
         to.clone_into(&mut self.status);
         Ok(())
     }
@@ -406,10 +484,13 @@ impl<'a, 'd> Desk<'a, 'd> {
     }
 
     fn drop_step(&mut self, event: ItemId) -> Result<(), Denial> {
-        let found = events(&self.current.body).into_iter().find(|known| known.id == event);
+        let found = events(&self.current.body)
+            .into_iter()
+            .find(|known| known.id == event);
         match found.map(|known| known.what) {
             Some(EventKind::Step(step)) if !step.dropped => {
-                self.body.push(Edit::new(format!("ev/{event}/dropped"), Value::Bool(true)));
+                self.body
+                    .push(Edit::new(format!("ev/{event}/dropped"), Value::Bool(true)));
                 Ok(())
             }
             _ => Err(Denial::Nothing),
@@ -421,11 +502,16 @@ impl<'a, 'd> Desk<'a, 'd> {
             Part::Body => Some(&self.current.body),
             Part::Vault => self.current.vault.as_ref(),
         };
-        let field = tree.and_then(|tree| tree.field(path)).ok_or(Denial::Nothing)?;
+        let field = tree
+            .and_then(|tree| tree.field(path))
+            .ok_or(Denial::Nothing)?;
         if !field.is_conflict() || (part == Part::Body && HEADER_PATHS.contains(&path)) {
             return Err(Denial::Nothing);
         }
-        let edit = Edit { path: path.to_owned(), value: value.clone() };
+        let edit = Edit {
+            path: path.to_owned(),
+            value: value.clone(),
+        };
         match part {
             Part::Body => self.body.push(edit),
             Part::Vault => self.vault.push(edit),
@@ -435,8 +521,14 @@ impl<'a, 'd> Desk<'a, 'd> {
 
     fn close(self) -> Vec<Plan> {
         let parts = [(Part::Body, self.body), (Part::Vault, self.vault)];
-        let edits = parts.into_iter().filter(|(_, edits)| !edits.is_empty()).collect();
-        let mut plans = vec![Plan { record: self.record, edits }];
+        let edits = parts
+            .into_iter()
+            .filter(|(_, edits)| !edits.is_empty())
+            .collect();
+        let mut plans = vec![Plan {
+            record: self.record,
+            edits,
+        }];
         plans.extend(self.more);
         plans
     }
@@ -448,6 +540,9 @@ pub(super) fn vault_edits(
     record: RecordId,
     parties: &[Party],
 ) -> Vec<Edit> {
-    let named: Vec<_> = parties.iter().map(|party| (context.fresh.id(), party)).collect();
+    let named: Vec<_> = parties
+        .iter()
+        .map(|party| (context.fresh.id(), party))
+        .collect();
     vault::register_edits(record, &named)
 }

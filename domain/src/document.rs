@@ -69,7 +69,10 @@ pub struct Edit {
 impl Edit {
     /// Puts `value` at `path`.
     pub fn new(path: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self { path: path.into(), value: value.into() }
+        Self {
+            path: path.into(),
+            value: value.into(),
+        }
     }
 }
 
@@ -116,7 +119,9 @@ pub struct Document {
 
 impl Default for Document {
     fn default() -> Self {
-        Self { doc: AutoCommit::new_with_encoding(TextEncoding::UnicodeCodePoint) }
+        Self {
+            doc: AutoCommit::new_with_encoding(TextEncoding::UnicodeCodePoint),
+        }
     }
 }
 
@@ -146,7 +151,9 @@ impl Document {
         if change.hash().0 != head.hash.0 {
             return Err(DecodeError::Checksum);
         }
-        self.doc.apply_changes([change]).map_err(|_| DecodeError::Contradicts)?;
+        self.doc
+            .apply_changes([change])
+            .map_err(|_| DecodeError::Contradicts)?;
         Ok(head)
     }
 
@@ -178,13 +185,21 @@ impl Document {
             }
         }
         let options = CommitOptions::default().with_time(stamp.at.0);
-        let Some(hash) = self.doc.commit_with(options) else { return Ok(None) };
-        let change = self.doc.get_change_by_hash(&hash).ok_or(EditError::Refused)?;
+        let Some(hash) = self.doc.commit_with(options) else {
+            return Ok(None);
+        };
+        let change = self
+            .doc
+            .get_change_by_hash(&hash)
+            .ok_or(EditError::Refused)?;
         let bytes = change.raw_bytes().to_vec();
         if bytes.len() > CHANGE_BYTES_MAX {
             return Err(EditError::TooLarge);
         }
-        Ok(Some(NewChange { hash: ChangeHash(hash.0), bytes }))
+        Ok(Some(NewChange {
+            hash: ChangeHash(hash.0),
+            bytes,
+        }))
     }
 
     fn write(&mut self, edit: &Edit, first: bool) -> Result<(), EditError> {
@@ -207,16 +222,19 @@ impl Document {
         if same {
             return Ok(());
         }
-        self.doc.put(&object, last, value).map_err(|_| EditError::Refused)
+        self.doc
+            .put(&object, last, value)
+            .map_err(|_| EditError::Refused)
     }
 
     fn container(&mut self, parent: &ObjId, key: &str, may_make: bool) -> Result<ObjId, EditError> {
         match self.doc.get(parent, key).map_err(|_| EditError::Refused)? {
             Some((automerge::Value::Object(ObjType::Map), id)) => Ok(id),
             Some(_) => Err(EditError::Path),
-            None if may_make => {
-                self.doc.put_object(parent, key, ObjType::Map).map_err(|_| EditError::Refused)
-            }
+            None if may_make => self
+                .doc
+                .put_object(parent, key, ObjType::Map)
+                .map_err(|_| EditError::Refused),
             None => Err(EditError::NoContainer),
         }
     }
@@ -241,13 +259,19 @@ mod tests {
     use super::*;
 
     fn stamp(actor: u8, at: i64) -> Stamp {
-        Stamp { actor: ActorKey([actor; 8]), at: Millis(at) }
+        Stamp {
+            actor: ActorKey([actor; 8]),
+            at: Millis(at),
+        }
     }
 
     fn genesis() -> (Document, NewChange) {
         let mut document = Document::default();
         let edits = [Edit::new("place", "A"), Edit::new("ev/*", "")];
-        let change = document.commit(stamp(1, 10), &edits).expect("edits").expect("change");
+        let change = document
+            .commit(stamp(1, 10), &edits)
+            .expect("edits")
+            .expect("change");
         (document, change)
     }
 
@@ -258,28 +282,48 @@ mod tests {
         assert!(damaged.is_empty());
         let tree = other.tree();
         assert_eq!(tree.text("place"), Some("A"));
-        let written = tree.field("place").and_then(Field::winner).expect("written");
-        assert_eq!(tree.span(written).map(|span| (span.hash, span.at)), Some((change.hash, Millis(10))));
+        let written = tree
+            .field("place")
+            .and_then(Field::winner)
+            .expect("written");
+        assert_eq!(
+            tree.span(written).map(|span| (span.hash, span.at)),
+            Some((change.hash, Millis(10)))
+        );
     }
 
     #[test]
     fn writing_the_same_value_makes_no_change() {
         let (mut document, _) = genesis();
-        assert_eq!(document.commit(stamp(2, 11), &[Edit::new("place", "A")]), Ok(None));
+        assert_eq!(
+            document.commit(stamp(2, 11), &[Edit::new("place", "A")]),
+            Ok(None)
+        );
     }
 
     #[test]
     fn two_values_of_one_field_are_both_kept_and_a_later_write_settles_them() {
         let (mut left, first) = genesis();
         let (mut right, _) = Document::from_changes([first.bytes.as_slice()]);
-        let a = left.commit(stamp(2, 20), &[Edit::new("place", "B")]).expect("ok").expect("change");
-        let b = right.commit(stamp(3, 21), &[Edit::new("place", "C")]).expect("ok").expect("change");
+        let a = left
+            .commit(stamp(2, 20), &[Edit::new("place", "B")])
+            .expect("ok")
+            .expect("change");
+        let b = right
+            .commit(stamp(3, 21), &[Edit::new("place", "C")])
+            .expect("ok")
+            .expect("change");
         left.apply(&b.bytes).expect("applies");
         right.apply(&a.bytes).expect("applies");
         let (one, two) = (left.tree(), right.tree());
         assert_eq!(one, two);
-        let mut values: Vec<_> =
-            one.field("place").expect("field").values.iter().map(|w| w.value.clone()).collect();
+        let mut values: Vec<_> = one
+            .field("place")
+            .expect("field")
+            .values
+            .iter()
+            .map(|w| w.value.clone())
+            .collect();
         values.sort();
         assert_eq!(values, [Value::from("B"), Value::from("C")]);
         // Choosing the value that already wins still settles the matter.
@@ -293,11 +337,20 @@ mod tests {
     fn items_added_by_two_writers_are_both_there() {
         let (mut left, first) = genesis();
         let (mut right, _) = Document::from_changes([first.bytes.as_slice()]);
-        let a = left.commit(stamp(2, 20), &[Edit::new("ev/x/text", "a")]).expect("ok").expect("change");
-        right.commit(stamp(3, 20), &[Edit::new("ev/y/text", "b")]).expect("ok").expect("change");
+        let a = left
+            .commit(stamp(2, 20), &[Edit::new("ev/x/text", "a")])
+            .expect("ok")
+            .expect("change");
+        right
+            .commit(stamp(3, 20), &[Edit::new("ev/y/text", "b")])
+            .expect("ok")
+            .expect("change");
         right.apply(&a.bytes).expect("applies");
         let tree = right.tree();
-        assert_eq!((tree.text("ev/x/text"), tree.text("ev/y/text")), (Some("a"), Some("b")));
+        assert_eq!(
+            (tree.text("ev/x/text"), tree.text("ev/y/text")),
+            (Some("a"), Some("b"))
+        );
         assert_eq!(tree.items("ev").collect::<Vec<_>>(), ["x", "y"]);
     }
 
@@ -305,17 +358,28 @@ mod tests {
     fn a_container_is_never_made_after_the_first_change() {
         let (mut document, _) = genesis();
         let edit = [Edit::new("sessions/x/text", "a")];
-        assert_eq!(document.commit(stamp(2, 20), &edit), Err(EditError::NoContainer));
-        assert_eq!(document.commit(stamp(2, 20), &[Edit::new("place/x", "a")]), Err(EditError::Path));
-        assert_eq!(document.commit(stamp(2, 20), &[Edit::new("ev//x", "a")]), Err(EditError::Path));
+        assert_eq!(
+            document.commit(stamp(2, 20), &edit),
+            Err(EditError::NoContainer)
+        );
+        assert_eq!(
+            document.commit(stamp(2, 20), &[Edit::new("place/x", "a")]),
+            Err(EditError::Path)
+        );
+        assert_eq!(
+            document.commit(stamp(2, 20), &[Edit::new("ev//x", "a")]),
+            Err(EditError::Path)
+        );
         assert_eq!(document.tree().text("place"), Some("A"));
     }
 
     #[test]
     fn changes_apply_in_any_order_and_any_number_of_times() {
         let (mut document, first) = genesis();
-        let second =
-            document.commit(stamp(1, 11), &[Edit::new("place", "B")]).expect("ok").expect("change");
+        let second = document
+            .commit(stamp(1, 11), &[Edit::new("place", "B")])
+            .expect("ok")
+            .expect("change");
         let mut other = Document::default();
         other.apply(&second.bytes).expect("waits for the first");
         assert_eq!(other.missing(), 1);

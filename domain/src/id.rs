@@ -56,7 +56,11 @@ impl RecordId {
     /// When the id was made, by the clock of the device that made it.
     #[must_use]
     pub fn created_at(self) -> Millis {
-        let ms = self.0.iter().take(6).fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
+        let ms = self
+            .0
+            .iter()
+            .take(6)
+            .fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
         Millis(ms)
     }
 }
@@ -89,7 +93,10 @@ impl FromStr for RecordId {
         let mut number: u128 = 0;
         for (place, letter) in text.bytes().enumerate() {
             let upper = letter.to_ascii_uppercase();
-            let digit = CROCKFORD.iter().position(|c| *c == upper).ok_or(IdError::Character)?;
+            let digit = CROCKFORD
+                .iter()
+                .position(|c| *c == upper)
+                .ok_or(IdError::Character)?;
             // 26 digits hold 130 bits: the first may only use three of its five.
             if place == 0 && digit > 7 {
                 return Err(IdError::Character);
@@ -113,7 +120,11 @@ impl Fresh {
     /// Ids of an action at `now`, spread by sixteen random bytes.
     #[must_use]
     pub const fn new(now: Millis, entropy: [u8; 16]) -> Self {
-        Self { now, entropy, made: 0 }
+        Self {
+            now,
+            entropy,
+            made: 0,
+        }
     }
 
     /// The next id of this action.
@@ -153,13 +164,19 @@ impl DocId {
     /// The body of a record.
     #[must_use]
     pub const fn body(record: RecordId) -> Self {
-        Self { record, part: Part::Body }
+        Self {
+            record,
+            part: Part::Body,
+        }
     }
 
     /// The party vault of a record.
     #[must_use]
     pub const fn vault(record: RecordId) -> Self {
-        Self { record, part: Part::Vault }
+        Self {
+            record,
+            part: Part::Vault,
+        }
     }
 }
 
@@ -183,7 +200,10 @@ impl FromStr for DocId {
             "v" => Part::Vault,
             _ => return Err(IdError::Character),
         };
-        Ok(Self { record: record.parse()?, part })
+        Ok(Self {
+            record: record.parse()?,
+            part,
+        })
     }
 }
 
@@ -329,9 +349,15 @@ mod tests {
 
     #[test]
     fn a_ulid_beyond_128_bits_is_refused() {
-        assert_eq!("8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<RecordId>(), Err(IdError::Character));
+        assert_eq!(
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<RecordId>(),
+            Err(IdError::Character)
+        );
         assert_eq!("01J8".parse::<RecordId>(), Err(IdError::Length));
-        assert_eq!("01J826MWQAS67E8VMGGQRJP9PU".parse::<RecordId>(), Err(IdError::Character));
+        assert_eq!(
+            "01J826MWQAS67E8VMGGQRJP9PU".parse::<RecordId>(),
+            Err(IdError::Character)
+        );
     }
 
     #[test]

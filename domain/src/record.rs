@@ -66,7 +66,10 @@ impl Kind {
 
 /// A field of a form, so that an error can stand beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each name is the field's own word in the glossary")]
+#[expect(
+    missing_docs,
+    reason = "each name is the field's own word in the glossary"
+)]
 pub enum FieldName {
     Grid,
     Category,
@@ -327,7 +330,9 @@ pub enum EventKind {
 /// Reads the events of a body, in the order of their ids, those that were withdrawn left out.
 #[must_use]
 pub fn events(tree: &Tree) -> Vec<Event> {
-    tree.items("ev").filter_map(|key| event(tree, key)).collect()
+    tree.items("ev")
+        .filter_map(|key| event(tree, key))
+        .collect()
 }
 
 fn event(tree: &Tree, key: &str) -> Option<Event> {
@@ -343,7 +348,10 @@ fn event(tree: &Tree, key: &str) -> Option<Event> {
             reason: text,
             dropped: tree.flag(&field("dropped")).unwrap_or(false),
         }),
-        kind => EventKind::Note { kind: kind.to_owned(), text },
+        kind => EventKind::Note {
+            kind: kind.to_owned(),
+            text,
+        },
     };
     Some(Event { id, at, by, what })
 }

@@ -5,6 +5,7 @@
 
 mod act;
 mod exchange;
+pub mod memory;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -302,10 +303,16 @@ impl Replica {
     pub fn handle(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Command { ticket, command, fresh, drafts } => {
-                self.take_command(ticket, *command, fresh, drafts, &mut effects);
+            Event::Command {
+                ticket,
+                command,
+                fresh,
+                drafts,
+            } => {
+                let pending = act::Pending::new(*command, fresh, drafts);
+                self.take_command(ticket, pending, &mut effects);
             }
-            Event::Join { code, now } => self.join(code, now, &mut effects),
+            Event::Join { code, now } => self.join(&code, now, &mut effects),
             Event::Loaded { ticket, records } => {
                 if self.commands.contains_key(&ticket) {
                     self.command_loaded(ticket, &records, &mut effects);
@@ -313,7 +320,11 @@ impl Replica {
                     self.page_loaded(ticket, &records, &mut effects);
                 }
             }
-            Event::Outbox { items, records, now } => {
+            Event::Outbox {
+                items,
+                records,
+                now,
+            } => {
                 self.status.on_phone = records;
                 self.outbox_read(items, now, &mut effects);
             }
@@ -341,7 +352,11 @@ impl Replica {
             }
             Event::Wake { cause, now } => self.wake(cause, now, &mut effects),
             Event::Answer { bytes, now } => self.answered(&bytes, now, &mut effects),
-            Event::LinkFailed { failure, now, random } => {
+            Event::LinkFailed {
+                failure,
+                now,
+                random,
+            } => {
                 self.link_failed(failure, now, random, &mut effects);
             }
         }

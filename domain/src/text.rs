@@ -41,7 +41,11 @@ pub fn excerpt(text: &str, max: usize) -> String {
 #[must_use]
 pub fn has_identity_number(text: &str) -> bool {
     let mut run = 0_usize;
-    let mut chars = clean(text).chars().collect::<Vec<_>>().into_iter().peekable();
+    let mut chars = clean(text)
+        .chars()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .peekable();
     while let Some(c) = chars.next() {
         if c.is_ascii_digit() {
             run += 1;
@@ -99,7 +103,13 @@ mod tests {
         ] {
             assert!(has_identity_number(text), "{text}");
         }
-        for text in ["", "电话10000001234", "2026-11-22 09:20", "金额3333.33元", "1234567890123456"] {
+        for text in [
+            "",
+            "电话10000001234",
+            "2026-11-22 09:20",
+            "金额3333.33元",
+            "1234567890123456",
+        ] {
             assert!(!has_identity_number(text), "{text}");
         }
     }

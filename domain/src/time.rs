@@ -82,7 +82,11 @@ impl Day {
     /// The day's first moment in Shanghai.
     #[must_use]
     pub const fn start(self) -> Millis {
-        Millis(self.0.saturating_mul(DAY_MS).saturating_sub(SHANGHAI_OFFSET_MS))
+        Millis(
+            self.0
+                .saturating_mul(DAY_MS)
+                .saturating_sub(SHANGHAI_OFFSET_MS),
+        )
     }
 
     /// The day's last moment in Shanghai.
@@ -116,7 +120,11 @@ impl Day {
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * of_year + 2) / 153;
         let day = of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
         (year, month, day)
     }
@@ -171,9 +179,12 @@ mod tests {
 
     #[test]
     fn days_and_civil_dates_agree() {
-        for (text, count) in
-            [("1970-01-01", 0), ("2000-02-29", 11_016), ("2026-11-22", 20_779), ("1969-12-31", -1)]
-        {
+        for (text, count) in [
+            ("1970-01-01", 0),
+            ("2000-02-29", 11_016),
+            ("2026-11-22", 20_779),
+            ("1969-12-31", -1),
+        ] {
             assert_eq!(text.parse(), Ok(Day(count)), "{text}");
             assert_eq!(Day(count).to_string(), text);
         }
@@ -198,7 +209,12 @@ mod tests {
 
     #[test]
     fn local_text_out_of_range_is_refused() {
-        for text in ["2026-11-22T24:00", "2026-11-22", "2026-11-22Tx:00", "2026-11-31T10:00"] {
+        for text in [
+            "2026-11-22T24:00",
+            "2026-11-22",
+            "2026-11-22Tx:00",
+            "2026-11-31T10:00",
+        ] {
             assert_eq!(Millis::from_local_text(text), None, "{text}");
         }
     }

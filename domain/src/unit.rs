@@ -35,9 +35,15 @@ impl Level {
     /// The level with this code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::City, Self::District, Self::Station, Self::Post, Self::Grid]
-            .into_iter()
-            .find(|level| level.code() == code)
+        [
+            Self::City,
+            Self::District,
+            Self::Station,
+            Self::Post,
+            Self::Grid,
+        ]
+        .into_iter()
+        .find(|level| level.code() == code)
     }
 
     /// Whether a unit of this level may hang below one of `parent`.
@@ -258,7 +264,9 @@ mod tests {
 
     #[test]
     fn roles_and_levels_are_those_of_the_code_lists() {
-        let roles: Vec<_> = codelist::codes(List::Role).map(|entry| entry.code).collect();
+        let roles: Vec<_> = codelist::codes(List::Role)
+            .map(|entry| entry.code)
+            .collect();
         assert_eq!(roles, Role::ALL.map(Role::code));
         for entry in codelist::codes(List::UnitLevel) {
             assert!(Level::from_code(entry.code).is_some(), "{}", entry.code);

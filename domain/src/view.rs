@@ -173,7 +173,9 @@ impl Row {
             .unwrap_or(header.created_at);
         let trees = [Some(body), vault];
         let fields = trees.into_iter().flatten().flat_map(Tree::fields);
-        let conflicts = fields.filter(|(_, field)| Field::is_conflict(field)).count();
+        let conflicts = fields
+            .filter(|(_, field)| Field::is_conflict(field))
+            .count();
         row.conflicts = u32::try_from(conflicts).unwrap_or(u32::MAX);
         match header.kind {
             Kind::Dispute => row.fill_dispute(&Dispute::fold(body)?),
@@ -219,11 +221,18 @@ impl Row {
         self.status.clone_from(&standing.status);
         self.open = open;
         self.review = u32::try_from(standing.review.len()).unwrap_or(u32::MAX);
-        self.closed_at = if open { None } else { standing.since.map(|(_, at)| at) };
+        self.closed_at = if open {
+            None
+        } else {
+            standing.since.map(|(_, at)| at)
+        };
     }
 
     fn fill_dispute(&mut self, dispute: &Dispute) {
-        self.stand(&dispute.standing, dispute::MACHINE.is_open(&dispute.standing.status));
+        self.stand(
+            &dispute.standing,
+            dispute::MACHINE.is_open(&dispute.standing.status),
+        );
         self.title.clone_from(&dispute.title);
         self.category.clone_from(&dispute.category);
         self.place.clone_from(&dispute.place);
@@ -239,7 +248,10 @@ impl Row {
     }
 
     fn fill_patrol(&mut self, patrol: &Patrol) {
-        self.stand(&patrol.standing, patrol::MACHINE.is_open(&patrol.standing.status));
+        self.stand(
+            &patrol.standing,
+            patrol::MACHINE.is_open(&patrol.standing.status),
+        );
         self.category.clone_from(&patrol.patrol_kind);
         self.excerpt = text::excerpt(&patrol.log, EXCERPT_CHARS_MAX);
         self.happened_at = patrol.started_at;
@@ -248,7 +260,10 @@ impl Row {
     }
 
     fn fill_hazard(&mut self, hazard: &Hazard) {
-        self.stand(&hazard.standing, hazard::MACHINE.is_open(&hazard.standing.status));
+        self.stand(
+            &hazard.standing,
+            hazard::MACHINE.is_open(&hazard.standing.status),
+        );
         self.category.clone_from(&hazard.category);
         self.place.clone_from(&hazard.place);
         self.excerpt = text::excerpt(&hazard.description, EXCERPT_CHARS_MAX);
@@ -316,7 +331,12 @@ mod tests {
 
     #[test]
     fn the_ladder_never_claims_more_than_is_so() {
-        let at = |unsent, refused, seq| Delivery { rev: 1, unsent, refused, seq };
+        let at = |unsent, refused, seq| Delivery {
+            rev: 1,
+            unsent,
+            refused,
+            seq,
+        };
         assert_eq!(at(0, 0, 0).state(9), DeliveryState::OnPhone);
         assert_eq!(at(1, 0, 5).state(9), DeliveryState::OnPhone);
         assert_eq!(at(0, 0, 5).state(4), DeliveryState::Sent);

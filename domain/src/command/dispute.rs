@@ -18,7 +18,10 @@ pub(super) fn register(context: &mut Context<'_>, id: RecordId, new: &NewDispute
     let header = context.header(id, Kind::Dispute, &new.grid);
     let body = record::register_edits(&header, new);
     let vault = vault_edits(context, id, &new.parties);
-    Plan { record: id, edits: vec![(Part::Body, body), (Part::Vault, vault)] }
+    Plan {
+        record: id,
+        edits: vec![(Part::Body, body), (Part::Vault, vault)],
+    }
 }
 
 /// The fields in which `new` differs from the record as it stands.
@@ -30,7 +33,11 @@ pub(super) fn differing(body: &Tree, new: &NewDispute) -> Vec<Edit> {
         ("level", &new.level),
     ];
     let differ = |(path, value): &(&str, &String)| body.text(path) != Some(value.as_str());
-    fields.iter().filter(|field| differ(field)).map(|(path, v)| Edit::new(*path, v.as_str())).collect()
+    fields
+        .iter()
+        .filter(|field| differ(field))
+        .map(|(path, v)| Edit::new(*path, v.as_str()))
+        .collect()
 }
 
 pub(super) fn edit(
@@ -39,7 +46,11 @@ pub(super) fn edit(
     new: &NewDispute,
 ) -> Result<(), Denial> {
     desk.body.extend(record::changed_edits(base, new));
-    if desk.body.is_empty() { Err(Denial::Nothing) } else { Ok(()) }
+    if desk.body.is_empty() {
+        Err(Denial::Nothing)
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn put_party(
@@ -66,14 +77,19 @@ pub(super) fn record_session(desk: &mut Desk<'_, '_>, new: &NewSession) -> Resul
         "reported" => &["accepted", "mediating"],
         "accepted" | "suspended" => &["mediating"],
         "mediating" => &[],
-        _ => return Err(Denial::Status { from: desk.status.clone() }),
+        _ => {
+            return Err(Denial::Status {
+                from: desk.status.clone(),
+            });
+        }
     };
     if fold(desk.current)?.consent_at.is_none() {
         desk.body.push(Edit::new("consent_at", desk.now()));
     }
     desk.steps(way)?;
     let id = desk.item();
-    desk.body.extend(record::session_edits(id, &desk.me().person, new));
+    desk.body
+        .extend(record::session_edits(id, &desk.me().person, new));
     Ok(())
 }
 
@@ -81,13 +97,18 @@ pub(super) fn record_agreement(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> R
     let way: &[&str] = match desk.status.as_str() {
         "reported" | "mediating" => &["agreed"],
         "accepted" | "suspended" => &["mediating", "agreed"],
-        _ => return Err(Denial::Status { from: desk.status.clone() }),
+        _ => {
+            return Err(Denial::Status {
+                from: desk.status.clone(),
+            });
+        }
     };
     desk.steps(way)?;
     let id = desk.item();
     let terms = new.terms.iter().map(|_| desk.item()).collect();
     let (by, now) = (&desk.me().person, desk.now());
-    desk.body.extend(record::agreement_edits((id, terms), by, now, new));
+    desk.body
+        .extend(record::agreement_edits((id, terms), by, now, new));
     let visit = return_visit(desk, new)?;
     desk.more.push(visit);
     Ok(())
@@ -96,9 +117,17 @@ pub(super) fn record_agreement(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> R
 /// The return visit that follows an agreement: some days after its last term.
 fn return_visit(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> Result<Plan, Denial> {
     let dispute = fold(desk.current)?;
-    let last = new.terms.iter().filter_map(|term| term.due).max().unwrap_or_else(|| desk.now());
-    let title =
-        if dispute.title.is_empty() { text::excerpt(&dispute.brief, 20) } else { dispute.title };
+    let last = new
+        .terms
+        .iter()
+        .filter_map(|term| term.due)
+        .max()
+        .unwrap_or_else(|| desk.now());
+    let title = if dispute.title.is_empty() {
+        text::excerpt(&dispute.brief, 20)
+    } else {
+        dispute.title
+    };
     let task = NewTask {
         grid: dispute.header.grid.clone(),
         category: RETURN_VISIT.to_owned(),
@@ -110,18 +139,25 @@ fn return_visit(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> Result<Plan, Den
     };
     let id = desk.context.fresh.id();
     let header = desk.context.header(id, Kind::Task, &task.grid);
-    Ok(Plan { record: id, edits: vec![(Part::Body, task::give_edits(&header, &task))] })
+    Ok(Plan {
+        record: id,
+        edits: vec![(Part::Body, task::give_edits(&header, &task))],
+    })
 }
 
 pub(super) fn perform_term(desk: &mut Desk<'_, '_>, term: ItemId) -> Result<(), Denial> {
     desk.must_be(&["agreed"])?;
     let dispute = fold(desk.current)?;
     let agreement = dispute.agreements.last().ok_or(Denial::NeedsAgreement)?;
-    let mut open = agreement.terms.iter().filter(|known| known.done_at.is_none());
+    let mut open = agreement
+        .terms
+        .iter()
+        .filter(|known| known.done_at.is_none());
     if !open.clone().any(|known| known.id == term) {
         return Err(Denial::Nothing);
     }
-    desk.body.push(Edit::new(format!("terms/{term}/done_at"), desk.now()));
+    desk.body
+        .push(Edit::new(format!("terms/{term}/done_at"), desk.now()));
     if open.all(|known| known.id == term) {
         desk.step("performed", "")?;
     }
@@ -130,7 +166,12 @@ pub(super) fn perform_term(desk: &mut Desk<'_, '_>, term: ItemId) -> Result<(), 
 
 pub(super) fn close(desk: &mut Desk<'_, '_>, new: &NewClosing) -> Result<(), Denial> {
     // What weighs must be settled by a person before the case is closed over it.
-    let contested = |path: &str| desk.current.body.field(path).is_some_and(|f| f.is_conflict());
+    let contested = |path: &str| {
+        desk.current
+            .body
+            .field(path)
+            .is_some_and(|f| f.is_conflict())
+    };
     if ["level", "outcome"].iter().any(|path| contested(path)) {
         return Err(Denial::Contested);
     }
@@ -142,7 +183,9 @@ pub(super) fn close(desk: &mut Desk<'_, '_>, new: &NewClosing) -> Result<(), Den
 }
 
 fn way_to_close(status: &str, new: &NewClosing) -> Result<&'static [&'static str], Denial> {
-    let denied = || Denial::Status { from: status.to_owned() };
+    let denied = || Denial::Status {
+        from: status.to_owned(),
+    };
     let way: &[&str] = if new.is_settled() {
         match status {
             "reported" | "performed" => &["closed"],

@@ -114,7 +114,14 @@ fn head(reader: &mut Reader<'_>, hash: ChangeHash) -> Result<ChangeHead, DecodeE
     for _ in 0..reader.count(ACTORS_MAX)? {
         reader.actor()?;
     }
-    Ok(ChangeHead { hash, deps, actor, seq, start_op, at })
+    Ok(ChangeHead {
+        hash,
+        deps,
+        actor,
+        seq,
+        start_op,
+        at,
+    })
 }
 
 struct Reader<'a> {
@@ -123,7 +130,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Malformed)?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(DecodeError::Malformed)?;
         self.rest = rest;
         Ok(head)
     }
@@ -158,7 +168,11 @@ impl<'a> Reader<'a> {
             if byte & 0x80 == 0 {
                 // The sixth bit of the last byte is the sign of all that lie above it.
                 let negative = byte & 0x40 != 0;
-                return Ok(if negative { value | (-1_i64 << (shift + 7)) } else { value });
+                return Ok(if negative {
+                    value | (-1_i64 << (shift + 7))
+                } else {
+                    value
+                });
             }
         }
         Err(DecodeError::Bounds)
@@ -166,7 +180,11 @@ impl<'a> Reader<'a> {
 
     fn count(&mut self, max: u64) -> Result<u64, DecodeError> {
         let count = self.unsigned()?;
-        if count > max { Err(DecodeError::Bounds) } else { Ok(count) }
+        if count > max {
+            Err(DecodeError::Bounds)
+        } else {
+            Ok(count)
+        }
     }
 
     fn actor(&mut self) -> Result<ActorKey, DecodeError> {
@@ -184,16 +202,26 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         let mut document = Document::default();
-        let stamp = Stamp { actor: ActorKey([9; 8]), at: Millis(-1_234_567_890_123) };
+        let stamp = Stamp {
+            actor: ActorKey([9; 8]),
+            at: Millis(-1_234_567_890_123),
+        };
         let edits = [Edit::new("place", "A"), Edit::new("ev/x/text", "b")];
-        document.commit(stamp, &edits).expect("ok").expect("change").bytes
+        document
+            .commit(stamp, &edits)
+            .expect("ok")
+            .expect("change")
+            .bytes
     }
 
     #[test]
     fn the_head_of_a_change_is_read() {
         let head = check(&sample()).expect("sound");
         assert_eq!(head.actor, ActorKey([9; 8]));
-        assert_eq!((head.seq, head.start_op, head.at), (1, 1, Millis(-1_234_567_890_123)));
+        assert_eq!(
+            (head.seq, head.start_op, head.at),
+            (1, 1, Millis(-1_234_567_890_123))
+        );
         assert!(head.deps.is_empty());
     }
 
@@ -217,6 +245,9 @@ mod tests {
 
     #[test]
     fn a_change_beyond_the_limit_is_refused_unread() {
-        assert_eq!(check(&vec![0; CHANGE_BYTES_MAX + 1]), Err(DecodeError::TooLarge));
+        assert_eq!(
+            check(&vec![0; CHANGE_BYTES_MAX + 1]),
+            Err(DecodeError::TooLarge)
+        );
     }
 }

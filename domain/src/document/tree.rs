@@ -69,7 +69,9 @@ impl Tree {
 
     /// All fields, in the order of their paths.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
-        self.fields.iter().map(|(path, field)| (path.as_str(), field))
+        self.fields
+            .iter()
+            .map(|(path, field)| (path.as_str(), field))
     }
 
     /// The changes that were applied, in the order of their time and hash.
@@ -81,7 +83,10 @@ impl Tree {
     /// The shown value at a path.
     #[must_use]
     pub fn value(&self, path: &str) -> Option<&Value> {
-        self.fields.get(path).and_then(Field::winner).map(|written| &written.value)
+        self.fields
+            .get(path)
+            .and_then(Field::winner)
+            .map(|written| &written.value)
     }
 
     /// The shown text at a path.
@@ -154,7 +159,10 @@ pub(super) fn read(doc: &mut AutoCommit) -> Tree {
         })
         .collect();
     spans.sort_by_key(|span| (span.at, span.hash));
-    let mut tree = Tree { fields: BTreeMap::new(), spans };
+    let mut tree = Tree {
+        fields: BTreeMap::new(),
+        spans,
+    };
     collect(doc, &ObjId::Root, "", 1, &mut tree.fields);
     tree
 }
@@ -199,9 +207,11 @@ fn written(scalar: &automerge::ScalarValue, id: &ObjId) -> Option<Written> {
         S::Bytes(_) | S::F64(_) | S::Counter(_) | S::Unknown { .. } => return None,
     };
     match id {
-        ObjId::Id(op, actor, _) => {
-            Some(Written { value, actor: actor_key(actor.to_bytes())?, op: *op })
-        }
+        ObjId::Id(op, actor, _) => Some(Written {
+            value,
+            actor: actor_key(actor.to_bytes())?,
+            op: *op,
+        }),
         ObjId::Root => None,
     }
 }

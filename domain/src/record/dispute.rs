@@ -28,11 +28,20 @@ pub const LONG_TEXT_CHARS_MAX: usize = 4_000;
 /// The most terms of one agreement.
 pub const TERMS_MAX: usize = 12;
 
-const FIELD: &[Role] =
-    &[Role::GridWorker, Role::AuxOfficer, Role::Mediator, Role::CommunityPolice, Role::StationDuty];
+const FIELD: &[Role] = &[
+    Role::GridWorker,
+    Role::AuxOfficer,
+    Role::Mediator,
+    Role::CommunityPolice,
+    Role::StationDuty,
+];
 const MEDIATING: &[Role] = &[Role::Mediator, Role::CommunityPolice];
-const ACCEPTING: &[Role] =
-    &[Role::Mediator, Role::CommunityPolice, Role::StationDuty, Role::JudicialOffice];
+const ACCEPTING: &[Role] = &[
+    Role::Mediator,
+    Role::CommunityPolice,
+    Role::StationDuty,
+    Role::JudicialOffice,
+];
 const HEAD: &[Role] = &[Role::StationHead];
 
 /// The statuses of a dispute and the steps between them (codes of the list `dispute_status`).
@@ -42,38 +51,161 @@ const HEAD: &[Role] = &[Role::StationHead];
 pub const MACHINE: Machine = Machine {
     initial: "reported",
     rules: &[
-        Rule { from: "reported", to: "accepted", roles: ACCEPTING },
-        Rule { from: "reported", to: "not_accepted", roles: ACCEPTING },
-        Rule { from: "reported", to: "referred", roles: ACCEPTING },
-        Rule { from: "reported", to: "withdrawn", roles: FIELD },
+        Rule {
+            from: "reported",
+            to: "accepted",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "reported",
+            to: "not_accepted",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "reported",
+            to: "referred",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "reported",
+            to: "withdrawn",
+            roles: FIELD,
+        },
         // Settled on the spot: registered with its oral agreement, nothing more is needed.
-        Rule { from: "reported", to: "agreed", roles: FIELD },
-        Rule { from: "reported", to: "closed", roles: FIELD },
-        Rule { from: "accepted", to: "mediating", roles: MEDIATING },
-        Rule { from: "accepted", to: "failed", roles: MEDIATING },
-        Rule { from: "accepted", to: "withdrawn", roles: MEDIATING },
-        Rule { from: "accepted", to: "referred", roles: ACCEPTING },
-        Rule { from: "mediating", to: "suspended", roles: MEDIATING },
-        Rule { from: "suspended", to: "mediating", roles: MEDIATING },
-        Rule { from: "mediating", to: "agreed", roles: MEDIATING },
-        Rule { from: "mediating", to: "failed", roles: MEDIATING },
-        Rule { from: "mediating", to: "withdrawn", roles: MEDIATING },
-        Rule { from: "mediating", to: "referred", roles: ACCEPTING },
-        Rule { from: "suspended", to: "failed", roles: MEDIATING },
-        Rule { from: "suspended", to: "withdrawn", roles: MEDIATING },
-        Rule { from: "referred", to: "reported", roles: ACCEPTING },
-        Rule { from: "referred", to: "closed", roles: FIELD },
-        Rule { from: "agreed", to: "performed", roles: FIELD },
-        Rule { from: "agreed", to: "mediating", roles: MEDIATING },
-        Rule { from: "agreed", to: "closed", roles: HEAD },
-        Rule { from: "performed", to: "closed", roles: FIELD },
-        Rule { from: "failed", to: "closed", roles: FIELD },
-        Rule { from: "withdrawn", to: "closed", roles: FIELD },
-        Rule { from: "not_accepted", to: "closed", roles: FIELD },
-        Rule { from: "closed", to: "mediating", roles: MEDIATING },
-        Rule { from: "closed", to: "archived", roles: &[Role::JudicialOffice, Role::Mediator] },
+        Rule {
+            from: "reported",
+            to: "agreed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "reported",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "accepted",
+            to: "mediating",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "accepted",
+            to: "failed",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "accepted",
+            to: "withdrawn",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "accepted",
+            to: "referred",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "mediating",
+            to: "suspended",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "suspended",
+            to: "mediating",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "mediating",
+            to: "agreed",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "mediating",
+            to: "failed",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "mediating",
+            to: "withdrawn",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "mediating",
+            to: "referred",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "suspended",
+            to: "failed",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "suspended",
+            to: "withdrawn",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "referred",
+            to: "reported",
+            roles: ACCEPTING,
+        },
+        Rule {
+            from: "referred",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "agreed",
+            to: "performed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "agreed",
+            to: "mediating",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "agreed",
+            to: "closed",
+            roles: HEAD,
+        },
+        Rule {
+            from: "performed",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "failed",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "withdrawn",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "not_accepted",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "closed",
+            to: "mediating",
+            roles: MEDIATING,
+        },
+        Rule {
+            from: "closed",
+            to: "archived",
+            roles: &[Role::JudicialOffice, Role::Mediator],
+        },
     ],
-    open: &["reported", "accepted", "mediating", "suspended", "agreed", "performed"],
+    open: &[
+        "reported",
+        "accepted",
+        "mediating",
+        "suspended",
+        "agreed",
+        "performed",
+    ],
 };
 
 /// Days from registration to acceptance, by level: ordinary, serious, major (local rule).
@@ -199,8 +331,14 @@ impl Dispute {
             fail_reason: text("fail_reason"),
             follow_up: tree.at("follow_up"),
             standing: MACHINE.fold(&events),
-            sessions: tree.items("sessions").filter_map(|key| session(tree, key)).collect(),
-            agreements: tree.items("agreements").filter_map(|key| agreement(tree, key)).collect(),
+            sessions: tree
+                .items("sessions")
+                .filter_map(|key| session(tree, key))
+                .collect(),
+            agreements: tree
+                .items("agreements")
+                .filter_map(|key| agreement(tree, key))
+                .collect(),
             events,
             header,
         })
@@ -214,22 +352,36 @@ impl Dispute {
                 let days = ACCEPT_DAYS.iter().find(|(level, _)| *level == self.level);
                 let days = days.map_or(3, |(_, days)| *days);
                 let at = self.header.created_at.day().plus(days).end();
-                Some(Due { at, what: DueKind::Accept })
+                Some(Due {
+                    at,
+                    what: DueKind::Accept,
+                })
             }
-            "accepted" | "mediating" => Some(self.session_due().unwrap_or_else(|| self.finish_due())),
+            "accepted" | "mediating" => {
+                Some(self.session_due().unwrap_or_else(|| self.finish_due()))
+            }
             "agreed" => self.term_due(),
-            _ => self.follow_up.map(|at| Due { at, what: DueKind::FollowUp }),
+            _ => self.follow_up.map(|at| Due {
+                at,
+                what: DueKind::FollowUp,
+            }),
         }
     }
 
     fn session_due(&self) -> Option<Due> {
         let at = self.sessions.last()?.next_at?;
-        Some(Due { at, what: DueKind::Session })
+        Some(Due {
+            at,
+            what: DueKind::Session,
+        })
     }
 
     fn finish_due(&self) -> Due {
-        let days =
-            if self.category == CATEGORY_LABOUR { FINISH_DAYS_LABOUR } else { FINISH_DAYS };
+        let days = if self.category == CATEGORY_LABOUR {
+            FINISH_DAYS_LABOUR
+        } else {
+            FINISH_DAYS
+        };
         let from = self
             .events
             .iter()
@@ -238,13 +390,24 @@ impl Dispute {
                 super::EventKind::Step(_) | super::EventKind::Note { .. } => None,
             })
             .unwrap_or(self.header.created_at);
-        Due { at: from.plus(days * DAY_MS).day().end(), what: DueKind::Finish }
+        Due {
+            at: from.plus(days * DAY_MS).day().end(),
+            what: DueKind::Finish,
+        }
     }
 
     fn term_due(&self) -> Option<Due> {
-        let open = self.agreements.last()?.terms.iter().filter(|term| term.done_at.is_none());
+        let open = self
+            .agreements
+            .last()?
+            .terms
+            .iter()
+            .filter(|term| term.done_at.is_none());
         let at = open.filter_map(|term| term.due).min()?;
-        Some(Due { at, what: DueKind::Term })
+        Some(Due {
+            at,
+            what: DueKind::Term,
+        })
     }
 
     /// The quick form filled with the record's own values, to start an edit from.
@@ -379,4 +542,3 @@ pub fn agreement_edits(
     }
     edits
 }
-

@@ -18,31 +18,103 @@ pub const PLACE_CHARS_MAX: usize = 80;
 /// The most characters of what was done about it.
 pub const MEASURE_CHARS_MAX: usize = 500;
 
-const FIELD: &[Role] =
-    &[Role::GridWorker, Role::AuxOfficer, Role::Mediator, Role::CommunityPolice, Role::StationDuty];
+const FIELD: &[Role] = &[
+    Role::GridWorker,
+    Role::AuxOfficer,
+    Role::Mediator,
+    Role::CommunityPolice,
+    Role::StationDuty,
+];
 const STATION: &[Role] = &[Role::StationDuty, Role::StationHead, Role::CommunityPolice];
 
 /// The statuses of a hazard and the steps between them (codes of the list `hazard_status`).
 pub const MACHINE: Machine = Machine {
     initial: "found",
     rules: &[
-        Rule { from: "found", to: "onspot", roles: FIELD },
-        Rule { from: "found", to: "transferred", roles: FIELD },
-        Rule { from: "found", to: "assigned", roles: STATION },
-        Rule { from: "found", to: "waived", roles: STATION },
-        Rule { from: "assigned", to: "rectifying", roles: FIELD },
-        Rule { from: "assigned", to: "transferred", roles: FIELD },
-        Rule { from: "rectifying", to: "rectified", roles: FIELD },
-        Rule { from: "found", to: "rectified", roles: FIELD },
-        Rule { from: "assigned", to: "rectified", roles: FIELD },
-        Rule { from: "rectified", to: "closed", roles: FIELD },
-        Rule { from: "rectified", to: "recheck_failed", roles: FIELD },
-        Rule { from: "recheck_failed", to: "rectifying", roles: FIELD },
-        Rule { from: "recheck_failed", to: "rectified", roles: FIELD },
-        Rule { from: "onspot", to: "closed", roles: FIELD },
-        Rule { from: "transferred", to: "closed", roles: FIELD },
+        Rule {
+            from: "found",
+            to: "onspot",
+            roles: FIELD,
+        },
+        Rule {
+            from: "found",
+            to: "transferred",
+            roles: FIELD,
+        },
+        Rule {
+            from: "found",
+            to: "assigned",
+            roles: STATION,
+        },
+        Rule {
+            from: "found",
+            to: "waived",
+            roles: STATION,
+        },
+        Rule {
+            from: "assigned",
+            to: "rectifying",
+            roles: FIELD,
+        },
+        Rule {
+            from: "assigned",
+            to: "transferred",
+            roles: FIELD,
+        },
+        Rule {
+            from: "rectifying",
+            to: "rectified",
+            roles: FIELD,
+        },
+        Rule {
+            from: "found",
+            to: "rectified",
+            roles: FIELD,
+        },
+        Rule {
+            from: "assigned",
+            to: "rectified",
+            roles: FIELD,
+        },
+        Rule {
+            from: "rectified",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "rectified",
+            to: "recheck_failed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "recheck_failed",
+            to: "rectifying",
+            roles: FIELD,
+        },
+        Rule {
+            from: "recheck_failed",
+            to: "rectified",
+            roles: FIELD,
+        },
+        Rule {
+            from: "onspot",
+            to: "closed",
+            roles: FIELD,
+        },
+        Rule {
+            from: "transferred",
+            to: "closed",
+            roles: FIELD,
+        },
     ],
-    open: &["found", "assigned", "rectifying", "rectified", "recheck_failed", "transferred"],
+    open: &[
+        "found",
+        "assigned",
+        "rectifying",
+        "rectified",
+        "recheck_failed",
+        "transferred",
+    ],
 };
 
 /// Days to put a hazard right: ordinary and serious (local rule).
@@ -89,9 +161,16 @@ impl Draft {
         let grid = check.grid(&self.grid);
         let category = check.code(FieldName::Category, List::HazardCategory, &self.category);
         let place = check.required(FieldName::Place, &self.place, PLACE_CHARS_MAX);
-        let description =
-            check.required(FieldName::Description, &self.description, DESCRIPTION_CHARS_MAX);
-        let level = if self.level.is_empty() { "1" } else { &self.level };
+        let description = check.required(
+            FieldName::Description,
+            &self.description,
+            DESCRIPTION_CHARS_MAX,
+        );
+        let level = if self.level.is_empty() {
+            "1"
+        } else {
+            &self.level
+        };
         let level = check.code(FieldName::Level, List::HazardLevel, level);
         let fixed = check.optional(FieldName::Text, &self.fixed, MEASURE_CHARS_MAX);
         let patrol = self.patrol.parse().ok();
@@ -146,11 +225,21 @@ impl StepDraft {
         let mut check = Checker::default();
         let (target, text) = if self.to == "transferred" {
             let target = check.code(FieldName::Target, List::ReferralTarget, &self.target);
-            (target, check.optional(FieldName::Text, &self.text, MEASURE_CHARS_MAX))
+            (
+                target,
+                check.optional(FieldName::Text, &self.text, MEASURE_CHARS_MAX),
+            )
         } else {
-            (String::new(), check.required(FieldName::Text, &self.text, MEASURE_CHARS_MAX))
+            (
+                String::new(),
+                check.required(FieldName::Text, &self.text, MEASURE_CHARS_MAX),
+            )
         };
-        check.finish(Some(NewStep { to: self.to.clone(), target, text }))
+        check.finish(Some(NewStep {
+            to: self.to.clone(),
+            target,
+            text,
+        }))
     }
 }
 
@@ -205,15 +294,26 @@ impl Hazard {
     /// By when it must be put right or handed over.
     #[must_use]
     pub fn due(&self) -> Option<Due> {
-        let open = ["found", "assigned", "rectifying", "rectified", "recheck_failed"];
+        let open = [
+            "found",
+            "assigned",
+            "rectifying",
+            "rectified",
+            "recheck_failed",
+        ];
         if !open.contains(&self.standing.status.as_str()) {
             return None;
         }
         let from = self.header.created_at;
         let days = RECTIFY_DAYS.iter().find(|(level, _)| *level == self.level);
-        let at: Millis = days.map_or(from.plus(MAJOR_MS), |(_, days)| from.day().plus(*days).end());
-        let what =
-            if self.standing.status == "rectified" { DueKind::Recheck } else { DueKind::Rectify };
+        let at: Millis = days.map_or(from.plus(MAJOR_MS), |(_, days)| {
+            from.day().plus(*days).end()
+        });
+        let what = if self.standing.status == "rectified" {
+            DueKind::Recheck
+        } else {
+            DueKind::Rectify
+        };
         Some(Due { at, what })
     }
 }

@@ -15,19 +15,43 @@ pub const LOG_CHARS_MAX: usize = 2_000;
 /// The most characters of a typed place or a note at a check-in.
 pub const NOTE_CHARS_MAX: usize = 200;
 
-const PATROLLING: &[Role] =
-    &[Role::GridWorker, Role::AuxOfficer, Role::CommunityPolice, Role::Mediator];
+const PATROLLING: &[Role] = &[
+    Role::GridWorker,
+    Role::AuxOfficer,
+    Role::CommunityPolice,
+    Role::Mediator,
+];
 const REVIEWING: &[Role] = &[Role::StationDuty, Role::StationHead];
 
 /// The statuses of a patrol and the steps between them (codes of the list `patrol_status`).
 pub const MACHINE: Machine = Machine {
     initial: "active",
     rules: &[
-        Rule { from: "active", to: "paused", roles: PATROLLING },
-        Rule { from: "paused", to: "active", roles: PATROLLING },
-        Rule { from: "active", to: "finished", roles: PATROLLING },
-        Rule { from: "paused", to: "finished", roles: PATROLLING },
-        Rule { from: "finished", to: "reviewed", roles: REVIEWING },
+        Rule {
+            from: "active",
+            to: "paused",
+            roles: PATROLLING,
+        },
+        Rule {
+            from: "paused",
+            to: "active",
+            roles: PATROLLING,
+        },
+        Rule {
+            from: "active",
+            to: "finished",
+            roles: PATROLLING,
+        },
+        Rule {
+            from: "paused",
+            to: "finished",
+            roles: PATROLLING,
+        },
+        Rule {
+            from: "finished",
+            to: "reviewed",
+            roles: REVIEWING,
+        },
     ],
     open: &["active", "paused"],
 };
@@ -47,7 +71,12 @@ pub enum Counter {
 
 impl Counter {
     /// All counters, in the order to show them.
-    pub const ALL: [Self; 4] = [Self::Persuaded, Self::Households, Self::Leaflets, Self::Helped];
+    pub const ALL: [Self; 4] = [
+        Self::Persuaded,
+        Self::Households,
+        Self::Leaflets,
+        Self::Helped,
+    ];
 
     const fn key(self) -> &'static str {
         match self {
@@ -86,9 +115,17 @@ impl StartDraft {
     pub fn parse(&self) -> Result<NewPatrol, Vec<FieldError>> {
         let mut check = Checker::default();
         let grid = check.grid(&self.grid);
-        let kind = if self.kind.is_empty() { "P01" } else { &self.kind };
+        let kind = if self.kind.is_empty() {
+            "P01"
+        } else {
+            &self.kind
+        };
         let kind = check.code(FieldName::Category, List::PatrolType, kind);
-        let mode = if self.mode.is_empty() { "walk" } else { &self.mode };
+        let mode = if self.mode.is_empty() {
+            "walk"
+        } else {
+            &self.mode
+        };
         let mode = check.code(FieldName::Mode, List::PatrolMode, mode);
         check.finish(grid.map(|grid| NewPatrol { grid, kind, mode }))
     }
@@ -127,7 +164,11 @@ impl CheckinDraft {
             check.required(FieldName::Checkpoint, &self.place, NOTE_CHARS_MAX)
         };
         let note = check.optional(FieldName::Text, &self.note, NOTE_CHARS_MAX);
-        check.finish(Some(NewCheckin { checkpoint, place, note }))
+        check.finish(Some(NewCheckin {
+            checkpoint,
+            place,
+            note,
+        }))
     }
 }
 
@@ -195,7 +236,10 @@ impl Patrol {
             mode: text("mode"),
             started_at: tree.at("started_at").unwrap_or(header.created_at),
             ended_at,
-            checkins: tree.items("checkins").filter_map(|key| checkin(tree, key)).collect(),
+            checkins: tree
+                .items("checkins")
+                .filter_map(|key| checkin(tree, key))
+                .collect(),
             counts: Counter::ALL.map(|counter| (counter, count(tree, counter))),
             log: text("log"),
             events,
@@ -210,7 +254,9 @@ impl Patrol {
         let mut total = 0;
         let mut running_since = Some(self.started_at);
         for event in &self.events {
-            let EventKind::Step(step) = &event.what else { continue };
+            let EventKind::Step(step) = &event.what else {
+                continue;
+            };
             match (step.to.as_str(), running_since) {
                 ("paused" | "finished", Some(since)) => {
                     total += event.at.since(since).max(0);
@@ -230,7 +276,9 @@ fn checkin(tree: &Tree, key: &str) -> Option<Checkin> {
     Some(Checkin {
         id: key.parse().ok()?,
         at: tree.at(&field("at"))?,
-        checkpoint: tree.text(&field("checkpoint")).and_then(|code| code.parse().ok()),
+        checkpoint: tree
+            .text(&field("checkpoint"))
+            .and_then(|code| code.parse().ok()),
         place: text("place"),
         note: text("note"),
         by: tree.text(&field("by"))?.parse().ok()?,
@@ -262,7 +310,10 @@ pub fn start_edits(header: &Header, new: &NewPatrol) -> Vec<Edit> {
 #[must_use]
 pub fn checkin_edits(id: ItemId, by: &PersonId, at: Millis, new: &NewCheckin) -> Vec<Edit> {
     let field = |name: &str| format!("checkins/{id}/{name}");
-    let mut edits = vec![Edit::new(field("at"), at), Edit::new(field("by"), by.as_str())];
+    let mut edits = vec![
+        Edit::new(field("at"), at),
+        Edit::new(field("by"), by.as_str()),
+    ];
     if let Some(checkpoint) = &new.checkpoint {
         edits.push(Edit::new(field("checkpoint"), checkpoint.as_str()));
     }
@@ -278,4 +329,3 @@ pub fn count_edits(tree: &Tree, actor: ActorKey, counter: Counter, more: i64) ->
     let sum = tree.int(&path).unwrap_or(0).saturating_add(more).max(0);
     vec![Edit::new(path, Value::Int(sum))]
 }
-

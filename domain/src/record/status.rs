@@ -57,14 +57,23 @@ impl Machine {
     /// is kept for review, and neither is ever lost.
     #[must_use]
     pub fn fold(&self, events: &[Event]) -> Standing {
-        let mut standing =
-            Standing { status: self.initial.to_owned(), since: None, review: Vec::new() };
+        let mut standing = Standing {
+            status: self.initial.to_owned(),
+            since: None,
+            review: Vec::new(),
+        };
         for event in events {
-            let EventKind::Step(step) = &event.what else { continue };
+            let EventKind::Step(step) = &event.what else {
+                continue;
+            };
             if step.dropped {
                 continue;
             }
-            if self.rules.iter().any(|rule| rule.from == standing.status && rule.to == step.to) {
+            if self
+                .rules
+                .iter()
+                .any(|rule| rule.from == standing.status && rule.to == step.to)
+            {
                 standing.status.clone_from(&step.to);
                 standing.since = Some((event.id, event.at));
             } else if step.to != standing.status {
@@ -83,7 +92,9 @@ impl Machine {
     /// The rule for a step, if there is one.
     #[must_use]
     pub fn rule(&self, from: &str, to: &str) -> Option<&'static Rule> {
-        self.rules.iter().find(|rule| rule.from == from && rule.to == to)
+        self.rules
+            .iter()
+            .find(|rule| rule.from == from && rule.to == to)
     }
 }
 
@@ -110,9 +121,21 @@ mod tests {
     const MACHINE: Machine = Machine {
         initial: "a",
         rules: &[
-            Rule { from: "a", to: "b", roles: &[] },
-            Rule { from: "b", to: "c", roles: &[] },
-            Rule { from: "b", to: "d", roles: &[] },
+            Rule {
+                from: "a",
+                to: "b",
+                roles: &[],
+            },
+            Rule {
+                from: "b",
+                to: "c",
+                roles: &[],
+            },
+            Rule {
+                from: "b",
+                to: "d",
+                roles: &[],
+            },
         ],
         open: &["a", "b"],
     };
@@ -125,7 +148,12 @@ mod tests {
             dropped,
         });
         let by = "p1".parse().expect("code");
-        Event { id: RecordId::new(Millis(ms), [0; 10]), at: Millis(ms), by, what }
+        Event {
+            id: RecordId::new(Millis(ms), [0; 10]),
+            at: Millis(ms),
+            by,
+            what,
+        }
     }
 
     #[test]
@@ -136,8 +164,11 @@ mod tests {
 
     #[test]
     fn of_two_contradicting_steps_the_second_waits_for_a_person() {
-        let standing =
-            MACHINE.fold(&[step(1, "b", false), step(2, "c", false), step(3, "d", false)]);
+        let standing = MACHINE.fold(&[
+            step(1, "b", false),
+            step(2, "c", false),
+            step(3, "d", false),
+        ]);
         assert_eq!(standing.status, "c");
         assert_eq!(standing.review, [RecordId::new(Millis(3), [0; 10])]);
         let decided = MACHINE.fold(&[step(1, "b", false), step(2, "c", true), step(3, "d", false)]);

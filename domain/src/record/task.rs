@@ -31,9 +31,21 @@ const ANY: &[Role] = &[
 pub const MACHINE: Machine = Machine {
     initial: "open",
     rules: &[
-        Rule { from: "open", to: "done", roles: ANY },
-        Rule { from: "open", to: "cancelled", roles: ANY },
-        Rule { from: "done", to: "open", roles: &[Role::StationDuty, Role::StationHead] },
+        Rule {
+            from: "open",
+            to: "done",
+            roles: ANY,
+        },
+        Rule {
+            from: "open",
+            to: "cancelled",
+            roles: ANY,
+        },
+        Rule {
+            from: "done",
+            to: "open",
+            roles: &[Role::StationDuty, Role::StationHead],
+        },
     ],
     open: &["open"],
 };
@@ -84,10 +96,18 @@ impl ReportDraft {
     pub fn parse(&self) -> Result<NewReport, Vec<FieldError>> {
         let mut check = Checker::default();
         let finding = check.code(FieldName::Finding, List::VisitFinding, &self.finding);
-        let mode = if self.mode.is_empty() { "1" } else { &self.mode };
+        let mode = if self.mode.is_empty() {
+            "1"
+        } else {
+            &self.mode
+        };
         let mode = check.code(FieldName::Mode, List::VisitMode, mode);
         let text = check.optional(FieldName::Text, &self.text, REPORT_CHARS_MAX);
-        check.finish(Some(NewReport { finding, mode, text }))
+        check.finish(Some(NewReport {
+            finding,
+            mode,
+            text,
+        }))
     }
 }
 
@@ -148,8 +168,15 @@ impl Task {
     /// By when it is to be done, while it is open.
     #[must_use]
     pub fn due(&self) -> Option<Due> {
-        let what = if self.category == RETURN_VISIT { DueKind::Visit } else { DueKind::Task };
-        MACHINE.is_open(&self.standing.status).then_some(Due { at: self.due_at, what })
+        let what = if self.category == RETURN_VISIT {
+            DueKind::Visit
+        } else {
+            DueKind::Task
+        };
+        MACHINE.is_open(&self.standing.status).then_some(Due {
+            at: self.due_at,
+            what,
+        })
     }
 }
 

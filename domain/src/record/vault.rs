@@ -29,7 +29,9 @@ impl PartyRole {
     }
 
     fn from_code(code: &str) -> Option<Self> {
-        [Self::A, Self::B, Self::C].into_iter().find(|role| role.code() == code)
+        [Self::A, Self::B, Self::C]
+            .into_iter()
+            .find(|role| role.code() == code)
     }
 }
 
@@ -56,8 +58,10 @@ pub struct KeptParty {
 /// Reads the parties of a vault, by side.
 #[must_use]
 pub fn fold(tree: &Tree) -> Vec<KeptParty> {
-    let mut parties: Vec<KeptParty> =
-        tree.items("parties").filter_map(|key| kept(tree, key)).collect();
+    let mut parties: Vec<KeptParty> = tree
+        .items("parties")
+        .filter_map(|key| kept(tree, key))
+        .collect();
     parties.sort_by_key(|kept| (kept.party.role, kept.id));
     parties
 }
@@ -68,7 +72,11 @@ fn kept(tree: &Tree, key: &str) -> Option<KeptParty> {
     let role = PartyRole::from_code(tree.text(&field("role"))?)?;
     Some(KeptParty {
         id: key.parse().ok()?,
-        party: Party { role, name: text("name"), phone: text("phone") },
+        party: Party {
+            role,
+            name: text("name"),
+            phone: text("phone"),
+        },
     })
 }
 

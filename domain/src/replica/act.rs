@@ -14,6 +14,7 @@ use crate::view::case::Opened;
 /// How often a command is planned again because the record changed meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
 
+/// A command on its way to the store.
 #[derive(Debug)]
 pub(super) struct Pending {
     command: Command,
@@ -23,13 +24,23 @@ pub(super) struct Pending {
     changed: Vec<RecordId>,
 }
 
+impl Pending {
+    pub(super) const fn new(command: Command, fresh: Fresh, drafts: Vec<String>) -> Self {
+        Self {
+            command,
+            fresh,
+            drafts,
+            attempts: 0,
+            changed: Vec::new(),
+        }
+    }
+}
+
 impl Replica {
     pub(super) fn take_command(
         &mut self,
         ticket: Ticket,
-        command: Command,
-        fresh: Fresh,
-        drafts: Vec<String>,
+        pending: Pending,
         effects: &mut Vec<Effect>,
     ) {
         if self.directory.is_none() {
@@ -37,8 +48,7 @@ impl Replica {
             effects.push(Effect::Finished { ticket, result });
             return;
         }
-        let records = vec![command.record()];
-        let pending = Pending { command, fresh, drafts, attempts: 0, changed: Vec::new() };
+        let records = vec![pending.command.record()];
         self.commands.insert(ticket, pending);
         effects.push(Effect::Load { ticket, records });
     }
@@ -49,20 +59,34 @@ impl Replica {
         records: &[StoredRecord],
         effects: &mut Vec<Effect>,
     ) {
-        let Some(mut pending) = self.commands.remove(&ticket) else { return };
+        let Some(mut pending) = self.commands.remove(&ticket) else {
+            return;
+        };
         let record = pending.command.record();
         let absent = StoredRecord::absent(record);
-        let stored = records.iter().find(|stored| stored.id == record).unwrap_or(&absent);
+        let stored = records
+            .iter()
+            .find(|stored| stored.id == record)
+            .unwrap_or(&absent);
         match self.write(&mut pending, stored) {
             Ok(batch) if batch.rows.is_empty() => {
-                effects.push(Effect::Finished { ticket, result: Ok(record) });
+                effects.push(Effect::Finished {
+                    ticket,
+                    result: Ok(record),
+                });
             }
             Ok(batch) => {
                 pending.changed = batch.rows.iter().map(|row| row.id).collect();
                 self.commands.insert(ticket, pending);
-                effects.push(Effect::Commit { ticket, batch: Box::new(batch) });
+                effects.push(Effect::Commit {
+                    ticket,
+                    batch: Box::new(batch),
+                });
             }
-            Err(error) => effects.push(Effect::Finished { ticket, result: Err(error) }),
+            Err(error) => effects.push(Effect::Finished {
+                ticket,
+                result: Err(error),
+            }),
         }
     }
 
@@ -88,7 +112,11 @@ impl Replica {
         let mut batch = WriteBatch {
             drafts_remove: pending.drafts.clone(),
             aside: set_aside(stored, &opened, pending.fresh.now),
-            drop_changes: opened.damaged.iter().map(|(doc, hash, _)| (*doc, *hash)).collect(),
+            drop_changes: opened
+                .damaged
+                .iter()
+                .map(|(doc, hash, _)| (*doc, *hash))
+                .collect(),
             ..WriteBatch::default()
         };
         let at = pending.fresh.now;
@@ -119,16 +147,26 @@ impl Replica {
                 Part::Body => &mut opened.body,
                 Part::Vault => opened.vault.get_or_insert_with(Document::default),
             };
-            let stamp = Stamp { actor: self.actor, at };
+            let stamp = Stamp {
+                actor: self.actor,
+                at,
+            };
             if let Some(change) = document.commit(stamp, edits)? {
-                made.push((DocId { record: plan.record, part: *part }, change));
+                made.push((
+                    DocId {
+                        record: plan.record,
+                        part: *part,
+                    },
+                    change,
+                ));
             }
         }
         if made.is_empty() {
             return Ok(());
         }
-        let mut row =
-            opened.row(plan.record, stored.row.as_ref()).map_err(|_| Denial::NotHere)?;
+        let mut row = opened
+            .row(plan.record, stored.row.as_ref())
+            .map_err(|_| Denial::NotHere)?;
         batch.expect.push((plan.record, row.delivery.rev));
         row.delivery.rev = row.delivery.rev.wrapping_add(1);
         let count = u32::try_from(made.len()).unwrap_or(u32::MAX);
@@ -136,8 +174,12 @@ impl Replica {
         for (doc, change) in made {
             batch.outbox_add.push((doc, row.grid.clone(), change.hash));
             let author = directory.me.person.clone();
-            let stored =
-                StoredChange { hash: change.hash, author, seq: None, bytes: change.bytes };
+            let stored = StoredChange {
+                hash: change.hash,
+                author,
+                seq: None,
+                bytes: change.bytes,
+            };
             batch.changes.push((doc, stored));
         }
         batch.rows.push(row);
@@ -152,17 +194,27 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) {
         let record = pending.command.record();
-        effects.push(Effect::Finished { ticket, result: Ok(record) });
-        effects.push(Effect::Changed { records: pending.changed });
+        effects.push(Effect::Finished {
+            ticket,
+            result: Ok(record),
+        });
+        effects.push(Effect::Changed {
+            records: pending.changed,
+        });
         self.wake(Cause::Saved, now, effects);
     }
 
     pub(super) fn command_stale(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let Some(pending) = self.commands.get_mut(&ticket) else { return };
+        let Some(pending) = self.commands.get_mut(&ticket) else {
+            return;
+        };
         pending.attempts += 1;
         if pending.attempts > ATTEMPTS_MAX {
             self.commands.remove(&ticket);
-            effects.push(Effect::Finished { ticket, result: Err(CommandError::Busy) });
+            effects.push(Effect::Finished {
+                ticket,
+                result: Err(CommandError::Busy),
+            });
         } else {
             let records = vec![pending.command.record()];
             effects.push(Effect::Load { ticket, records });

@@ -48,7 +48,7 @@ pub(super) struct Applying {
 }
 
 impl Replica {
-    pub(super) fn join(&mut self, code: String, now: Millis, effects: &mut Vec<Effect>) {
+    pub(super) fn join(&mut self, code: &str, now: Millis, effects: &mut Vec<Effect>) {
         self.joining = Some(code.chars().take(CODE_CHARS_MAX).collect());
         self.failures = 0;
         self.wake(Cause::Button, now, effects);
@@ -98,13 +98,19 @@ impl Replica {
             batch,
         };
         self.phase = Phase::Sent(Sent { items, digest });
-        effects.push(Effect::Send { bytes: encode(&request) });
+        effects.push(Effect::Send {
+            bytes: encode(&request),
+        });
     }
 
     pub(super) fn answered(&mut self, bytes: &[u8], now: Millis, effects: &mut Vec<Effect>) {
-        let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else {
+            return;
+        };
         let answer = decode::<Answer>(bytes).ok();
-        let pushed = answer.as_ref().and_then(|answer| results(sent, answer.receipt.as_ref()));
+        let pushed = answer
+            .as_ref()
+            .and_then(|answer| results(sent, answer.receipt.as_ref()));
         let (Some(answer), Some(pushed)) = (answer, pushed) else {
             // Whatever answered, it was not our server, or not to this request: nothing is sent
             // until a receipt names it.
@@ -112,12 +118,25 @@ impl Replica {
             return;
         };
         self.status.clock_gap_ms = answer.now.since(now);
-        let docs = pushed.iter().map(|(item, _)| item.doc).chain(answer.entries.iter().map(|e| e.doc));
+        let docs = pushed
+            .iter()
+            .map(|(item, _)| item.doc)
+            .chain(answer.entries.iter().map(|e| e.doc));
         let records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
         let ticket = self.ticket();
         let records: Vec<_> = records.into_iter().collect();
-        effects.push(Effect::Load { ticket, records: records.clone() });
-        let applying = Applying { ticket, answer, pushed, records, changed: Vec::new(), now };
+        effects.push(Effect::Load {
+            ticket,
+            records: records.clone(),
+        });
+        let applying = Applying {
+            ticket,
+            answer,
+            pushed,
+            records,
+            changed: Vec::new(),
+            now,
+        };
         self.phase = Phase::Applying(Box::new(applying));
     }
 
@@ -127,7 +146,9 @@ impl Replica {
         records: &[StoredRecord],
         effects: &mut Vec<Effect>,
     ) {
-        let Phase::Applying(applying) = &mut self.phase else { return };
+        let Phase::Applying(applying) = &mut self.phase else {
+            return;
+        };
         if applying.ticket != ticket {
             return;
         }
@@ -137,7 +158,10 @@ impl Replica {
         }
         applying.changed = batch.rows.iter().map(|row| row.id).collect();
         applying.remember(self.status.synced_at, &mut batch);
-        effects.push(Effect::Commit { ticket, batch: Box::new(batch) });
+        effects.push(Effect::Commit {
+            ticket,
+            batch: Box::new(batch),
+        });
     }
 
     pub(super) fn page_committed(
@@ -146,16 +170,22 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
-        match core::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Applying(applying) if applying.ticket == ticket => {
-                self.applied(*applying, now, effects);
-            }
-            other => self.phase = other,
+        let ours = matches!(&self.phase, Phase::Applying(applying) if applying.ticket == ticket);
+        if !ours {
+            return;
+        }
+        if let Phase::Applying(applying) = core::mem::replace(&mut self.phase, Phase::Idle) {
+            self.applied(*applying, now, effects);
         }
     }
 
     fn applied(&mut self, applying: Applying, now: Millis, effects: &mut Vec<Effect>) {
-        let Applying { answer, changed, pushed, .. } = applying;
+        let Applying {
+            answer,
+            changed,
+            pushed,
+            ..
+        } = applying;
         let news = !answer.entries.is_empty();
         self.failures = 0;
         self.joining = None;
@@ -175,7 +205,10 @@ impl Replica {
         // A station's device asks once more after news, so that its new cursor tells the server,
         // and through it the officers, that the station has them.
         let tell = news
-            && self.directory.as_ref().is_some_and(|known| access::is_station_staff(&known.me));
+            && self
+                .directory
+                .as_ref()
+                .is_some_and(|known| access::is_station_staff(&known.me));
         if answer.more || !pushed.is_empty() || self.again || tell {
             self.wake(Cause::Button, now, effects);
         } else {
@@ -187,7 +220,10 @@ impl Replica {
         if let Phase::Applying(applying) = &self.phase
             && applying.ticket == ticket
         {
-            effects.push(Effect::Load { ticket, records: applying.records.clone() });
+            effects.push(Effect::Load {
+                ticket,
+                records: applying.records.clone(),
+            });
         }
     }
 
@@ -234,7 +270,10 @@ impl Replica {
     }
 
     fn link_failed_now(&mut self, failure: LinkFailure, now: Millis, effects: &mut Vec<Effect>) {
-        self.phase = Phase::Sent(Sent { items: Vec::new(), digest: None });
+        self.phase = Phase::Sent(Sent {
+            items: Vec::new(),
+            digest: None,
+        });
         self.link_failed(failure, now, u16::MAX, effects);
     }
 
@@ -255,7 +294,11 @@ fn batch(items: &[OutboxItem]) -> Option<Batch> {
             grids.len() - 1
         });
         let grid = u16::try_from(place).unwrap_or(u16::MAX);
-        Item { doc: item.doc, grid, change: item.bytes.clone() }
+        Item {
+            doc: item.doc,
+            grid,
+            change: item.bytes.clone(),
+        }
     });
     let items = items.collect();
     Some(Batch { no, grids, items })
@@ -268,7 +311,12 @@ fn results(sent: Sent, receipt: Option<&Receipt>) -> Option<Vec<(OutboxItem, Ite
         (Some(digest), Some(receipt))
             if receipt.digest == digest && receipt.results.len() == sent.items.len() =>
         {
-            Some(sent.items.into_iter().zip(receipt.results.iter().copied()).collect())
+            Some(
+                sent.items
+                    .into_iter()
+                    .zip(receipt.results.iter().copied())
+                    .collect(),
+            )
         }
         (None | Some(_), None | Some(_)) => None,
     }
@@ -280,13 +328,23 @@ impl Applying {
         let mut opened = Opened::open(stored);
         let at = self.now;
         batch.aside.extend(set_aside(stored, &opened, at));
-        batch.drop_changes.extend(opened.damaged.iter().map(|(doc, hash, _)| (*doc, *hash)));
+        batch
+            .drop_changes
+            .extend(opened.damaged.iter().map(|(doc, hash, _)| (*doc, *hash)));
         let mut seq = 0;
-        for entry in self.answer.entries.iter().filter(|entry| entry.doc.record == stored.id) {
+        for entry in self
+            .answer
+            .entries
+            .iter()
+            .filter(|entry| entry.doc.record == stored.id)
+        {
             seq = seq.max(entry.seq);
             self.take(entry, &mut opened, batch);
         }
-        let pushed = self.pushed.iter().filter(|(item, _)| item.doc.record == stored.id);
+        let pushed = self
+            .pushed
+            .iter()
+            .filter(|(item, _)| item.doc.record == stored.id);
         let mut confirmed = 0;
         let mut refused = 0;
         for (item, result) in pushed {
@@ -356,7 +414,10 @@ impl Applying {
             Part::Vault => &stored.vault,
         };
         if let Some(change) = changes.iter().find(|change| change.hash == item.hash) {
-            let change = StoredChange { seq: Some(seq), ..change.clone() };
+            let change = StoredChange {
+                seq: Some(seq),
+                ..change.clone()
+            };
             batch.changes.push((item.doc, change));
         }
     }
@@ -369,7 +430,10 @@ impl Applying {
         };
         put(MetaKey::Cursor, self.answer.cursor.clone());
         let directory = self.answer.directory.as_ref();
-        put(MetaKey::Directory, directory.and_then(|known| postcard::to_allocvec(known).ok()));
+        put(
+            MetaKey::Directory,
+            directory.and_then(|known| postcard::to_allocvec(known).ok()),
+        );
         put(MetaKey::Seen, postcard::to_allocvec(&self.answer.seen).ok());
         let at = last.map_or(self.now, |last| last.max(self.now));
         put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());

@@ -39,7 +39,12 @@ impl StoredRecord {
     /// A record of which nothing is stored.
     #[must_use]
     pub const fn absent(id: RecordId) -> Self {
-        Self { id, row: None, body: Vec::new(), vault: Vec::new() }
+        Self {
+            id,
+            row: None,
+            body: Vec::new(),
+            vault: Vec::new(),
+        }
     }
 
     /// Whether anything is stored.

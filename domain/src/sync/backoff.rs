@@ -16,7 +16,9 @@ pub const IDLE_MS: i64 = MINUTE_MS;
 #[must_use]
 pub fn retry_ms(failures: u32, random: u16) -> i64 {
     let doublings = failures.saturating_sub(1).min(10);
-    let full = RETRY_MS_MIN.saturating_mul(1_i64 << doublings).min(RETRY_MS_MAX);
+    let full = RETRY_MS_MIN
+        .saturating_mul(1_i64 << doublings)
+        .min(RETRY_MS_MAX);
     full / 2 + full / 2 * i64::from(random) / i64::from(u16::MAX)
 }
 

@@ -210,7 +210,9 @@ pub enum MessageError {
 #[must_use]
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     let fields = postcard::to_allocvec(message).unwrap_or_default();
-    let packed = (fields.len() >= PACK_BYTES_MIN).then(|| deflate(&fields)).flatten();
+    let packed = (fields.len() >= PACK_BYTES_MIN)
+        .then(|| deflate(&fields))
+        .flatten();
     let (method, body) = match packed {
         Some(packed) if packed.len() < fields.len() => (DEFLATED, packed),
         Some(_) | None => (AS_IT_IS, fields),
@@ -228,7 +230,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(MessageError::TooLarge);
     }
-    let [version, method, body @ ..] = bytes else { return Err(MessageError::Damaged) };
+    let [version, method, body @ ..] = bytes else {
+        return Err(MessageError::Damaged);
+    };
     if *version != VERSION {
         return Err(MessageError::Version);
     }
@@ -250,7 +254,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
 fn deflate(fields: &[u8]) -> Option<Vec<u8>> {
     let mut packer = Compress::new(Compression::new(9), false);
     let mut out = Vec::with_capacity(fields.len() + 64);
-    let done = packer.compress_vec(fields, &mut out, FlushCompress::Finish).ok()?;
+    let done = packer
+        .compress_vec(fields, &mut out, FlushCompress::Finish)
+        .ok()?;
     (done == flate2::Status::StreamEnd).then_some(out)
 }
 
@@ -266,7 +272,11 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, MessageError> {
             .map_err(|_| MessageError::Damaged)?;
         if status == flate2::Status::StreamEnd {
             let whole = usize::try_from(unpacker.total_in()) == Ok(body.len());
-            return if whole { Ok(out) } else { Err(MessageError::Damaged) };
+            return if whole {
+                Ok(out)
+            } else {
+                Err(MessageError::Damaged)
+            };
         }
         if out.len() >= UNPACKED_BYTES_MAX {
             return Err(MessageError::TooLarge);
@@ -400,8 +410,18 @@ mod tests {
         assert_eq!(decode(&encode(&request)), Ok(request.clone()));
         let grid = "g1".parse().expect("code");
         let doc = DocId::body(crate::id::RecordId::from_bytes([5; 16]));
-        let items = (0..500).map(|_| Item { doc, grid: 0, change: vec![7; 900] }).collect();
-        request.batch = Some(Batch { no: 1, grids: vec![grid], items });
+        let items = (0..500)
+            .map(|_| Item {
+                doc,
+                grid: 0,
+                change: vec![7; 900],
+            })
+            .collect();
+        request.batch = Some(Batch {
+            no: 1,
+            grids: vec![grid],
+            items,
+        });
         let bytes = encode(&request);
         assert!(bytes.len() < 20_000, "{}", bytes.len());
         assert_eq!(decode(&bytes), Ok(request));

@@ -105,7 +105,11 @@ impl Opened {
         let body = open(DocId::body(stored.id), &stored.body);
         let vault =
             (!stored.vault.is_empty()).then(|| open(DocId::vault(stored.id), &stored.vault));
-        Self { body, vault, damaged }
+        Self {
+            body,
+            vault,
+            damaged,
+        }
     }
 
     /// Folds the row, keeping the delivery state of `old`.
@@ -155,7 +159,9 @@ impl Case {
 
 fn author<'a>(stored: &'a StoredRecord, span: &Span) -> Option<&'a PersonId> {
     let mut changes = stored.body.iter().chain(&stored.vault);
-    changes.find(|change| change.hash == span.hash).map(|change| &change.author)
+    changes
+        .find(|change| change.hash == span.hash)
+        .map(|change| &change.author)
 }
 
 fn conflicts(doc: DocId, tree: &Tree, stored: &StoredRecord) -> Vec<Conflict> {
@@ -169,7 +175,11 @@ fn conflicts(doc: DocId, tree: &Tree, stored: &StoredRecord) -> Vec<Conflict> {
                 at: span.map(|span| span.at).unwrap_or_default(),
             }
         });
-        Conflict { doc, path: path.to_owned(), claims: claims.collect() }
+        Conflict {
+            doc,
+            path: path.to_owned(),
+            claims: claims.collect(),
+        }
     };
     contested.map(conflict).collect()
 }
@@ -177,7 +187,10 @@ fn conflicts(doc: DocId, tree: &Tree, stored: &StoredRecord) -> Vec<Conflict> {
 fn writers(tree: &Tree, stored: &StoredRecord) -> BTreeMap<String, Writing> {
     let written = tree.fields().filter_map(|(path, field)| {
         let span = tree.span(field.winner()?)?;
-        let writing = Writing { by: author(stored, span).cloned(), at: span.at };
+        let writing = Writing {
+            by: author(stored, span).cloned(),
+            at: span.at,
+        };
         Some((path.to_owned(), writing))
     });
     written.collect()

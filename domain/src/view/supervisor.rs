@@ -166,25 +166,37 @@ impl Counts {
     #[must_use]
     pub const fn settled_rate(&self) -> Rate {
         let of = self.disputes_settled.saturating_add(self.disputes_failed);
-        Rate { part: self.disputes_settled, of }
+        Rate {
+            part: self.disputes_settled,
+            of,
+        }
     }
 
     /// Past due of all that are open.
     #[must_use]
     pub const fn overdue_rate(&self) -> Rate {
-        Rate { part: self.disputes_overdue, of: self.disputes_open }
+        Rate {
+            part: self.disputes_overdue,
+            of: self.disputes_open,
+        }
     }
 
     /// Put right of all that were found.
     #[must_use]
     pub const fn hazards_rate(&self) -> Rate {
-        Rate { part: self.hazards_done, of: self.hazards_found }
+        Rate {
+            part: self.hazards_done,
+            of: self.hazards_found,
+        }
     }
 
     /// Visits done of all that were due.
     #[must_use]
     pub const fn visits_rate(&self) -> Rate {
-        Rate { part: self.visits_done, of: self.visits_due }
+        Rate {
+            part: self.visits_done,
+            of: self.visits_due,
+        }
     }
 }
 

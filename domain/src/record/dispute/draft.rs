@@ -60,10 +60,24 @@ impl Draft {
         let brief = check.required(FieldName::Brief, &self.brief, BRIEF_CHARS_MAX);
         let a = (FieldName::PartyAName, FieldName::PartyAPhone);
         let b = (FieldName::PartyBName, FieldName::PartyBPhone);
-        let first = party(&mut check, PartyRole::A, a, (&self.party_a_name, &self.party_a_phone));
-        let second = party(&mut check, PartyRole::B, b, (&self.party_b_name, &self.party_b_phone));
+        let first = party(
+            &mut check,
+            PartyRole::A,
+            a,
+            (&self.party_a_name, &self.party_a_phone),
+        );
+        let second = party(
+            &mut check,
+            PartyRole::B,
+            b,
+            (&self.party_b_name, &self.party_b_phone),
+        );
         let parties = first.into_iter().chain(second).collect();
-        let level = if self.level.is_empty() { "G" } else { &self.level };
+        let level = if self.level.is_empty() {
+            "G"
+        } else {
+            &self.level
+        };
         let level = check.code(FieldName::Level, List::CaseLevel, level);
         let new = grid.map(|grid| NewDispute {
             grid,
@@ -110,7 +124,11 @@ fn party(
     if name.is_empty() && !typed_phone.is_empty() {
         check.fail(name_field, Problem::Missing);
     }
-    (!name.is_empty()).then(|| Party { role, name, phone: phone.unwrap_or_default() })
+    (!name.is_empty()).then(|| Party {
+        role,
+        name,
+        phone: phone.unwrap_or_default(),
+    })
 }
 
 /// A note on the course of a case, as typed.
@@ -188,7 +206,11 @@ impl SessionDraft {
         }
         let at = check.moment(FieldName::SessionAt, &self.at, now);
         let place = check.optional(FieldName::SessionPlace, &self.place, PLACE_CHARS_MAX);
-        let mode = if self.mode.is_empty() { "joint" } else { &self.mode };
+        let mode = if self.mode.is_empty() {
+            "joint"
+        } else {
+            &self.mode
+        };
         let mode = check.code(FieldName::Mode, List::SessionMode, mode);
         let statements =
             check.required(FieldName::Statements, &self.statements, LONG_TEXT_CHARS_MAX);
@@ -203,7 +225,14 @@ impl SessionDraft {
             }
             at
         });
-        check.finish(Some(NewSession { at, place, mode, statements, result, next_at }))
+        check.finish(Some(NewSession {
+            at,
+            place,
+            mode,
+            statements,
+            result,
+            next_at,
+        }))
     }
 }
 
@@ -250,7 +279,11 @@ impl AgreementDraft {
     /// Every field that is missing or wrong.
     pub fn parse(&self, now: Millis) -> Result<NewAgreement, Vec<FieldError>> {
         let mut check = Checker::default();
-        let form = if self.form.is_empty() { "oral" } else { &self.form };
+        let form = if self.form.is_empty() {
+            "oral"
+        } else {
+            &self.form
+        };
         let form = check.code(FieldName::Form, List::AgreementForm, form);
         let content = check.required(FieldName::Terms, &self.content, LONG_TEXT_CHARS_MAX);
         let mut terms = Vec::new();
@@ -264,7 +297,11 @@ impl AgreementDraft {
                 terms.push(NewTerm { text, due });
             }
         }
-        check.finish(Some(NewAgreement { form, content, terms }))
+        check.finish(Some(NewAgreement {
+            form,
+            content,
+            terms,
+        }))
     }
 }
 
@@ -313,7 +350,11 @@ impl CloseDraft {
         let mut check = Checker::default();
         let outcome = check.code(FieldName::Outcome, List::DisputeOutcome, &self.outcome);
         let summary = check.optional(FieldName::Summary, &self.summary, BRIEF_CHARS_MAX);
-        let closing = NewClosing { outcome, fail_reason: self.fail_reason.clone(), summary };
+        let closing = NewClosing {
+            outcome,
+            fail_reason: self.fail_reason.clone(),
+            summary,
+        };
         if closing.is_failed() {
             check.code(FieldName::Result, List::FailReason, &self.fail_reason);
             if !self.remedies_told {

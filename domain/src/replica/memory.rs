@@ -1,0 +1,143 @@
+//! A store in memory with the rules that every store keeps: the model for the contract suite, and
+//! the store of simulated phones.
+
+use std::collections::BTreeMap;
+
+use super::{Aside, Meta, MetaKey, OutboxItem, StoreFault, StoredChange, StoredRecord, WriteBatch};
+use crate::id::{ChangeHash, DocId, Part, RecordId, UnitId};
+use crate::view::Row;
+
+/// Why a batch was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitError {
+    /// A row is not at the revision that the batch was made from.
+    Stale,
+    /// The store failed.
+    Fault(StoreFault),
+}
+
+/// A device's store in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    changes: BTreeMap<(DocId, ChangeHash), StoredChange>,
+    rows: BTreeMap<RecordId, Row>,
+    outbox: BTreeMap<u64, (DocId, UnitId, ChangeHash)>,
+    outbox_last: u64,
+    meta: BTreeMap<MetaKey, Vec<u8>>,
+    aside: Vec<Aside>,
+    drafts: BTreeMap<String, String>,
+}
+
+impl MemoryStore {
+    /// What the device remembers.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        Meta::decode(|key| self.meta.get(&key).cloned())
+    }
+
+    /// Everything stored of one record.
+    #[must_use]
+    pub fn load(&self, id: RecordId) -> StoredRecord {
+        let changes = |part| {
+            let doc = DocId { record: id, part };
+            let range = (doc, ChangeHash([0; 32]))..=(doc, ChangeHash([255; 32]));
+            self.changes
+                .range(range)
+                .map(|(_, change)| change.clone())
+                .collect()
+        };
+        StoredRecord {
+            id,
+            row: self.rows.get(&id).cloned(),
+            body: changes(Part::Body),
+            vault: changes(Part::Vault),
+        }
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// The head of the outbox, and how many records have something in it.
+    #[must_use]
+    pub fn outbox(&self, bytes_max: usize, items_max: usize) -> (Vec<OutboxItem>, u32) {
+        let mut records: Vec<RecordId> = self.outbox.values().map(|(doc, ..)| doc.record).collect();
+        records.sort_unstable();
+        records.dedup();
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        for (n, (doc, grid, hash)) in &self.outbox {
+            let Some(change) = self.changes.get(&(*doc, *hash)) else {
+                continue;
+            };
+            bytes += change.bytes.len();
+            if items.len() >= items_max || (bytes > bytes_max && !items.is_empty()) {
+                break;
+            }
+            items.push(OutboxItem {
+                n: *n,
+                doc: *doc,
+                grid: grid.clone(),
+                hash: *hash,
+                bytes: change.bytes.clone(),
+            });
+        }
+        (items, u32::try_from(records.len()).unwrap_or(u32::MAX))
+    }
+
+    /// What was set aside.
+    #[must_use]
+    pub fn aside(&self) -> &[Aside] {
+        &self.aside
+    }
+
+    /// A draft.
+    #[must_use]
+    pub fn draft(&self, key: &str) -> Option<&str> {
+        self.drafts.get(key).map(String::as_str)
+    }
+
+    /// Keeps a draft.
+    pub fn put_draft(&mut self, key: &str, text: &str) {
+        self.drafts.insert(key.to_owned(), text.to_owned());
+    }
+
+    /// Writes a batch, whole or not at all.
+    ///
+    /// # Errors
+    /// [`CommitError::Stale`] when a row has changed since the batch was made.
+    pub fn commit(&mut self, batch: &WriteBatch) -> Result<(), CommitError> {
+        let holds = |(id, rev): &(RecordId, u32)| {
+            self.rows.get(id).map_or(0, |row| row.delivery.rev) == *rev
+        };
+        if !batch.expect.iter().all(holds) {
+            return Err(CommitError::Stale);
+        }
+        for (doc, change) in &batch.changes {
+            self.changes.insert((*doc, change.hash), change.clone());
+        }
+        for key in &batch.drop_changes {
+            self.changes.remove(key);
+        }
+        for row in &batch.rows {
+            self.rows.insert(row.id, row.clone());
+        }
+        for (doc, grid, hash) in &batch.outbox_add {
+            self.outbox_last += 1;
+            self.outbox
+                .insert(self.outbox_last, (*doc, grid.clone(), *hash));
+        }
+        for n in &batch.outbox_remove {
+            self.outbox.remove(n);
+        }
+        for (key, bytes) in &batch.meta {
+            self.meta.insert(*key, bytes.clone());
+        }
+        self.aside.extend(batch.aside.iter().cloned());
+        for key in &batch.drafts_remove {
+            self.drafts.remove(key);
+        }
+        Ok(())
+    }
+}
