@@ -1,7 +1,17 @@
 //! The phone's store: bytes in, bytes out.
 
+mod codec;
 pub mod identities;
 pub mod indexed_db;
+pub mod memory;
+mod mend;
+
+use domain::id::RecordId;
+use domain::record::Kind;
+use domain::replica::{Aside, Meta, OutboxItem, StoreFault, StoredRecord, WriteBatch};
+use domain::view::Row;
+
+pub use codec::Place;
 
 /// Why the store did not do what was asked; nothing was written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,4 +44,64 @@ impl Fault {
             Self::Aborted
         }
     }
+}
+
+impl From<Fault> for StoreFault {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full => Self::Full,
+            Fault::Closed => Self::Closed,
+            Fault::Stale | Fault::Aborted | Fault::Timeout => Self::Aborted,
+        }
+    }
+}
+
+/// Which rows, and in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// All, the last changed first.
+    Newest,
+    /// Those of one kind, the last changed first.
+    OfKind(Kind),
+    /// Those with something due, the earliest first.
+    Due,
+}
+
+/// The head of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outbox {
+    /// Its first items, oldest first.
+    pub items: Vec<OutboxItem>,
+    /// How many records have something in it.
+    pub records: u32,
+}
+
+/// What the app asks of a store; the contract suite says what each answer promises.
+///
+/// Whatever cannot be read is set aside with its bytes and counted, and the rest is given: a
+/// damaged row or change never makes a read fail.
+#[expect(async_fn_in_trait, reason = "a page has one thread, so no future here is ever sent")]
+pub trait Store {
+    /// Everything of these records, in the order asked.
+    async fn load(&self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, Fault>;
+    /// The first `limit` rows of a list.
+    async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault>;
+    /// The rows of these records; one that is not there is left out.
+    async fn rows_of(&self, ids: &[RecordId]) -> Result<Vec<Row>, Fault>;
+    /// The head of the outbox: at most so many items, and so many bytes unless the first is larger.
+    async fn outbox(&self, bytes_max: usize, items_max: usize) -> Result<Outbox, Fault>;
+    /// What the device remembers.
+    async fn meta(&self) -> Result<Meta, Fault>;
+    /// Writes all of the batch or nothing; `Ok` only when it is committed.
+    async fn commit(&self, batch: &WriteBatch) -> Result<(), Fault>;
+    /// Keeps the text of an unfinished form.
+    async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault>;
+    /// Drops an unfinished form.
+    async fn remove_draft(&self, key: &str) -> Result<(), Fault>;
+    /// All unfinished forms by key.
+    async fn drafts(&self) -> Result<Vec<(String, String)>, Fault>;
+    /// What was set aside.
+    async fn aside(&self) -> Result<Vec<Aside>, Fault>;
+    /// How much was set aside.
+    async fn aside_count(&self) -> Result<u32, Fault>;
 }

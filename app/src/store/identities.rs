@@ -3,6 +3,7 @@
 //! Each has a database of their own, so that a second person never touches the first one's outbox.
 
 use domain::id::DeviceId;
+use domain::sync::message::Secret;
 use domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -23,6 +24,8 @@ const CURRENT: &str = "current";
 pub struct Known {
     /// The device that this phone is for that person.
     pub device: DeviceId,
+    /// What the device proves itself with.
+    pub secret: Secret,
     /// The name on the roster; empty until the first join has been answered.
     pub name: String,
     /// Where: the name of the station, or of the unit that is looked after.

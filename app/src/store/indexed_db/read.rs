@@ -3,13 +3,14 @@
 //! rexie opens a connection of its own at the version that our upgrade has made, so it never
 //! changes a store. Nothing here promises "saved"; drafts and settings are content with less.
 
+use domain::id::RecordId;
 use rexie::{KeyRange, ObjectStore, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
 
 use super::open::{OpenError, Shut};
-use super::schema::Schema;
+use super::schema::{CHANGES, ROWS, Schema};
 use crate::platform::outcome::within;
-use crate::store::Fault;
+use crate::store::{Fault, codec};
 
 /// The longest wait for a read or a plain write.
 const READ_MS_MAX: u32 = 10_000;
@@ -21,6 +22,15 @@ pub(crate) struct Entry {
     pub(crate) key: JsValue,
     /// The value.
     pub(crate) value: JsValue,
+}
+
+/// One record as it lies in the store.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// Its row.
+    pub(crate) row: Option<JsValue>,
+    /// Its changes.
+    pub(crate) changes: Vec<Entry>,
 }
 
 /// rexie's connection.
@@ -97,24 +107,25 @@ impl Reads {
         .await
     }
 
-    /// The entries of several ranges, one list for each.
-    pub(crate) async fn ranges(
-        &self,
-        store: &str,
-        ranges: Vec<KeyRange>,
-    ) -> Result<Vec<Vec<Entry>>, Fault> {
-        let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async {
-            let source = transaction.store(store)?;
-            let mut found = Vec::with_capacity(ranges.len());
-            for range in ranges {
-                let keys = source.get_all_keys(Some(range.clone()), None).await?;
-                let values = source.get_all(Some(range), None).await?;
-                found.push(pair(keys, values));
+    /// Rows and changes of these records, all from one moment.
+    pub(crate) async fn records(&self, ids: &[RecordId]) -> Result<Vec<Stored>, Fault> {
+        let begun =
+            self.rexie.with(|rexie| rexie.transaction(&[ROWS, CHANGES], TransactionMode::ReadOnly));
+        let transaction = begun.ok_or(Fault::Closed)?.map_err(fault)?;
+        let work = async {
+            let (rows, changes) = (transaction.store(ROWS)?, transaction.store(CHANGES)?);
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                let row = rows.get(id.to_string().into()).await?;
+                let (first, last) = codec::change_range(*id);
+                let range = KeyRange::bound(&first.into(), &last.into(), None, None)?;
+                let keys = changes.get_all_keys(Some(range.clone()), None).await?;
+                let values = changes.get_all(Some(range), None).await?;
+                found.push(Stored { row, changes: pair(keys, values) });
             }
             Ok(found)
-        })
-        .await
+        };
+        limited(work).await
     }
 
     /// The first `limit` entries of an index; their keys are those of the store.

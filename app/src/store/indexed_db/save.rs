@@ -214,7 +214,7 @@ impl Saving {
 }
 
 /// The revision of a stored row; a row that is not there has none.
-fn revision(row: &JsValue) -> u32 {
+pub(crate) fn revision(row: &JsValue) -> u32 {
     let number = field(row, "rev").and_then(|rev| rev.as_f64()).unwrap_or(0.0);
     #[expect(
         clippy::cast_possible_truncation,
