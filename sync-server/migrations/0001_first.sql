@@ -51,13 +51,24 @@ CREATE TABLE device (
     id          BLOB PRIMARY KEY,
     secret_hash BLOB NOT NULL,
     person      TEXT NOT NULL REFERENCES person (id),
-    label       TEXT NOT NULL,
     joined_at   INTEGER NOT NULL,
     last_seen   INTEGER NOT NULL,
     acked_seq   INTEGER NOT NULL DEFAULT 0,
     revoked_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX device_by_person ON device (person);
+
+-- Streams that a cursor was made for, by the four bytes that the cursor carries.
+CREATE TABLE scope (
+    digest  BLOB PRIMARY KEY,
+    streams TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Each author key of the merge belongs to the device that used it first.
+CREATE TABLE actor (
+    key    BLOB PRIMARY KEY,
+    device BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE doc (
     id     INTEGER PRIMARY KEY,
@@ -73,7 +84,7 @@ CREATE TABLE change (
     hash        BLOB NOT NULL,
     bytes       BLOB NOT NULL,
     author      TEXT NOT NULL REFERENCES person (id),
-    device      BLOB,
+    device      BLOB NOT NULL,
     device_at   INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     UNIQUE (doc, hash)
@@ -87,11 +98,11 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_stream ON entry (stream, seq);
 
 CREATE TABLE batch (
-    device    BLOB NOT NULL,
-    number    INTEGER NOT NULL,
-    body_hash BLOB NOT NULL,
-    answer    BLOB NOT NULL,
-    at        INTEGER NOT NULL,
+    device  BLOB NOT NULL,
+    number  INTEGER NOT NULL,
+    digest  BLOB NOT NULL,
+    receipt BLOB NOT NULL,
+    at      INTEGER NOT NULL,
     PRIMARY KEY (device, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -105,3 +116,21 @@ CREATE TABLE poison (
     code   TEXT NOT NULL,
     at     INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE row (
+    record      BLOB PRIMARY KEY,
+    grid        TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    category    TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    level       TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    open        INTEGER NOT NULL,
+    happened_at INTEGER NOT NULL,
+    due_at      INTEGER,
+    closed_at   INTEGER,
+    conflicts   INTEGER NOT NULL,
+    review      INTEGER NOT NULL,
+    bytes       BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX row_by_grid ON row (grid, kind);

@@ -2,16 +2,17 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::sync::message::{ErrorCode, MessageError};
 
 /// Why a request was not served; nothing was changed by it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// The body cannot be read as what it should be.
     #[error("the body is not a valid message")]
     Malformed,
     /// The message is of a version that this server does not speak.
     #[error("this version of the protocol is not spoken here")]
-    UnknownVersion,
+    OtherVersion,
     /// The body has another media type.
     #[error("send application/octet-stream")]
     MediaType,
@@ -20,22 +21,25 @@ pub enum ApiError {
     TooLarge,
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
-    Timeout,
+    TooSlow,
     /// No such device, or a wrong secret.
     #[error("the device is not known or its secret is wrong")]
     UnknownDevice,
-    /// The device may not come back.
-    #[error("the device was revoked")]
-    DeviceRevoked,
-    /// The person behind the device is not active any more.
-    #[error("the person is not active")]
-    PersonInactive,
-    /// The invitation does not exist, has run out or was used by another device.
-    #[error("the invitation is not valid; ask for a new one")]
-    InvitationRefused,
+    /// The device or its person was shut out.
+    #[error("the device was shut out")]
+    Revoked,
+    /// No such invitation.
+    #[error("the invitation code is not known")]
+    UnknownCode,
+    /// The invitation was used by another device.
+    #[error("the invitation code was used by another device")]
+    UsedCode,
+    /// The invitation is too old.
+    #[error("the invitation code is too old")]
+    ExpiredCode,
     /// Too many wrong codes.
     #[error("too many attempts; wait ten minutes")]
-    TooManyAttempts,
+    TooMany,
     /// The person may not see this.
     #[error("not allowed for this person")]
     NotAllowed,
@@ -50,7 +54,7 @@ pub enum ApiError {
     UnknownMethod,
     /// The disk is full.
     #[error("the server has no room left")]
-    StorageFull,
+    NoRoom,
     /// The database is busy.
     #[error("the server is busy; try again")]
     Busy,
@@ -71,42 +75,56 @@ pub enum Loudness {
 }
 
 impl ApiError {
-    /// The table: code, status and loudness of each error. Codes are never used again for another
-    /// meaning.
+    /// The table: code, status and loudness of each error. The codes are those of the protocol and
+    /// never get another meaning.
     #[must_use]
-    pub const fn row(&self) -> (&'static str, StatusCode, Loudness) {
+    pub const fn row(&self) -> (ErrorCode, StatusCode, Loudness) {
         use Loudness::{Alarm, Notice, Quiet};
         match self {
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, Notice),
-            Self::UnknownVersion => ("unknown_version", StatusCode::BAD_REQUEST, Notice),
-            Self::MediaType => ("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, Notice),
-            Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, Notice),
-            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, Quiet),
-            Self::UnknownDevice => ("unknown_device", StatusCode::UNAUTHORIZED, Notice),
-            Self::DeviceRevoked => ("device_revoked", StatusCode::FORBIDDEN, Notice),
-            Self::PersonInactive => ("person_inactive", StatusCode::FORBIDDEN, Notice),
-            Self::InvitationRefused => ("invitation_refused", StatusCode::FORBIDDEN, Notice),
-            Self::TooManyAttempts => ("too_many_attempts", StatusCode::TOO_MANY_REQUESTS, Notice),
-            Self::NotAllowed => ("not_allowed", StatusCode::FORBIDDEN, Notice),
-            Self::BatchDiffers => ("batch_differs", StatusCode::CONFLICT, Notice),
-            Self::UnknownPath => ("unknown_path", StatusCode::NOT_FOUND, Quiet),
-            Self::UnknownMethod => ("unknown_method", StatusCode::METHOD_NOT_ALLOWED, Quiet),
-            Self::StorageFull => ("storage_full", StatusCode::INSUFFICIENT_STORAGE, Alarm),
-            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, Notice),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, Alarm),
+            Self::Malformed => (ErrorCode::BadRequest, StatusCode::BAD_REQUEST, Notice),
+            Self::MediaType => (
+                ErrorCode::BadRequest,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Notice,
+            ),
+            Self::BatchDiffers => (ErrorCode::BadRequest, StatusCode::CONFLICT, Notice),
+            Self::OtherVersion => (ErrorCode::OtherVersion, StatusCode::BAD_REQUEST, Notice),
+            Self::TooLarge => (ErrorCode::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, Notice),
+            Self::TooSlow => (ErrorCode::TooSlow, StatusCode::REQUEST_TIMEOUT, Quiet),
+            Self::UnknownDevice => (ErrorCode::UnknownDevice, StatusCode::UNAUTHORIZED, Notice),
+            Self::Revoked => (ErrorCode::Revoked, StatusCode::FORBIDDEN, Notice),
+            Self::UnknownCode => (ErrorCode::UnknownCode, StatusCode::FORBIDDEN, Notice),
+            Self::UsedCode => (ErrorCode::UsedCode, StatusCode::FORBIDDEN, Notice),
+            Self::ExpiredCode => (ErrorCode::ExpiredCode, StatusCode::FORBIDDEN, Notice),
+            Self::TooMany => (ErrorCode::TooMany, StatusCode::TOO_MANY_REQUESTS, Notice),
+            Self::NotAllowed => (ErrorCode::NotAllowed, StatusCode::FORBIDDEN, Notice),
+            Self::UnknownPath => (ErrorCode::NotFound, StatusCode::NOT_FOUND, Quiet),
+            Self::UnknownMethod => (ErrorCode::NotFound, StatusCode::METHOD_NOT_ALLOWED, Quiet),
+            Self::NoRoom => (ErrorCode::NoRoom, StatusCode::INSUFFICIENT_STORAGE, Alarm),
+            Self::Busy => (ErrorCode::Internal, StatusCode::SERVICE_UNAVAILABLE, Notice),
+            Self::Internal => (
+                ErrorCode::Internal,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Alarm,
+            ),
         }
     }
+}
 
-    /// The fixed code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.row().0
+impl From<MessageError> for ApiError {
+    fn from(error: MessageError) -> Self {
+        match error {
+            MessageError::TooLarge => Self::TooLarge,
+            MessageError::Version => Self::OtherVersion,
+            MessageError::Damaged => Self::Malformed,
+        }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (code, status, loudness) = self.row();
+        let code = code.code();
         match loudness {
             Loudness::Quiet => tracing::debug!(code, "request refused"),
             Loudness::Notice => tracing::info!(code, "request refused"),
@@ -127,7 +145,7 @@ impl From<sqlx::Error> for ApiError {
         let primary = code.parse::<u32>().map_or(0, |number| number & 0xff);
         tracing::warn!(%error, "database");
         match primary {
-            13 => Self::StorageFull,
+            13 => Self::NoRoom,
             5 | 6 => Self::Busy,
             _ if matches!(error, sqlx::Error::PoolTimedOut) => Self::Busy,
             _ => Self::Internal,

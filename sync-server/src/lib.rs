@@ -11,14 +11,21 @@ pub mod admin;
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod cursor;
+pub mod demo;
 pub mod error;
 pub mod files;
+mod gate;
 mod guarded;
+pub mod ingest;
 pub mod limits;
 mod listener;
+mod overview;
 pub mod projection;
+pub mod pull;
 mod route;
 mod router;
+pub mod scope;
 pub mod store;
 pub mod tls;
 
@@ -145,6 +152,7 @@ impl Server {
         let shared = Shared {
             store,
             files,
+            scopes: scope::Scopes::default(),
             brake: auth::JoinBrake::default(),
         };
         Ok(Self {

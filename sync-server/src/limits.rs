@@ -51,6 +51,22 @@ pub const JOIN_ADDRESSES_MAX: usize = 4_096;
 pub const BATCH_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Most refused items that are kept aside for study.
 pub const POISON_COUNT_MAX: i64 = 10_000;
+/// Most scopes of people that are kept worked out.
+pub const SCOPES_MAX: usize = 512;
+/// Most grids in the directory of a supervisor's device.
+pub const SUPERVISOR_GRIDS_MAX: usize = 1_000;
+/// Most receipts that are kept for one device.
+pub const BATCHES_PER_DEVICE_MAX: i64 = 256;
+/// How old the note of a device's last visit may grow, in milliseconds: a visit that brings nothing
+/// is not worth a write to the disk.
+pub const LAST_SEEN_STEP_MS: i64 = 10 * 60 * 1000;
+/// How many places a device's cursor may lag behind the log without being sent a new one, where the
+/// entries between are not in its scope.
+pub const CURSOR_LAG_MAX: u64 = 256;
+/// Most entries in one answer.
+pub const ANSWER_ENTRIES_MAX: i64 = 4_000;
+/// Most changes of one document.
+pub const DOC_CHANGES_MAX: usize = 10_000;
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
 /// How long one process waits for another one's write to the database.

@@ -45,7 +45,7 @@ async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiE
         let pause = end.min(Instant::now() + limits::BODY_PAUSE_TIMEOUT);
         let frame = timeout_at(pause, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
         match frame.await {
-            Err(_) => return Err(ApiError::Timeout),
+            Err(_) => return Err(ApiError::TooSlow),
             Ok(None) => return Ok(None),
             Ok(Some(Err(_))) => return Err(ApiError::Malformed),
             Ok(Some(Ok(frame))) => {

@@ -14,6 +14,7 @@ use crate::auth::JoinBrake;
 use crate::error::ApiError;
 use crate::files::AppFiles;
 use crate::route::{exchange, health, overview};
+use crate::scope::Scopes;
 use crate::store::Store;
 
 /// What every request may use.
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// The app's files; none when only the API is served.
     pub(crate) files: Option<AppFiles>,
+    /// Scopes of people, worked out.
+    pub(crate) scopes: Scopes,
     /// The brake on guessing codes.
     pub(crate) brake: JoinBrake,
 }

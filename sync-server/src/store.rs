@@ -1,6 +1,7 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
 pub mod device;
+pub mod log;
 pub mod org;
 
 use std::fs::{File, TryLockError};
@@ -15,6 +16,9 @@ use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
 use crate::limits;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// The setting that says that everything here is a demonstration.
+pub const DEMO: &str = "demo";
 
 /// The oldest SQLite that keeps a write-ahead log whole (a corruption bug ended with it).
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);

@@ -1,16 +1,35 @@
-//! The exchange.
-use crate::error::ApiError;
-use crate::limits;
-use crate::router::Shared;
-use axum::extract::{Request, State};
-use axum::response::Response;
+//! The overview: counts and de-identified rows for supervisors.
+
 use std::sync::Arc;
 
-/// Answers.
+use axum::extract::{Request, State};
+use axum::response::Response;
+use domain::access;
+use domain::sync::message::{self, OverviewRequest};
+
+use crate::error::ApiError;
+use crate::router::Shared;
+use crate::store::device;
+use crate::{clock, limits, overview};
+
+/// Answers a supervisor's question for one unit and one period.
+///
+/// # Errors
+/// When the member may not ask for it.
 pub(crate) async fn answer(
-    State(_shared): State<Arc<Shared>>,
+    State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let body = super::read_body(request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
-    Ok(super::binary(body))
+    let request: OverviewRequest = message::decode(&body)?;
+    let mut view = shared.store.view().await?;
+    let device = device::find(&mut view, request.device, &request.secret.0).await?;
+    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    let member = scope.me();
+    if !access::is_supervisor(member) && !access::is_station_staff(member) {
+        return Err(ApiError::NotAllowed);
+    }
+    let when = (request.period, clock::now());
+    let drawn = overview::draw(&mut view, member, request.unit, when).await?;
+    Ok(super::binary(message::encode(&drawn)))
 }

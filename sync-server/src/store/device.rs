@@ -1,10 +1,11 @@
 //! Invitations and devices.
 
-use domain::id::{DeviceId, PersonId};
+use domain::id::{DeviceId, PersonId, UnitId};
+use domain::sync::message::normal_code;
 use domain::time::Millis;
 use sqlx::{Row, SqliteConnection};
 
-use super::{bytes, org};
+use super::{bytes, log, org};
 use crate::auth;
 use crate::error::ApiError;
 use crate::limits;
@@ -31,7 +32,7 @@ pub async fn invite(
         return Err(org::OrgError::NoPerson(person.clone()));
     }
     let code = auth::new_code();
-    let normal = auth::normal_code(&code).unwrap_or_default();
+    let normal = normal_code(&code).unwrap_or_default();
     sqlx::query(
         "INSERT INTO invitation (code_hash, person, created_at, expires_at) VALUES (?, ?, ?, ?)",
     )
@@ -51,34 +52,49 @@ pub async fn invite(
 /// When the code is unknown, has run out or was used by another device.
 pub async fn join(
     db: &mut SqliteConnection,
-    device: DeviceId,
-    secret: &[u8],
+    (device, secret): (DeviceId, &[u8]),
     code: &str,
     now: Millis,
 ) -> Result<Device, ApiError> {
-    let normal = auth::normal_code(code).ok_or(ApiError::InvitationRefused)?;
+    let normal = normal_code(code).ok_or(ApiError::UnknownCode)?;
     let code_hash = auth::hash(normal.as_bytes());
     let row = sqlx::query("SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?")
         .bind(code_hash.as_slice())
         .fetch_optional(&mut *db)
         .await?
-        .ok_or(ApiError::InvitationRefused)?;
+        .ok_or(ApiError::UnknownCode)?;
     let (expires_at, used_by): (i64, Option<&[u8]>) = (row.try_get(1)?, row.try_get(2)?);
     if let Some(used_by) = used_by {
         let again = used_by == device.0;
         return if again {
             find(db, device, secret).await
         } else {
-            Err(ApiError::InvitationRefused)
+            Err(ApiError::UsedCode)
         };
     }
     if expires_at <= now.0 {
-        return Err(ApiError::InvitationRefused);
+        return Err(ApiError::ExpiredCode);
     }
     let person: PersonId = org::code(&row, 0)?;
+    add(db, (device, secret), &person, now).await?;
+    sqlx::query("UPDATE invitation SET used_by = ? WHERE code_hash = ?")
+        .bind(device.0.as_slice())
+        .bind(code_hash.as_slice())
+        .execute(db)
+        .await?;
+    Ok(Device { id: device, person })
+}
+
+/// Writes down a new device. One that is there already joins again only as the same person.
+async fn add(
+    db: &mut SqliteConnection,
+    (device, secret): (DeviceId, &[u8]),
+    person: &PersonId,
+    now: Millis,
+) -> Result<(), ApiError> {
     let added = sqlx::query(
-        "INSERT INTO device (id, secret_hash, person, label, joined_at, last_seen) \
-         VALUES (?, ?, ?, '', ?, ?) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO device (id, secret_hash, person, joined_at, last_seen) \
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(device.0.as_slice())
     .bind(auth::hash(secret).as_slice())
@@ -87,16 +103,10 @@ pub async fn join(
     .bind(now.0)
     .execute(&mut *db)
     .await?;
-    if added.rows_affected() == 0 {
-        // A device keeps its person for life; a second person needs a second identity.
-        return Err(ApiError::InvitationRefused);
+    if added.rows_affected() == 0 && find(db, device, secret).await?.person != *person {
+        return Err(ApiError::NotAllowed);
     }
-    sqlx::query("UPDATE invitation SET used_by = ? WHERE code_hash = ?")
-        .bind(device.0.as_slice())
-        .bind(code_hash.as_slice())
-        .execute(&mut *db)
-        .await?;
-    Ok(Device { id: device, person })
+    Ok(())
 }
 
 /// The device with this name and secret.
@@ -121,7 +131,7 @@ pub async fn find(
         return Err(ApiError::UnknownDevice);
     };
     if row.try_get::<Option<i64>, _>(2)?.is_some() {
-        return Err(ApiError::DeviceRevoked);
+        return Err(ApiError::Revoked);
     }
     Ok(Device {
         id: device,
@@ -169,4 +179,81 @@ pub async fn of_person(
             ))
         })
         .collect()
+}
+
+/// What a visit of a device tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit {
+    /// The place of the log up to which it has everything; 0 for devices that are not a station's.
+    pub acked: u64,
+    /// When, by the server's clock.
+    pub now: Millis,
+}
+
+/// Whether a visit tells more than what is written down already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_noteworthy(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    visit: Visit,
+) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("SELECT acked_seq, last_seen FROM device WHERE id = ?")
+        .bind(device.0.as_slice())
+        .fetch_one(db)
+        .await?;
+    let (acked, last_seen): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let stale = visit.now.0.saturating_sub(last_seen) > limits::LAST_SEEN_STEP_MS;
+    Ok(visit.acked > log::seq_of(acked) || stale)
+}
+
+/// Writes a visit down.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_visit(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    visit: Visit,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE device SET acked_seq = MAX(acked_seq, ?), last_seen = ? WHERE id = ?")
+        .bind(log::seq_to(visit.acked))
+        .bind(visit.now.0)
+        .bind(device.0.as_slice())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The place of the log up to which every one of these stations has everything on some device.
+///
+/// # Errors
+/// When the database fails.
+pub async fn seen(db: &mut SqliteConnection, stations: &[UnitId]) -> Result<u64, sqlx::Error> {
+    let mut smallest = None;
+    for station in stations {
+        let greatest: i64 = sqlx::query_scalar(
+            "SELECT COALESCE(MAX(d.acked_seq), 0) FROM membership m JOIN device d \
+             ON d.person = m.person WHERE m.unit = ? AND d.revoked_at IS NULL",
+        )
+        .bind(station.as_str())
+        .fetch_one(&mut *db)
+        .await?;
+        let greatest = log::seq_of(greatest);
+        smallest = Some(smallest.map_or(greatest, |least: u64| least.min(greatest)));
+    }
+    Ok(smallest.unwrap_or(0))
+}
+
+/// Drops invitations that nobody used in time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn drop_expired(db: &mut SqliteConnection, now: Millis) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM invitation WHERE used_by IS NULL AND expires_at < ?")
+        .bind(now.plus(-limits::INVITATION_MS).0)
+        .execute(db)
+        .await?;
+    Ok(())
 }

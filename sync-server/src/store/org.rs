@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use domain::access::{self, Reach};
 use domain::id::{PersonId, UnitId};
 use domain::unit::{Checkpoint, Colleague, Directory, Grid, Level, Member, Role, Unit};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::damaged;
+use crate::limits;
 
 /// An organisation as an import file lists it; units stand before those below them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -72,6 +74,9 @@ pub struct CheckpointLine {
     /// Code of its kind.
     pub kind: String,
 }
+
+/// The setting that changes whenever units, people or checkpoints do.
+pub const VERSION: &str = "org_version";
 
 /// Why a line of an organisation is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -175,9 +180,9 @@ pub async fn put_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), 
     .bind(line.parent.as_ref().map(UnitId::as_str))
     .bind(&line.village_code)
     .bind(&line.village)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    touch(db).await
 }
 
 /// Adds or replaces one person with roles and units.
@@ -224,7 +229,7 @@ pub async fn put_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<
             .execute(&mut *db)
             .await?;
     }
-    Ok(())
+    touch(db).await
 }
 
 async fn put_checkpoint(db: &mut SqliteConnection, line: &CheckpointLine) -> Result<(), OrgError> {
@@ -240,9 +245,14 @@ async fn put_checkpoint(db: &mut SqliteConnection, line: &CheckpointLine) -> Res
         .bind(line.grid.as_str())
         .bind(&line.name)
         .bind(&line.kind)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    touch(db).await
+}
+
+/// Makes every scope that was worked out before be worked out again.
+async fn touch(db: &mut SqliteConnection) -> Result<(), OrgError> {
+    Ok(super::set_setting(db, VERSION, &crate::auth::random::<8>()).await?)
 }
 
 fn check_name(id: &str, name: &str) -> Result<(), OrgError> {
@@ -312,22 +322,26 @@ pub async fn person(
     row.as_ref().map(member).transpose()
 }
 
-/// The grids below a person's units; every one of them a stream.
+/// The grids below a member's units; every one of them a stream.
+///
+/// A membership in a unit of a higher level than the member's roles work at gives nothing.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn grids_of(
     db: &mut SqliteConnection,
-    person: &PersonId,
+    member: &Member,
 ) -> Result<Vec<Grid>, sqlx::Error> {
     let rows = sqlx::query(
-        "WITH RECURSIVE below (id) AS (SELECT unit FROM membership WHERE person = ? UNION \
+        "WITH RECURSIVE below (id) AS (SELECT m.unit FROM membership m JOIN unit t \
+         ON t.id = m.unit WHERE m.person = ? AND t.level >= ? UNION \
          SELECT u.id FROM unit u JOIN below b ON u.parent = b.id) \
          SELECT g.id, g.name, g.village_name, p.level, p.id, p.parent \
          FROM below JOIN unit g ON g.id = below.id JOIN unit p ON p.id = g.parent \
          WHERE g.level = 5 AND g.active = 1 ORDER BY g.id",
     )
-    .bind(person.as_str())
+    .bind(member.person.as_str())
+    .bind(access::scope_top(member).code().parse::<i64>().unwrap_or(5))
     .fetch_all(db)
     .await?;
     rows.iter().map(grid).collect()
@@ -360,8 +374,20 @@ pub async fn directory(
     me: Member,
     demo: bool,
 ) -> Result<Directory, sqlx::Error> {
-    let grids = grids_of(db, &me.person).await?;
+    let mut grids = grids_of(db, &me).await?;
     let home = home(db, &me, &grids).await?;
+    if access::reach(&me) != Reach::Documents {
+        // Who sees no case needs no colleagues; a city's grids would not fit into a message.
+        grids.truncate(limits::SUPERVISOR_GRIDS_MAX);
+        return Ok(Directory {
+            me,
+            home,
+            grids,
+            checkpoints: vec![],
+            colleagues: vec![],
+            demo,
+        });
+    }
     let checkpoints = checkpoints(db, &grids).await?;
     let colleagues = colleagues(db, &me, &grids).await?;
     Ok(Directory {

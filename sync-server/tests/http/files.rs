@@ -8,12 +8,18 @@ async fn hashed_files_are_kept_for_ever_and_entry_points_are_asked_for_each_time
     for path in ["/app-0a1b2c3d4e5f6071.js", "/app_bg-1a1b2c3d4e5f6071.wasm"] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(
+            answer.header("cache-control"),
+            Some("public, max-age=31536000, immutable")
+        );
     }
     for path in ["/", "/index.html", "/sw.js", "/manifest.webmanifest"] {
         let answer = server.get(path).await;
         assert_eq!(answer.header("cache-control"), Some("no-cache"), "{path}");
-        let known = format!("if-none-match: {}\r\n", answer.header("etag").expect("an etag"));
+        let known = format!(
+            "if-none-match: {}\r\n",
+            answer.header("etag").expect("an etag")
+        );
         let again = server.request("GET", path, &known, &[]).await;
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
     }
@@ -24,12 +30,17 @@ async fn hashed_files_are_kept_for_ever_and_entry_points_are_asked_for_each_time
 async fn a_file_is_sent_as_it_was_compressed_by_the_build() {
     let server = TestServer::start().await;
     let path = "/app-0a1b2c3d4e5f6071.js";
-    let small = server.request("GET", path, "accept-encoding: gzip, deflate, br\r\n", &[]).await;
+    let small = server
+        .request("GET", path, "accept-encoding: gzip, deflate, br\r\n", &[])
+        .await;
     assert_eq!(small.header("content-encoding"), Some("br"));
     assert_eq!(small.header("vary"), Some("accept-encoding"));
     assert_eq!(small.body, b"brotli bytes");
     let plain = server.get(path).await;
-    assert_eq!((plain.header("content-encoding"), plain.body.as_slice()), (None, b"// app".as_slice()));
+    assert_eq!(
+        (plain.header("content-encoding"), plain.body.as_slice()),
+        (None, b"// app".as_slice())
+    );
     let wasm = server.get("/app_bg-1a1b2c3d4e5f6071.wasm").await;
     assert_eq!(wasm.header("content-type"), Some("application/wasm"));
     server.stop().await;
@@ -40,7 +51,11 @@ async fn pages_carry_a_strict_policy_and_api_answers_do_not() {
     let server = TestServer::start().await;
     let page = server.get("/").await;
     let policy = page.header("content-security-policy").expect("a policy");
-    for part in ["default-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", "frame-ancestors 'none'"] {
+    for part in [
+        "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "frame-ancestors 'none'",
+    ] {
         assert!(policy.contains(part), "{part}");
     }
     assert!(!policy.contains("unsafe-inline"));
@@ -49,7 +64,10 @@ async fn pages_carry_a_strict_policy_and_api_answers_do_not() {
     assert_eq!(health.status, 200);
     assert_eq!(health.header("content-security-policy"), None);
     let refused = server.post("/api/v1/nothing", b"x").await;
-    assert_eq!((refused.status, refused.code().as_str()), (404, "unknown_path"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (404, "unknown_path")
+    );
     assert_eq!(refused.header("content-security-policy"), None);
     server.stop().await;
 }
@@ -61,9 +79,19 @@ async fn a_navigation_gets_the_app_and_a_missing_file_gets_404() {
     for path in ["/join", "/disputes/new", "/station", "/overview"] {
         let answer = server.request("GET", path, page, &[]).await;
         assert_eq!(answer.status, 200, "{path}");
-        assert!(answer.header("content-type").is_some_and(|media| media.starts_with("text/html")));
+        assert!(
+            answer
+                .header("content-type")
+                .is_some_and(|media| media.starts_with("text/html"))
+        );
     }
-    assert_eq!(server.request("GET", "/old-0a1b2c3d4e5f6071.js", page, &[]).await.status, 404);
+    assert_eq!(
+        server
+            .request("GET", "/old-0a1b2c3d4e5f6071.js", page, &[])
+            .await
+            .status,
+        404
+    );
     assert_eq!(server.get("/join").await.status, 404);
     assert_eq!(server.get("/../data/fengge.db").await.status, 404);
     assert_eq!(server.request("POST", "/", "", b"x").await.status, 405);

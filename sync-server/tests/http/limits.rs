@@ -12,16 +12,34 @@ async fn each_wrong_request_gets_its_fixed_code() {
     let huge = vec![0_u8; 1024 * 1024 + 1];
     let cases: [(&str, &str, &str, &[u8], u16, &str); 7] = [
         ("POST", "/api/v1/exchange", "", b"x", 415, "media_type"),
-        ("POST", "/api/v1/exchange", binary, b"no message at all", 400, "malformed"),
+        (
+            "POST",
+            "/api/v1/exchange",
+            binary,
+            b"no message at all",
+            400,
+            "malformed",
+        ),
         ("POST", "/api/v1/exchange", binary, b"", 400, "malformed"),
         ("POST", "/api/v1/exchange", binary, &huge, 413, "too_large"),
         ("GET", "/api/v1/exchange", "", b"", 405, "unknown_method"),
-        ("POST", "/api/v2/exchange", binary, b"x", 404, "unknown_path"),
+        (
+            "POST",
+            "/api/v2/exchange",
+            binary,
+            b"x",
+            404,
+            "unknown_path",
+        ),
         ("GET", "/api", "", b"", 404, "unknown_path"),
     ];
     for (method, path, headers, body, status, code) in cases {
         let answer = server.request(method, path, headers, body).await;
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (status, code),
+            "{method} {path}"
+        );
         assert_eq!(answer.header("content-type"), Some("application/json"));
     }
     server.stop().await;
@@ -31,13 +49,18 @@ async fn each_wrong_request_gets_its_fixed_code() {
 async fn f64_a_slow_head_and_a_silent_connection_are_closed_and_others_are_served() {
     let server = TestServer::start().await;
     let mut slow = TcpStream::connect(server.address).await.expect("connects");
-    slow.write_all(b"GET /health HTTP/1.1\r\nhost: te").await.expect("writes");
+    slow.write_all(b"GET /health HTTP/1.1\r\nhost: te")
+        .await
+        .expect("writes");
     let mut silent = TcpStream::connect(server.address).await.expect("connects");
     assert_eq!(server.get("/health").await.status, 200);
     for stream in [&mut slow, &mut silent] {
         let mut rest = Vec::new();
         let closed = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-        assert!(closed.is_ok(), "the server closes a connection that says nothing");
+        assert!(
+            closed.is_ok(),
+            "the server closes a connection that says nothing"
+        );
         assert!(!rest.starts_with(b"HTTP/1.1 200"));
     }
     server.stop().await;
@@ -47,7 +70,9 @@ async fn f64_a_slow_head_and_a_silent_connection_are_closed_and_others_are_serve
 async fn f62_a_second_server_on_the_same_data_folder_refuses_to_start() {
     let server = TestServer::start().await;
     server.get("/health").await;
-    let second = sync_server::Server::open(&server.config).await.expect_err("refused");
+    let second = sync_server::Server::open(&server.config)
+        .await
+        .expect_err("refused");
     let message = second.to_string();
     assert!(message.contains("another server"), "{message}");
     assert_eq!(message.lines().count(), 1);

@@ -49,9 +49,17 @@ impl TestServer {
         let own = config.clone();
         let task = tokio::spawn(async move {
             let until = async move { drop(stopped.await) };
-            sync_server::serve(&own, listener, until).await.expect("serves");
+            sync_server::serve(&own, listener, until)
+                .await
+                .expect("serves");
         });
-        Self { config, address, stop: Some(stop), task, folder }
+        Self {
+            config,
+            address,
+            stop: Some(stop),
+            task,
+            folder,
+        }
     }
 
     /// Stops the server and starts it again on the same data.
@@ -82,7 +90,9 @@ impl TestServer {
             drop(stream.read_to_end(&mut answer).await);
             answer
         };
-        tokio::time::timeout(PATIENCE, talk).await.expect("an answer in time")
+        tokio::time::timeout(PATIENCE, talk)
+            .await
+            .expect("an answer in time")
     }
 
     /// One request on a connection of its own.
@@ -107,7 +117,13 @@ impl TestServer {
 
     /// A POST of a binary body.
     pub async fn post(&self, path: &str, body: &[u8]) -> Answer {
-        self.request("POST", path, "content-type: application/octet-stream\r\n", body).await
+        self.request(
+            "POST",
+            path,
+            "content-type: application/octet-stream\r\n",
+            body,
+        )
+        .await
     }
 }
 
@@ -121,20 +137,33 @@ pub struct Answer {
 
 impl Answer {
     fn parse(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        let end = bytes
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .expect("a head");
         let head = std::str::from_utf8(&bytes[..end]).expect("text");
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("status");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .expect("status");
         let headers = lines
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        Self { status: status.parse().expect("number"), headers, body: bytes[end + 4..].to_vec() }
+        Self {
+            status: status.parse().expect("number"),
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        }
     }
 
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The fixed code of an error.

@@ -1,0 +1,198 @@
+//! Reading the log for one device: what is new in its scope, a page at a time.
+
+use std::sync::Arc;
+
+use domain::id::{DeviceId, PersonId, UnitId};
+use domain::sync::message::Entry;
+use sqlx::SqliteConnection;
+
+use crate::cursor::{Backfill, Cursor};
+use crate::error::ApiError;
+use crate::limits;
+use crate::scope::{self, Scope};
+use crate::store::log;
+
+/// Who asks, and from where.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The device: it is not sent what it pushed itself.
+    pub device: DeviceId,
+    /// Its person's scope.
+    pub scope: Arc<Scope>,
+    /// The four bytes that stand for the scope in a cursor.
+    pub digest: [u8; 4],
+    /// The name of this log.
+    pub generation: [u8; 4],
+    /// Most bytes of changes to answer with; one change is sent in any case.
+    pub bytes_max: usize,
+}
+
+/// One page of the log.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The people whom the entries name.
+    pub authors: Vec<PersonId>,
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The next cursor; none when it stays as it is.
+    pub cursor: Option<Vec<u8>>,
+    /// Whether there is more at once.
+    pub more: bool,
+}
+
+/// The place that a device has reached, or the beginning where its cursor is of another log.
+#[must_use]
+pub fn place(presented: &[u8], reader: &Reader, last: u64) -> Cursor {
+    let start = Cursor {
+        generation: reader.generation,
+        scope: reader.digest,
+        seq: 0,
+        backfill: None,
+    };
+    match Cursor::decode(presented) {
+        // A place beyond the end is of a log that was longer: this one was restored.
+        Some(cursor) if cursor.generation == reader.generation && cursor.seq <= last => cursor,
+        Some(_) | None => start,
+    }
+}
+
+/// Reads one page.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    presented: &[u8],
+) -> Result<Page, ApiError> {
+    let last = log::last_seq(db).await?;
+    let mut cursor = place(presented, reader, last);
+    let mut filling = Filling {
+        page: Page::default(),
+        bytes_left: reader.bytes_max,
+    };
+    if cursor.scope != reader.digest {
+        backfill(db, reader, &mut cursor, &mut filling).await?;
+    }
+    if cursor.scope == reader.digest && !filling.page.more {
+        let span = (cursor.seq, last);
+        let reached = filling
+            .fill(db, reader, &reader.scope.streams, span)
+            .await?;
+        let quiet = filling.page.entries.is_empty() && reached.whole && !reached.own;
+        let lag = last.saturating_sub(cursor.seq);
+        if !quiet || lag > limits::CURSOR_LAG_MAX {
+            cursor.seq = reached.seq;
+        }
+    }
+    let bytes = cursor.encode();
+    filling.page.cursor = (bytes != presented).then_some(bytes);
+    Ok(filling.page)
+}
+
+/// Sends what lies before the cursor in streams that came into scope after it was made.
+async fn backfill(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    cursor: &mut Cursor,
+    filling: &mut Filling,
+) -> Result<(), ApiError> {
+    let old = scope::streams(db, cursor.scope).await?.unwrap_or_default();
+    let streams = &reader.scope.streams;
+    let gained: Vec<UnitId> = streams
+        .iter()
+        .filter(|id| !old.contains(id))
+        .cloned()
+        .collect();
+    let from = match &cursor.backfill {
+        Some(backfill) if backfill.scope == reader.digest => backfill.seq,
+        Some(_) | None => 0,
+    };
+    let reached = filling
+        .fill(db, reader, &gained, (from, cursor.seq))
+        .await?;
+    if reached.whole {
+        cursor.scope = reader.digest;
+        cursor.backfill = None;
+    } else {
+        cursor.backfill = Some(Backfill {
+            scope: reader.digest,
+            seq: reached.seq,
+        });
+    }
+    Ok(())
+}
+
+struct Filling {
+    page: Page,
+    bytes_left: usize,
+}
+
+struct Reached {
+    /// Everything up to here was sent.
+    seq: u64,
+    /// Nothing is left between the two places asked for.
+    whole: bool,
+    /// Something was left out because the device pushed it itself.
+    own: bool,
+}
+
+impl Filling {
+    async fn fill(
+        &mut self,
+        db: &mut SqliteConnection,
+        reader: &Reader,
+        streams: &[UnitId],
+        (after, to): (u64, u64),
+    ) -> Result<Reached, ApiError> {
+        let found = log::read(db, streams, (after, to)).await?;
+        let cut = i64::try_from(found.len()).unwrap_or(i64::MAX) >= limits::ANSWER_ENTRIES_MAX;
+        let mut reached = Reached {
+            seq: after,
+            whole: !cut,
+            own: false,
+        };
+        for entry in found {
+            if entry.device == reader.device {
+                reached.seq = entry.seq;
+                reached.own = true;
+                continue;
+            }
+            if entry.len > self.bytes_left && !self.page.entries.is_empty() {
+                reached.whole = false;
+                break;
+            }
+            self.bytes_left = self.bytes_left.saturating_sub(entry.len);
+            reached.seq = entry.seq;
+            let change = log::change(db, entry.change).await?;
+            let author = self.author(entry.author);
+            let (seq, doc, received_at) = (entry.seq, entry.doc, entry.received_at);
+            self.page.entries.push(Entry {
+                seq,
+                doc,
+                author,
+                received_at,
+                change,
+            });
+        }
+        if reached.whole {
+            reached.seq = to.max(after);
+        }
+        self.page.more = self.page.more || !reached.whole;
+        Ok(reached)
+    }
+
+    /// The place of a person in the page's list.
+    fn author(&mut self, person: PersonId) -> u16 {
+        let known = self
+            .page
+            .authors
+            .iter()
+            .position(|author| *author == person);
+        let place = known.unwrap_or_else(|| {
+            self.page.authors.push(person);
+            self.page.authors.len() - 1
+        });
+        u16::try_from(place).unwrap_or(u16::MAX)
+    }
+}

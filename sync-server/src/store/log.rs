@@ -1,0 +1,343 @@
+//! The log: documents, their changes byte for byte, and the order in which they were committed.
+
+use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
+use domain::replica::StoredChange;
+use domain::sync::message::Receipt;
+use domain::time::Millis;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::{bytes, damaged, org};
+use crate::limits;
+
+/// Everything that the log holds of one record.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The grid that the record belongs to; none while it is not there.
+    pub grid: Option<UnitId>,
+    /// The changes of its body, in the order of the log.
+    pub body: Vec<StoredChange>,
+    /// The changes of its vault, in the order of the log.
+    pub vault: Vec<StoredChange>,
+}
+
+impl Known {
+    /// The changes of one part.
+    #[must_use]
+    pub fn part(&self, part: Part) -> &[StoredChange] {
+        match part {
+            Part::Body => &self.body,
+            Part::Vault => &self.vault,
+        }
+    }
+}
+
+const fn part_number(part: Part) -> i64 {
+    match part {
+        Part::Body => 0,
+        Part::Vault => 1,
+    }
+}
+
+fn part(number: i64) -> Result<Part, sqlx::Error> {
+    match number {
+        0 => Ok(Part::Body),
+        1 => Ok(Part::Vault),
+        _ => Err(damaged(format!("part {number}"))),
+    }
+}
+
+pub(crate) fn seq_of(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+pub(crate) fn seq_to(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// Loads a record with all its changes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn load(db: &mut SqliteConnection, record: RecordId) -> Result<Known, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT d.part, d.stream, c.hash, c.author, e.seq, c.bytes FROM doc d \
+         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
+         WHERE d.record = ? ORDER BY e.seq",
+    )
+    .bind(record.bytes().as_slice())
+    .fetch_all(db)
+    .await?;
+    let mut known = Known::default();
+    for row in &rows {
+        known.grid = Some(org::code(row, 1)?);
+        let change = StoredChange {
+            hash: ChangeHash(bytes::<32>(row, 2)?),
+            author: org::code(row, 3)?,
+            seq: Some(seq_of(row.try_get(4)?)),
+            bytes: row.try_get(5)?,
+        };
+        match part(row.try_get(0)?)? {
+            Part::Body => known.body.push(change),
+            Part::Vault => known.vault.push(change),
+        }
+    }
+    Ok(known)
+}
+
+/// A change to append.
+#[derive(Debug, Clone)]
+pub struct NewEntry<'a> {
+    /// The document.
+    pub doc: DocId,
+    /// The grid that its record belongs to.
+    pub grid: &'a UnitId,
+    /// The change's name.
+    pub hash: ChangeHash,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Who wrote it.
+    pub author: &'a PersonId,
+    /// On which device.
+    pub device: DeviceId,
+    /// When, by the device's clock.
+    pub device_at: Millis,
+    /// When it came, by the server's clock.
+    pub received_at: Millis,
+}
+
+/// Appends a change and gives back its place. One writer at a time: the order of places is the
+/// order of commits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append(db: &mut SqliteConnection, new: &NewEntry<'_>) -> Result<u64, sqlx::Error> {
+    sqlx::query("INSERT INTO doc (record, part, stream) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        .bind(new.doc.record.bytes().as_slice())
+        .bind(part_number(new.doc.part))
+        .bind(new.grid.as_str())
+        .execute(&mut *db)
+        .await?;
+    let change: i64 = sqlx::query_scalar(
+        "INSERT INTO change (doc, hash, bytes, author, device, device_at, received_at) \
+         SELECT id, ?, ?, ?, ?, ?, ? FROM doc WHERE record = ? AND part = ? RETURNING id",
+    )
+    .bind(new.hash.0.as_slice())
+    .bind(new.bytes)
+    .bind(new.author.as_str())
+    .bind(new.device.0.as_slice())
+    .bind(new.device_at.0)
+    .bind(new.received_at.0)
+    .bind(new.doc.record.bytes().as_slice())
+    .bind(part_number(new.doc.part))
+    .fetch_one(&mut *db)
+    .await?;
+    let seq: i64 =
+        sqlx::query_scalar("INSERT INTO entry (stream, change) VALUES (?, ?) RETURNING seq")
+            .bind(new.grid.as_str())
+            .bind(change)
+            .fetch_one(db)
+            .await?;
+    Ok(seq_of(seq))
+}
+
+/// The last place of the log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM entry")
+        .fetch_one(db)
+        .await?;
+    Ok(seq_of(last))
+}
+
+/// An entry as it is read for an answer.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// Its place.
+    pub seq: u64,
+    /// The document.
+    pub doc: DocId,
+    /// Who wrote it.
+    pub author: PersonId,
+    /// On which device.
+    pub device: DeviceId,
+    /// When it came.
+    pub received_at: Millis,
+    /// How long the change is, in bytes.
+    pub len: usize,
+    /// The row of the change.
+    pub change: i64,
+}
+
+/// Reads the entries of some streams after one place and up to another, without their bytes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(
+    db: &mut SqliteConnection,
+    streams: &[UnitId],
+    (after, to): (u64, u64),
+) -> Result<Vec<Read>, sqlx::Error> {
+    if streams.is_empty() || after >= to {
+        return Ok(Vec::new());
+    }
+    let list = serde_json::to_string(streams).unwrap_or_default();
+    let rows = sqlx::query(
+        "SELECT e.seq, d.record, d.part, c.author, c.device, c.received_at, length(c.bytes), c.id \
+         FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
+         WHERE e.seq > ? AND e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
+         ORDER BY e.seq LIMIT ?",
+    )
+    .bind(seq_to(after))
+    .bind(seq_to(to))
+    .bind(list)
+    .bind(limits::ANSWER_ENTRIES_MAX)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
+    let record = RecordId::from_bytes(bytes::<16>(row, 1)?);
+    Ok(Read {
+        seq: seq_of(row.try_get(0)?),
+        doc: DocId {
+            record,
+            part: part(row.try_get(2)?)?,
+        },
+        author: org::code(row, 3)?,
+        device: DeviceId(bytes::<16>(row, 4)?),
+        received_at: Millis(row.try_get(5)?),
+        len: usize::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
+        change: row.try_get(7)?,
+    })
+}
+
+/// The bytes of a change.
+///
+/// # Errors
+/// When the database fails.
+pub async fn change(db: &mut SqliteConnection, id: i64) -> Result<Vec<u8>, sqlx::Error> {
+    sqlx::query_scalar("SELECT bytes FROM change WHERE id = ?")
+        .bind(id)
+        .fetch_one(db)
+        .await
+}
+
+/// The device that an author key belongs to, if it was used before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn owner(
+    db: &mut SqliteConnection,
+    actor: ActorKey,
+) -> Result<Option<DeviceId>, sqlx::Error> {
+    let row = sqlx::query("SELECT device FROM actor WHERE key = ?")
+        .bind(actor.0.as_slice())
+        .fetch_optional(db)
+        .await?;
+    row.as_ref()
+        .map(|row| bytes::<16>(row, 0).map(DeviceId))
+        .transpose()
+}
+
+/// Binds an author key to a device.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bind_actor(
+    db: &mut SqliteConnection,
+    actor: ActorKey,
+    device: DeviceId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO actor (key, device) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        .bind(actor.0.as_slice())
+        .bind(device.0.as_slice())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The receipt of a batch that was taken before, with the digest of that batch.
+///
+/// # Errors
+/// When the database fails.
+pub async fn receipt(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    no: u64,
+) -> Result<Option<([u8; 32], Receipt)>, sqlx::Error> {
+    let row = sqlx::query("SELECT digest, receipt FROM batch WHERE device = ? AND number = ?")
+        .bind(device.0.as_slice())
+        .bind(seq_to(no))
+        .fetch_optional(db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let stored: &[u8] = row.try_get(1)?;
+    let receipt = postcard::from_bytes(stored).map_err(|_| damaged("receipt".to_owned()))?;
+    Ok(Some((bytes::<32>(&row, 0)?, receipt)))
+}
+
+/// Keeps a receipt for a device that asks again, and drops those too old to be asked for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_receipt(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    receipt: &Receipt,
+    now: Millis,
+) -> Result<(), sqlx::Error> {
+    let encoded = postcard::to_allocvec(receipt).map_err(|_| damaged("receipt".to_owned()))?;
+    sqlx::query("INSERT INTO batch (device, number, digest, receipt, at) VALUES (?, ?, ?, ?, ?)")
+        .bind(device.0.as_slice())
+        .bind(seq_to(receipt.no))
+        .bind(receipt.digest.as_slice())
+        .bind(encoded)
+        .bind(now.0)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "DELETE FROM batch WHERE device = ?1 AND (at < ?2 OR number NOT IN (SELECT number \
+         FROM batch WHERE device = ?1 ORDER BY number DESC LIMIT ?3))",
+    )
+    .bind(device.0.as_slice())
+    .bind(now.plus(-limits::BATCH_KEPT_MS).0)
+    .bind(limits::BATCHES_PER_DEVICE_MAX)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Keeps refused bytes aside for study, the newest only.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_poison(
+    db: &mut SqliteConnection,
+    (doc, refused): (DocId, &[u8]),
+    code: &str,
+    (device, person): (DeviceId, &PersonId),
+    now: Millis,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO poison (device, person, record, part, bytes, code, at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(device.0.as_slice())
+    .bind(person.as_str())
+    .bind(doc.record.bytes().as_slice())
+    .bind(part_number(doc.part))
+    .bind(refused)
+    .bind(code)
+    .bind(now.0)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM poison WHERE id <= (SELECT MAX(id) FROM poison) - ?")
+        .bind(limits::POISON_COUNT_MAX)
+        .execute(db)
+        .await?;
+    Ok(())
+}
