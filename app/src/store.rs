@@ -11,7 +11,7 @@ use domain::record::Kind;
 use domain::replica::{Aside, Meta, OutboxItem, StoreFault, StoredRecord, WriteBatch};
 use domain::view::Row;
 
-pub use codec::Place;
+use codec::Place;
 
 /// Why the store did not do what was asked; nothing was written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Web Locks: one tab does what must not be done twice at a time.
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -20,17 +20,17 @@ impl Drop for Lock {
     }
 }
 
-/// Takes the lock `name` if it is free; `None` when another tab holds it.
+/// Waits for the lock `name`, but no longer than `wait_ms`; `None` when another tab still holds it.
 ///
 /// Where the browser knows no locks the answer is always yes: whatever the lock guards must be
 /// correct without it, and only wasteful.
-pub async fn lock(name: &str) -> Option<Lock> {
+pub async fn lock(name: &str, wait_ms: u32) -> Option<Lock> {
     let Some((locks, request)) = manager() else { return Some(Lock { release: None }) };
     let asked: Outcome<Option<Lock>> = Outcome::new();
     let answer = asked.clone();
-    let granted = Closure::once_into_js(move |lock: JsValue| -> JsValue {
-        if lock.is_null() || lock.is_undefined() {
-            answer.settle(None);
+    let granted = Closure::once_into_js(move |_lock: JsValue| -> JsValue {
+        if answer.is_settled() {
+            // Nobody waits any more: without a promise the lock is free again at once.
             return JsValue::UNDEFINED;
         }
         // The browser holds the lock until this promise is settled.
@@ -39,14 +39,15 @@ pub async fn lock(name: &str) -> Option<Lock> {
         answer.settle(Some(Lock { release }));
         held.into()
     });
-    let options = Object::new();
-    let _set = Reflect::set(&options, &JsValue::from_str("ifAvailable"), &JsValue::TRUE);
-    let name = JsValue::from_str(name);
-    match request.call3(&locks, &name, &options, &granted) {
+    match request.call2(&locks, &JsValue::from_str(name), &granted) {
         Ok(promise) => forget_failure(&promise, asked.clone()),
         Err(_) => asked.settle(Some(Lock { release: None })),
     }
-    asked.wait().await
+    let late = asked.clone();
+    let timer = super::after(wait_ms, move || late.settle(None));
+    let lock = asked.wait().await;
+    drop(timer);
+    lock
 }
 
 /// A refusal (such as in a page that is being closed) counts as "no lock known here".

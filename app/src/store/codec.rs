@@ -11,7 +11,7 @@ const BEHIND: char = '~';
 
 /// A store whose values may turn out to be damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// The changes, by record, part and hash.
     Changes,
     /// The rows, by record.

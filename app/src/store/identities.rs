@@ -7,12 +7,14 @@ use domain::sync::message::Secret;
 use domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
+use web_sys::IdbDatabase;
 
 use super::Fault;
 use super::indexed_db::bridge::{from_js, to_js};
 use super::indexed_db::read::Reads;
+use super::indexed_db::save::{self, Plan};
 use super::indexed_db::schema::{IDENTITIES, INDEX, SETTINGS};
-use super::indexed_db::{Listener, OpenError, open};
+use super::indexed_db::{Listener, OpenError, encode, open};
 
 /// The index of all databases.
 const NAME: &str = "fengge";
@@ -37,6 +39,7 @@ pub struct Known {
 /// The index database.
 #[derive(Debug)]
 pub struct Identities {
+    database: IdbDatabase,
     reads: Reads,
 }
 
@@ -47,10 +50,20 @@ impl Identities {
     /// When the browser does not open it.
     pub async fn open(listener: &Listener) -> Result<Self, OpenError> {
         let database = open::open(NAME, INDEX, listener).await?;
-        let reads = Reads::open(NAME, INDEX).await;
-        // Plain writes are enough here; rexie's connection is the only one that stays.
-        database.close();
-        Ok(Self { reads: reads? })
+        match Reads::open(NAME, INDEX).await {
+            Ok(reads) => Ok(Self { database, reads }),
+            Err(error) => {
+                database.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the index; it is needed at the start and when somebody joins, and else in the way of
+    /// a newer version.
+    pub fn close(self) {
+        self.database.close();
+        self.reads.close();
     }
 
     /// Everybody who joined, the first one first.
@@ -81,13 +94,19 @@ impl Identities {
         })
     }
 
-    /// Writes down somebody who joined, or a new name.
+    /// Writes down somebody who joins and makes them the one who uses the phone; committed to the
+    /// disk, since the server will know the device from now on.
     ///
     /// # Errors
     /// When the store does not take it.
     pub async fn remember(&self, known: &Known) -> Result<(), Fault> {
         let bytes = postcard::to_allocvec(known).map_err(|_| Fault::Aborted)?;
-        self.reads.put(IDENTITIES, &known.device.hex().into(), &to_js(&bytes)).await
+        let device = known.device.hex();
+        let writes = vec![
+            encode::put(IDENTITIES, &device, to_js(&bytes)),
+            encode::put(SETTINGS, CURRENT, device.into()),
+        ];
+        save::save(&self.database, Plan { expect: Vec::new(), writes }).await
     }
 
     /// Chooses who uses the phone from now on.
@@ -96,6 +115,14 @@ impl Identities {
     /// When the store does not take it.
     pub async fn choose(&self, device: DeviceId) -> Result<(), Fault> {
         self.reads.put(SETTINGS, &CURRENT.into(), &device.hex().into()).await
+    }
+
+    /// Forgets an invitation that came to nothing: nobody joined with this device.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn forget(&self, device: DeviceId) -> Result<(), Fault> {
+        self.reads.remove(IDENTITIES, device.hex().into()).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! One identity's database in the browser.
 
 pub(crate) mod bridge;
-mod encode;
+pub(crate) mod encode;
 pub(crate) mod open;
 pub(crate) mod read;
-mod save;
+pub(crate) mod save;
 pub(crate) mod schema;
 
 use std::collections::BTreeSet;
