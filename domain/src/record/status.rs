@@ -53,8 +53,8 @@ pub struct Standing {
 }
 
 impl Machine {
-    /// Folds the steps in the order of their ids: a step that the status allows is taken, any other
-    /// is kept for review, and neither is ever lost.
+    /// Folds the steps in the order of their ids: a step that starts where the record stands and
+    /// that a rule allows is taken, any other is kept for review, and neither is ever lost.
     #[must_use]
     pub fn fold(&self, events: &[Event]) -> Standing {
         let mut standing = Standing {
@@ -69,11 +69,9 @@ impl Machine {
             if step.dropped {
                 continue;
             }
-            if self
-                .rules
-                .iter()
-                .any(|rule| rule.from == standing.status && rule.to == step.to)
-            {
+            // The step must start where the record stands: one that was taken from elsewhere was
+            // taken without knowing of the steps before it.
+            if step.from == standing.status && self.rule(&step.from, &step.to).is_some() {
                 standing.status.clone_from(&step.to);
                 standing.since = Some((event.id, event.at));
             } else if step.to != standing.status {
@@ -140,9 +138,9 @@ mod tests {
         open: &["a", "b"],
     };
 
-    fn step(ms: i64, to: &str, dropped: bool) -> Event {
+    fn step(ms: i64, from: &str, to: &str, dropped: bool) -> Event {
         let what = EventKind::Step(Step {
-            from: String::new(),
+            from: from.to_owned(),
             to: to.to_owned(),
             reason: String::new(),
             dropped,
@@ -158,32 +156,36 @@ mod tests {
 
     #[test]
     fn steps_are_taken_in_order() {
-        let standing = MACHINE.fold(&[step(1, "b", false), step(2, "c", false)]);
+        let standing = MACHINE.fold(&[step(1, "a", "b", false), step(2, "b", "c", false)]);
         assert_eq!((standing.status.as_str(), standing.review.len()), ("c", 0));
     }
 
     #[test]
     fn of_two_contradicting_steps_the_second_waits_for_a_person() {
         let standing = MACHINE.fold(&[
-            step(1, "b", false),
-            step(2, "c", false),
-            step(3, "d", false),
+            step(1, "a", "b", false),
+            step(2, "b", "c", false),
+            step(3, "b", "d", false),
         ]);
         assert_eq!(standing.status, "c");
         assert_eq!(standing.review, [RecordId::new(Millis(3), [0; 10])]);
-        let decided = MACHINE.fold(&[step(1, "b", false), step(2, "c", true), step(3, "d", false)]);
+        let decided = MACHINE.fold(&[
+            step(1, "a", "b", false),
+            step(2, "b", "c", true),
+            step(3, "b", "d", false),
+        ]);
         assert_eq!((decided.status.as_str(), decided.review.len()), ("d", 0));
     }
 
     #[test]
     fn the_same_step_taken_twice_is_one_step() {
-        let standing = MACHINE.fold(&[step(1, "b", false), step(2, "b", false)]);
+        let standing = MACHINE.fold(&[step(1, "a", "b", false), step(2, "a", "b", false)]);
         assert_eq!((standing.status.as_str(), standing.review.len()), ("b", 0));
     }
 
     #[test]
     fn an_unknown_status_of_a_newer_version_is_kept_for_review() {
-        let standing = MACHINE.fold(&[step(1, "z", false)]);
+        let standing = MACHINE.fold(&[step(1, "a", "z", false)]);
         assert_eq!((standing.status.as_str(), standing.review.len()), ("a", 1));
     }
 }

@@ -1,0 +1,207 @@
+//! AC: who may read and write what.
+
+use domain::access::scope_top;
+use domain::access::{Reach, Refusal, is_station_staff, is_supervisor, judge, may_write, reach};
+use domain::command::{Command, Denial};
+use domain::document::{Document, Edit, Stamp};
+use domain::id::{Fresh, Part};
+use domain::record::Kind;
+use domain::record::dispute::NewDispute;
+use domain::replica::CommandError;
+use domain::unit::{Level, Member, Role};
+
+use crate::fixture::{
+    actor, directory, fresh, member, morning, new_dispute, officer, record, unit,
+};
+use crate::phone::{Phone, Server};
+
+fn holder(role: Role) -> Member {
+    member("p1", &[role], &["g1"])
+}
+
+#[test]
+fn ac1_an_officer_writes_in_grids_of_the_directory_only() {
+    let known = officer("p1");
+    let mut phone = Phone::new(1, &known);
+    let mut server = Server::with(&[(&phone, &known)]);
+    let new = NewDispute {
+        grid: unit("g2"),
+        ..new_dispute()
+    };
+    let denied = phone.act(&mut server, Command::RegisterDispute { id: record(1), new });
+    assert_eq!(denied, Err(CommandError::Denied(Denial::NotYourGrid)));
+    assert!(phone.store.load(record(1)).is_absent());
+}
+
+#[test]
+fn ac2_the_access_table_says_who_takes_documents_rows_or_nothing() {
+    let expected = [
+        (Role::GridWorker, Reach::Documents, Level::Post),
+        (Role::AuxOfficer, Reach::Documents, Level::Post),
+        (Role::Mediator, Reach::Documents, Level::Post),
+        (Role::CommunityPolice, Reach::Documents, Level::Post),
+        (Role::StationDuty, Reach::Documents, Level::Station),
+        (Role::StationHead, Reach::Documents, Level::Station),
+        (Role::Supervisor, Reach::PublicRows, Level::City),
+        (Role::JudicialOffice, Reach::Documents, Level::Station),
+        (Role::Admin, Reach::Nothing, Level::City),
+        (Role::Auditor, Reach::Nothing, Level::City),
+    ];
+    assert_eq!(expected.map(|(role, ..)| role), Role::ALL);
+    for (role, expected_reach, top) in expected {
+        let holder = holder(role);
+        assert_eq!(
+            (reach(&holder), scope_top(&holder)),
+            (expected_reach, top),
+            "{role:?}"
+        );
+        let staff = matches!(role, Role::StationDuty | Role::StationHead);
+        assert_eq!(is_station_staff(&holder), staff, "{role:?}");
+        assert_eq!(is_supervisor(&holder), role == Role::Supervisor, "{role:?}");
+    }
+}
+
+#[test]
+fn ac3_supervisors_administrators_and_auditors_write_nothing() {
+    for role in [Role::Supervisor, Role::Admin, Role::Auditor] {
+        for kind in Kind::ALL {
+            for part in [Part::Body, Part::Vault] {
+                let refused = may_write(&holder(role), kind, part);
+                assert_eq!(
+                    refused,
+                    Err(Refusal::NotYourRole),
+                    "{role:?} {kind:?} {part:?}"
+                );
+            }
+        }
+    }
+    // And a patrol, a hazard or a task has no vault for anybody.
+    for kind in [Kind::Patrol, Kind::Hazard, Kind::Task] {
+        assert!(may_write(&holder(Role::StationHead), kind, Part::Vault).is_err());
+    }
+}
+
+/// The body of a registered dispute, and the member who registered it.
+fn body() -> (Document, Member) {
+    let known = officer("p1");
+    let mut context = domain::command::Context {
+        directory: &known,
+        device: crate::fixture::device(1),
+        actor: actor(1),
+        fresh: Fresh::new(morning(), [1; 16]),
+    };
+    let register = Command::RegisterDispute {
+        id: record(1),
+        new: new_dispute(),
+    };
+    let plans = register.plan(&mut context, None).expect("a plan");
+    let mut document = Document::default();
+    let stamp = Stamp {
+        actor: actor(1),
+        at: morning(),
+    };
+    document
+        .commit(stamp, &plans[0].edits[0].1)
+        .expect("writes")
+        .expect("a change");
+    (document, known.me)
+}
+
+fn judged(member: &Member, edits: &[Edit]) -> Result<Kind, Refusal> {
+    let (mut document, _) = body();
+    let before = document.tree();
+    let stamp = Stamp {
+        actor: actor(2),
+        at: morning(),
+    };
+    document
+        .commit(stamp, edits)
+        .expect("writes")
+        .expect("a change");
+    judge(member, Some(&before), &document.tree())
+}
+
+#[test]
+fn ac4_what_a_record_begins_with_is_never_altered() {
+    let (_, me) = body();
+    for path in ["grid", "number", "by"] {
+        assert_eq!(
+            judged(&me, &[Edit::new(path, "other")]),
+            Err(Refusal::Fixed),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        judged(&me, &[Edit::new("created_at", morning().plus(1))]),
+        Err(Refusal::Fixed)
+    );
+    assert_eq!(
+        judged(&me, &[Edit::new("place", "other")]),
+        Ok(Kind::Dispute)
+    );
+}
+
+#[test]
+fn ac5_nobody_writes_in_another_name() {
+    let (mut document, me) = body();
+    let other = member("p2", &[Role::AuxOfficer], &["g1"]);
+    assert_eq!(
+        judge(&other, None, &document.tree()),
+        Err(Refusal::AnotherName)
+    );
+    assert_eq!(judge(&me, None, &document.tree()), Ok(Kind::Dispute));
+    let id = fresh(3, morning()).id();
+    let by = "p2".parse().expect("a code");
+    let note = domain::record::note_edits(id, &by, morning(), "visit", "x");
+    assert_eq!(judged(&me, &note), Err(Refusal::AnotherName));
+    assert_eq!(judged(&other, &note), Ok(Kind::Dispute));
+}
+
+#[test]
+fn ac6_a_step_needs_a_role_that_may_take_it() {
+    let step = |by: &Member| {
+        let id = fresh(4, morning()).id();
+        let step = domain::record::status::Step {
+            from: "reported".to_owned(),
+            to: "accepted".to_owned(),
+            reason: String::new(),
+            dropped: false,
+        };
+        domain::record::status::step_edits(id, &by.person, morning(), &step)
+    };
+    for (role, result) in [
+        (Role::GridWorker, Err(Refusal::NotYourRole)),
+        (Role::Mediator, Ok(Kind::Dispute)),
+        (Role::StationDuty, Ok(Kind::Dispute)),
+    ] {
+        let by = holder(role);
+        assert_eq!(judged(&by, &step(&by)), result, "{role:?}");
+    }
+}
+
+#[test]
+fn ac7_an_event_stays_as_it_was_written() {
+    let (mut document, me) = body();
+    let id = fresh(5, morning()).id();
+    let note = domain::record::note_edits(id, &me.person, morning(), "visit", "x");
+    let stamp = Stamp {
+        actor: actor(1),
+        at: morning(),
+    };
+    document
+        .commit(stamp, &note)
+        .expect("writes")
+        .expect("a change");
+    let before = document.tree();
+    let rewrite = [Edit::new(format!("ev/{id}/text"), "y")];
+    document
+        .commit(stamp, &rewrite)
+        .expect("writes")
+        .expect("a change");
+    assert_eq!(
+        judge(&me, Some(&before), &document.tree()),
+        Err(Refusal::Fixed)
+    );
+    let known = directory(me, &["g1"]);
+    assert!(known.grid(&unit("g1")).is_some());
+}

@@ -1,0 +1,20 @@
+//! The rules of docs/SPEC.md that the core alone can show: black box through a phone in memory.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_in_result,
+    reason = "a test stops where what it set up is not there"
+)]
+
+mod access;
+mod convergence;
+mod fixture;
+mod merge;
+mod phone;
+mod records;
+mod storage;
+mod sync;
+mod views;

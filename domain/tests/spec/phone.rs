@@ -1,0 +1,402 @@
+//! A phone in memory, and a server of the plainest kind: both do what the shells do, without waiting.
+
+use std::collections::BTreeMap;
+
+use domain::access::{self, Refusal};
+use domain::command::Command;
+use domain::document::{Document, check};
+use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
+use domain::replica::memory::{CommitError, MemoryStore};
+use domain::replica::{
+    Cause, CommandError, Effect, Event, LinkFailure, Replica, StoreFault, SyncStatus,
+};
+use domain::sync::message::{Answer, Entry, ItemResult, Receipt, Request, Secret, decode, encode};
+use domain::time::Millis;
+use domain::unit::Directory;
+use domain::view::Row;
+use domain::view::case::Case;
+
+/// What happens to a request on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Up,
+    /// The request never arrives.
+    Down,
+    /// The request arrives and its answer is lost.
+    AnswerLost,
+    /// Something else answers.
+    Portal,
+}
+
+pub struct Phone {
+    pub store: MemoryStore,
+    pub replica: Replica,
+    pub now: Millis,
+    pub link: Link,
+    /// The store fails this often before it writes again.
+    pub store_failures: u32,
+    /// Another tab writes this row before the next commit.
+    pub meddle: Option<RecordId>,
+    pub status: Option<SyncStatus>,
+    pub requests: Vec<Vec<u8>>,
+    pub answers: Vec<Vec<u8>>,
+    pub finished: Vec<Result<RecordId, CommandError>>,
+    device: DeviceId,
+    entropy: u8,
+}
+
+impl Phone {
+    pub fn new(n: u8, directory: &Directory) -> Self {
+        let mut store = MemoryStore::default();
+        let bytes = postcard::to_allocvec(directory).expect("encodes");
+        let batch = domain::replica::WriteBatch {
+            meta: vec![(domain::replica::MetaKey::Directory, bytes)],
+            ..Default::default()
+        };
+        store.commit(&batch).expect("writes");
+        let device = DeviceId([n; 16]);
+        let replica = Replica::new(device, Secret([n; 16]), ActorKey([n; 8]), &store.meta());
+        Self {
+            store,
+            replica,
+            now: super::fixture::morning(),
+            link: Link::Up,
+            store_failures: 0,
+            meddle: None,
+            status: None,
+            requests: Vec::new(),
+            answers: Vec::new(),
+            finished: Vec::new(),
+            device,
+            entropy: n,
+        }
+    }
+
+    /// The app is started again: only the store remains.
+    pub fn restart(&mut self, actor: u8) {
+        let meta = self.store.meta();
+        let secret = Secret(self.device.0);
+        self.replica = Replica::new(self.device, secret, ActorKey([actor; 8]), &meta);
+    }
+
+    /// Runs a command to its end; the server, if any, is reached as the link allows.
+    pub fn act(&mut self, server: &mut Server, command: Command) -> Result<RecordId, CommandError> {
+        self.entropy = self.entropy.wrapping_add(31);
+        let fresh = Fresh::new(self.now, [self.entropy; 16]);
+        let drafts = vec!["form".to_owned()];
+        let command = Box::new(command);
+        self.run(
+            server,
+            Event::Command {
+                ticket: 1,
+                command,
+                fresh,
+                drafts,
+            },
+        );
+        self.finished.pop().expect("every command is answered")
+    }
+
+    pub fn sync(&mut self, server: &mut Server) {
+        self.run(
+            server,
+            Event::Wake {
+                cause: Cause::Button,
+                now: self.now,
+            },
+        );
+    }
+
+    pub fn run(&mut self, server: &mut Server, event: Event) {
+        let mut events = vec![event];
+        for _ in 0..10_000 {
+            let Some(event) = events.pop() else { return };
+            let effects = self.replica.handle(event);
+            for effect in effects.into_iter().rev() {
+                events.extend(self.perform(server, effect));
+            }
+        }
+        panic!("the exchange does not come to rest");
+    }
+
+    fn perform(&mut self, server: &mut Server, effect: Effect) -> Option<Event> {
+        let now = self.now;
+        match effect {
+            Effect::Load { ticket, records } => {
+                let records = records.into_iter().map(|id| self.store.load(id)).collect();
+                Some(Event::Loaded { ticket, records })
+            }
+            Effect::ReadOutbox {
+                bytes_max,
+                items_max,
+            } => {
+                let (items, records) = self.store.outbox(bytes_max, items_max);
+                Some(Event::Outbox {
+                    items,
+                    records,
+                    now,
+                })
+            }
+            Effect::Commit { ticket, batch } => {
+                if let Some(id) = self.meddle.take() {
+                    let mut row = self.store.load(id).row.expect("a row to meddle with");
+                    row.delivery.rev += 1;
+                    let rows = vec![row];
+                    let other = domain::replica::WriteBatch {
+                        rows,
+                        ..Default::default()
+                    };
+                    self.store.commit(&other).expect("writes");
+                }
+                if self.store_failures > 0 {
+                    self.store_failures -= 1;
+                    return Some(Event::StoreFailed {
+                        ticket,
+                        fault: StoreFault::Full,
+                        now,
+                    });
+                }
+                match self.store.commit(&batch) {
+                    Ok(()) => Some(Event::Committed { ticket, now }),
+                    Err(CommitError::Stale) => Some(Event::Stale { ticket }),
+                    Err(CommitError::Fault(fault)) => {
+                        Some(Event::StoreFailed { ticket, fault, now })
+                    }
+                }
+            }
+            Effect::Send { bytes } => Some(self.send(server, &bytes)),
+            Effect::Finished { result, .. } => {
+                self.finished.push(result);
+                None
+            }
+            Effect::Status(status) => {
+                self.status = Some(status);
+                None
+            }
+            Effect::Changed { .. } | Effect::Directory(_) | Effect::WakeAt(_) => None,
+        }
+    }
+
+    fn send(&mut self, server: &mut Server, bytes: &[u8]) -> Event {
+        let now = self.now;
+        self.requests.push(bytes.to_vec());
+        let failed = |failure| Event::LinkFailed {
+            failure,
+            now,
+            random: 0,
+        };
+        match self.link {
+            Link::Down => failed(LinkFailure::Offline),
+            Link::Portal => Event::Answer {
+                bytes: b"<html>login</html>".to_vec(),
+                now,
+            },
+            Link::AnswerLost => {
+                server.answer(bytes);
+                failed(LinkFailure::Offline)
+            }
+            Link::Up => {
+                let answer = server.answer(bytes);
+                self.answers.push(answer.clone());
+                Event::Answer { bytes: answer, now }
+            }
+        }
+    }
+
+    pub fn row(&self, id: RecordId) -> Row {
+        self.store.load(id).row.expect("a row")
+    }
+
+    pub fn case(&self, id: RecordId) -> Case {
+        Case::fold(&self.store.load(id)).expect("a case")
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.store.outbox(usize::MAX, usize::MAX).0.len()
+    }
+
+    pub fn seen(&self) -> u64 {
+        self.replica.status().seen
+    }
+}
+
+struct Logged {
+    device: DeviceId,
+    doc: DocId,
+    grid: UnitId,
+    author: PersonId,
+    hash: ChangeHash,
+    bytes: Vec<u8>,
+}
+
+/// A server that keeps everything and refuses what access refuses.
+#[derive(Default)]
+pub struct Server {
+    log: Vec<Logged>,
+    members: BTreeMap<DeviceId, Directory>,
+    acked: BTreeMap<DeviceId, u64>,
+    /// The most entries of one answer.
+    pub page: usize,
+}
+
+impl Server {
+    pub fn with(phones: &[(&Phone, &Directory)]) -> Self {
+        let members = phones
+            .iter()
+            .map(|(phone, known)| (phone.device, (*known).clone()))
+            .collect();
+        Self {
+            members,
+            page: 100,
+            ..Self::default()
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.log.len()
+    }
+
+    pub fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let request: Request = decode(bytes).expect("a request");
+        let directory = self
+            .members
+            .get(&request.device)
+            .expect("a known device")
+            .clone();
+        let cursor = request
+            .cursor
+            .try_into()
+            .map(u64::from_be_bytes)
+            .unwrap_or(0);
+        self.acked.insert(request.device, cursor);
+        let receipt = request.batch.as_ref().map(|batch| Receipt {
+            no: batch.no,
+            digest: batch.digest(),
+            results: batch
+                .items
+                .iter()
+                .map(|item| {
+                    let grid = &batch.grids[usize::from(item.grid)];
+                    self.push(request.device, &directory, (item.doc, grid), &item.change)
+                })
+                .collect(),
+        });
+        let mut answer = Answer {
+            now: request.now,
+            receipt,
+            authors: Vec::new(),
+            entries: Vec::new(),
+            cursor: None,
+            more: false,
+            seen: self.seen(),
+            directory: None,
+        };
+        self.pull(request.device, &directory, cursor, &mut answer);
+        encode(&answer)
+    }
+
+    fn pull(&self, device: DeviceId, directory: &Directory, cursor: u64, answer: &mut Answer) {
+        let mut last = cursor;
+        for (place, logged) in self.log.iter().enumerate() {
+            let seq = place as u64 + 1;
+            if seq <= cursor {
+                continue;
+            }
+            if answer.entries.len() == self.page {
+                answer.more = true;
+                break;
+            }
+            last = seq;
+            let mine = logged.device == device && cursor > 0;
+            if mine || directory.grid(&logged.grid).is_none() {
+                continue;
+            }
+            let known = answer
+                .authors
+                .iter()
+                .position(|author| *author == logged.author);
+            let author = known.unwrap_or_else(|| {
+                answer.authors.push(logged.author.clone());
+                answer.authors.len() - 1
+            });
+            answer.entries.push(Entry {
+                seq,
+                doc: logged.doc,
+                author: author as u16,
+                received_at: answer.now,
+                change: logged.bytes.clone(),
+            });
+        }
+        answer.cursor = (last != cursor).then(|| last.to_be_bytes().to_vec());
+    }
+
+    fn seen(&self) -> u64 {
+        let stations = self.acked.iter().filter(|(device, _)| {
+            self.members
+                .get(*device)
+                .is_some_and(|known| access::is_station_staff(&known.me))
+        });
+        stations.map(|(_, acked)| *acked).max().unwrap_or(0)
+    }
+
+    fn push(
+        &mut self,
+        device: DeviceId,
+        directory: &Directory,
+        (doc, grid): (DocId, &UnitId),
+        change: &[u8],
+    ) -> ItemResult {
+        match self.judge(directory, (doc, grid), change) {
+            Err(refusal) => ItemResult::Refused(refusal),
+            Ok(hash) => {
+                if let Some(place) = self.log.iter().position(|logged| logged.hash == hash) {
+                    return ItemResult::Had(place as u64 + 1);
+                }
+                self.log.push(Logged {
+                    device,
+                    doc,
+                    grid: grid.clone(),
+                    author: directory.me.person.clone(),
+                    hash,
+                    bytes: change.to_vec(),
+                });
+                ItemResult::Kept(self.log.len() as u64)
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        directory: &Directory,
+        (doc, grid): (DocId, &UnitId),
+        change: &[u8],
+    ) -> Result<ChangeHash, Refusal> {
+        let head = check(change)?;
+        if directory.grid(grid).is_none() {
+            return Err(Refusal::NotYourGrid);
+        }
+        let known = self.log.iter().filter(|logged| logged.doc == doc);
+        let (mut document, _) = Document::from_changes(known.map(|logged| logged.bytes.as_slice()));
+        if doc.part == domain::id::Part::Body {
+            let before = (!document.is_empty()).then(|| document.tree());
+            document.apply(change)?;
+            if document.missing() > 0 {
+                return Err(Refusal::MissingDeps);
+            }
+            access::judge(&directory.me, before.as_ref(), &document.tree())?;
+        }
+        Ok(head.hash)
+    }
+
+    /// Puts a change into the log unseen, as a broken server might.
+    pub fn plant(&mut self, doc: DocId, grid: &str, bytes: Vec<u8>) {
+        self.log.push(Logged {
+            device: DeviceId([255; 16]),
+            doc,
+            grid: super::fixture::unit(grid),
+            author: "p9".parse().expect("a code"),
+            hash: ChangeHash([self.log.len() as u8; 32]),
+            bytes,
+        });
+    }
+}
