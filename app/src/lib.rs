@@ -2,4 +2,5 @@
 
 pub mod link;
 pub mod platform;
+pub mod runtime;
 pub mod store;

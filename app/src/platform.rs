@@ -180,12 +180,26 @@ pub fn spawn(work: impl Future<Output = ()> + 'static) {
 /// A call that comes later, unless this is dropped before.
 #[derive(Debug)]
 pub struct Timer {
-    _timeout: Timeout,
+    timeout: Timeout,
+}
+
+impl Timer {
+    /// Lets the call come whatever becomes of this.
+    pub fn keep(self) {
+        self.timeout.forget();
+    }
 }
 
 /// Calls `then` once, after `ms`.
 pub fn after(ms: u32, then: impl FnOnce() + 'static) -> Timer {
-    Timer { _timeout: Timeout::new(ms, then) }
+    Timer { timeout: Timeout::new(ms, then) }
+}
+
+/// Leaves for another page of ours, with a fresh start of the app.
+pub fn go(path: &str) {
+    if let Some(window) = web_sys::window() {
+        let _started = window.location().assign(path);
+    }
 }
 
 /// Loads the page afresh.

@@ -1,0 +1,287 @@
+//! The only event loop: it owns the replica, runs its effects and feeds their results back.
+
+mod phone;
+mod screens;
+
+use core::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use domain::command::Command;
+use domain::id::{Fresh, RecordId};
+use domain::replica::{
+    Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
+    WriteBatch,
+};
+use domain::sync::message::ErrorCode;
+use domain::time::Millis;
+
+use crate::link::{self, LinkFault};
+use crate::platform::outcome::Outcome;
+use crate::platform::{self, Lock, Signal, Tabs, Timer};
+use crate::store::{Fault, Store};
+
+pub use phone::{Phone, PhoneError, Session};
+pub use screens::{PhoneScreens, Screens};
+
+/// The longest wait for another tab that is exchanging; after that both may, which only costs bytes.
+const LOCK_MS_MAX: u32 = 20_000;
+/// The longest timer; the browser counts milliseconds in 31 bits.
+const TIMER_MS_MAX: u32 = 24 * 60 * 60 * 1_000;
+/// Ticket of the one effect that has none of its own.
+const NO_TICKET: Ticket = Ticket::MAX;
+
+type Done = Outcome<Result<RecordId, CommandError>>;
+
+/// The runtime of one identity.
+pub struct Runtime<S> {
+    replica: RefCell<Replica>,
+    events: RefCell<VecDeque<Event>>,
+    busy: Cell<bool>,
+    store: S,
+    screens: Rc<dyn Screens>,
+    waiting: RefCell<BTreeMap<Ticket, Done>>,
+    last_ticket: Cell<Ticket>,
+    timer: RefCell<Option<Timer>>,
+    lock: RefCell<Option<Lock>>,
+    tabs: RefCell<Option<Tabs>>,
+    name: String,
+}
+
+impl<S> core::fmt::Debug for Runtime<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Runtime({})", self.name)
+    }
+}
+
+impl<S: Store + 'static> Runtime<S> {
+    /// The runtime of the identity called `name`; nothing happens before [`Self::listen`].
+    pub fn new(name: String, replica: Replica, store: S, screens: Rc<dyn Screens>) -> Rc<Self> {
+        Rc::new(Self {
+            replica: RefCell::new(replica),
+            events: RefCell::default(),
+            busy: Cell::new(false),
+            store,
+            screens,
+            waiting: RefCell::default(),
+            last_ticket: Cell::new(0),
+            timer: RefCell::default(),
+            lock: RefCell::default(),
+            tabs: RefCell::default(),
+            name,
+        })
+    }
+
+    /// The store of this identity.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Hears the browser's signals and the other tabs from now on.
+    pub fn listen(self: &Rc<Self>) {
+        let runtime = Rc::downgrade(self);
+        platform::watch_signals(move |signal| {
+            let Some(runtime) = runtime.upgrade() else { return };
+            match signal {
+                Signal::Online => runtime.wake(Cause::Online),
+                Signal::Shown => runtime.wake(Cause::Visible),
+                Signal::Offline | Signal::Hidden => {}
+            }
+        });
+        let runtime = Rc::downgrade(self);
+        let tabs = Tabs::join(&self.name, move |changed| {
+            if let Some(runtime) = runtime.upgrade() {
+                runtime.show(changed);
+            }
+        });
+        *self.tabs.borrow_mut() = Some(tabs);
+    }
+
+    /// Carries out a command; the answer comes when it is committed to the disk, or is not.
+    ///
+    /// # Errors
+    /// When nothing was saved; what was typed is still in the form and in its draft.
+    pub async fn command(
+        self: &Rc<Self>,
+        command: Command,
+        drafts: Vec<String>,
+    ) -> Result<RecordId, CommandError> {
+        let ticket = self.last_ticket.get() + 1;
+        self.last_ticket.set(ticket);
+        let done = Done::new();
+        self.waiting.borrow_mut().insert(ticket, done.clone());
+        let fresh = Fresh::new(platform::now(), platform::random());
+        let command = Box::new(command);
+        self.take(Event::Command { ticket, command, fresh, drafts });
+        done.wait().await
+    }
+
+    /// Joins with an invitation code.
+    pub fn join(self: &Rc<Self>, code: &str) {
+        self.take(Event::Join { code: code.to_owned(), now: platform::now() });
+    }
+
+    /// Looks for something to exchange.
+    pub fn wake(self: &Rc<Self>, cause: Cause) {
+        self.take(Event::Wake { cause, now: platform::now() });
+    }
+
+    /// Takes one event; those that come meanwhile wait for their turn.
+    fn take(self: &Rc<Self>, event: Event) {
+        self.events.borrow_mut().push_back(event);
+        if self.busy.replace(true) {
+            return;
+        }
+        while let Some(event) = self.next() {
+            let effects = self.replica.borrow_mut().handle(event);
+            for effect in effects {
+                self.run(effect);
+            }
+        }
+        self.busy.set(false);
+    }
+
+    fn next(&self) -> Option<Event> {
+        self.events.borrow_mut().pop_front()
+    }
+
+    fn run(self: &Rc<Self>, effect: Effect) {
+        match effect {
+            Effect::Load { ticket, records } => self.spawn(|this| this.load(ticket, records)),
+            Effect::ReadOutbox { bytes_max, items_max } => {
+                self.spawn(move |this| this.read_outbox(bytes_max, items_max));
+            }
+            Effect::Commit { ticket, batch } => {
+                self.spawn(move |this| async move { this.commit(ticket, &batch).await });
+            }
+            Effect::Send { bytes } => {
+                self.spawn(|this| async move { this.send(&bytes).await });
+            }
+            Effect::Finished { ticket, result } => {
+                let done = self.waiting.borrow_mut().remove(&ticket);
+                if let Some(done) = done {
+                    done.settle(result);
+                }
+            }
+            Effect::Changed { records } => {
+                if let Some(tabs) = &*self.tabs.borrow() {
+                    tabs.tell(&records);
+                }
+                self.show(records);
+            }
+            Effect::Directory(directory) => self.screens.directory(*directory),
+            Effect::Status(status) => self.tell(status),
+            Effect::WakeAt(at) => self.wake_at(at),
+        }
+    }
+
+    fn spawn<F: Future<Output = ()> + 'static>(
+        self: &Rc<Self>,
+        work: impl FnOnce(Rc<Self>) -> F,
+    ) {
+        platform::spawn(work(Rc::clone(self)));
+    }
+
+    async fn load(self: Rc<Self>, ticket: Ticket, records: Vec<RecordId>) {
+        match self.store.load(&records).await {
+            Ok(records) => self.take(Event::Loaded { ticket, records }),
+            Err(fault) => self.failed(ticket, fault),
+        }
+    }
+
+    async fn read_outbox(self: Rc<Self>, bytes_max: usize, items_max: usize) {
+        // One tab exchanges at a time; the others would only ask for the same.
+        let held = self.lock.borrow().is_some();
+        if !held {
+            let lock = platform::lock(&format!("fengge-sync-{}", self.name), LOCK_MS_MAX).await;
+            *self.lock.borrow_mut() = lock;
+        }
+        match self.store.outbox(bytes_max, items_max).await {
+            Ok(head) => self.take(Event::Outbox {
+                items: head.items,
+                records: head.records,
+                now: platform::now(),
+            }),
+            Err(fault) => self.failed(NO_TICKET, fault),
+        }
+    }
+
+    async fn commit(self: Rc<Self>, ticket: Ticket, batch: &WriteBatch) {
+        match self.store.commit(batch).await {
+            Ok(()) => {
+                if !batch.aside.is_empty() {
+                    self.count_aside().await;
+                }
+                self.take(Event::Committed { ticket, now: platform::now() });
+            }
+            Err(Fault::Stale) => self.take(Event::Stale { ticket }),
+            Err(fault) => self.failed(ticket, fault),
+        }
+    }
+
+    async fn send(self: Rc<Self>, bytes: &[u8]) {
+        let answer = link::post(link::EXCHANGE, bytes).await;
+        let now = platform::now();
+        self.take(match answer {
+            Ok(bytes) => Event::Answer { bytes, now },
+            Err(fault) => Event::LinkFailed {
+                failure: failure(&fault),
+                now,
+                random: u16::from_le_bytes(platform::random()),
+            },
+        });
+    }
+
+    fn failed(self: &Rc<Self>, ticket: Ticket, fault: Fault) {
+        self.take(Event::StoreFailed { ticket, fault: fault.into(), now: platform::now() });
+    }
+
+    /// Shows these records as they are stored now.
+    fn show(self: &Rc<Self>, records: Vec<RecordId>) {
+        self.spawn(|this| async move {
+            // Where the rows cannot be read the screen keeps the older ones.
+            if let Ok(rows) = this.store.rows_of(&records).await {
+                this.screens.rows(rows);
+            }
+        });
+    }
+
+    /// Shows how much was set aside.
+    pub async fn count_aside(&self) {
+        if let Ok(count) = self.store.aside_count().await {
+            self.screens.aside(count);
+        }
+    }
+
+    fn tell(&self, status: SyncStatus) {
+        if status.activity != Activity::Working {
+            let lock = self.lock.borrow_mut().take();
+            drop(lock);
+        }
+        platform::badge(status.on_phone);
+        self.screens.status(status);
+    }
+
+    fn wake_at(self: &Rc<Self>, at: Millis) {
+        let wait = at.since(platform::now()).clamp(0, i64::from(TIMER_MS_MAX));
+        let runtime = Rc::downgrade(self);
+        let timer = platform::after(u32::try_from(wait).unwrap_or(TIMER_MS_MAX), move || {
+            if let Some(runtime) = runtime.upgrade() {
+                runtime.wake(Cause::Timer);
+            }
+        });
+        let earlier = self.timer.borrow_mut().replace(timer);
+        drop(earlier);
+    }
+}
+
+/// What a failed request means to the replica.
+pub(crate) fn failure(fault: &LinkFault) -> LinkFailure {
+    match fault {
+        LinkFault::Unreachable | LinkFault::Timeout => LinkFailure::Offline,
+        LinkFault::NotOurs => LinkFailure::NotOurs,
+        LinkFault::Refused { code, .. } => {
+            ErrorCode::from_code(code).map_or(LinkFailure::NotOurs, LinkFailure::Refused)
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The phone: who joined on it, who uses it, and the runtime of that identity.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use domain::id::{ActorKey, DeviceId};
+use domain::replica::{Cause, Replica};
+use domain::sync::message::Secret;
+use domain::unit::Directory;
+
+use super::Runtime;
+use super::screens::{PhoneScreens, Screens};
+use crate::platform;
+use crate::store::identities::{Identities, Known, database_name};
+use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
+use crate::store::{Fault, List, Store};
+
+/// The most rows that are held for the screens; the newest.
+const ROWS_MAX: u32 = 5_000;
+/// How long the last drafts may take before the database closes for a newer window.
+const CLOSE_MS: u32 = 400;
+
+/// The runtime of whoever uses the phone.
+pub type Session = Runtime<IndexedDb>;
+
+/// The phone.
+pub struct Phone {
+    screens: Rc<dyn PhoneScreens>,
+    session: RefCell<Option<Rc<Session>>>,
+    known: RefCell<Known>,
+}
+
+impl core::fmt::Debug for Phone {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Phone")
+    }
+}
+
+/// Why an identity could not be opened or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneError {
+    /// A database does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A database does not answer.
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
+impl Phone {
+    /// A phone that nobody has opened yet.
+    pub fn new(screens: Rc<dyn PhoneScreens>) -> Rc<Self> {
+        let phone = Self { screens, session: RefCell::default(), known: RefCell::new(stranger()) };
+        Rc::new(phone)
+    }
+
+    /// The runtime of whoever uses the phone; none before somebody begins to join.
+    pub fn session(&self) -> Option<Rc<Session>> {
+        self.session.borrow().clone()
+    }
+
+    /// Opens what is stored, shows it, and only then looks for a network.
+    pub async fn start(self: &Rc<Self>) {
+        if let Err(error) = self.open_current().await {
+            self.screens.closed(match error {
+                PhoneError::Open(error) => error,
+                PhoneError::Store(_) => OpenError::Broken,
+            });
+        }
+        self.screens.ready();
+        if let Some(session) = self.session() {
+            session.wake(Cause::Visible);
+            self.screens.room(platform::keep_storage().await);
+        }
+    }
+
+    async fn open_current(self: &Rc<Self>) -> Result<(), PhoneError> {
+        let index = Identities::open(&self.listener()).await?;
+        let current = index.current().await;
+        let all = index.all().await;
+        index.close();
+        let (Some(current), all) = (current?, all?) else { return Ok(()) };
+        self.show_people(all, current.device);
+        self.open(current).await
+    }
+
+    /// Opens an identity's database and shows what it holds.
+    async fn open(self: &Rc<Self>, known: Known) -> Result<(), PhoneError> {
+        let name = database_name(known.device);
+        let store = IndexedDb::open(&name, &self.listener()).await?;
+        let meta = store.meta().await?;
+        let actor = ActorKey(platform::random());
+        let replica = Replica::new(known.device, known.secret, actor, &meta);
+        let ears = Ears { phone: Rc::downgrade(self), screens: Rc::clone(&self.screens) };
+        let session = Session::new(known.device.hex(), replica, store, Rc::new(ears));
+        *self.known.borrow_mut() = known;
+        if let Some(directory) = meta.directory {
+            self.screens.directory(directory);
+        }
+        self.screens.drafts(session.store().drafts().await?);
+        self.screens.rows(session.store().rows(List::Newest, ROWS_MAX).await?);
+        session.count_aside().await;
+        session.listen();
+        *self.session.borrow_mut() = Some(session);
+        Ok(())
+    }
+
+    /// Joins with an invitation code; how it goes is told by the state of the exchange.
+    ///
+    /// The device and its secret are on the disk before the server hears of them: a code that was
+    /// used up by a lost answer can then be used once more by the same device.
+    ///
+    /// # Errors
+    /// When this cannot be written down; nothing was sent then.
+    pub async fn join(self: &Rc<Self>, code: &str) -> Result<(), PhoneError> {
+        let session = match self.session() {
+            Some(session) => session,
+            None => self.settle_in().await?,
+        };
+        session.join(code);
+        Ok(())
+    }
+
+    async fn settle_in(self: &Rc<Self>) -> Result<Rc<Session>, PhoneError> {
+        let known = self.known.borrow().clone();
+        self.remember(&known).await?;
+        self.open(known).await?;
+        self.session().ok_or(PhoneError::Open(OpenError::Broken))
+    }
+
+    async fn remember(self: &Rc<Self>, known: &Known) -> Result<(), PhoneError> {
+        let index = Identities::open(&self.listener()).await?;
+        let kept = index.remember(known).await;
+        let all = index.all().await;
+        index.close();
+        kept?;
+        self.show_people(all?, known.device);
+        Ok(())
+    }
+
+    /// Those whose join came to nothing have no name and are not offered.
+    fn show_people(&self, mut all: Vec<Known>, current: DeviceId) {
+        all.retain(|known| !known.name.is_empty());
+        let place = all.iter().position(|known| known.device == current);
+        self.screens.identities(all, place);
+    }
+
+    /// Makes room for another person: a new device on the same phone, with the join screen first.
+    ///
+    /// # Errors
+    /// When this cannot be written down.
+    pub async fn join_another(self: &Rc<Self>) -> Result<(), PhoneError> {
+        let index = Identities::open(&self.listener()).await?;
+        let all = index.all().await;
+        index.close();
+        // A device whose join came to nothing is used again.
+        let nameless = all?.into_iter().find(|known| known.name.is_empty());
+        self.remember(&nameless.unwrap_or_else(stranger)).await?;
+        platform::go("/join");
+        Ok(())
+    }
+
+    /// Lets another person who joined on this phone use it: a fresh start, with their data alone.
+    ///
+    /// # Errors
+    /// When this cannot be written down.
+    pub async fn switch(self: &Rc<Self>, device: DeviceId) -> Result<(), PhoneError> {
+        let index = Identities::open(&self.listener()).await?;
+        let chosen = index.choose(device).await;
+        index.close();
+        chosen?;
+        platform::go("/");
+        Ok(())
+    }
+
+    /// Writes down the name of somebody whose join has been answered.
+    fn named(self: &Rc<Self>, directory: &Directory) {
+        let known = Known {
+            name: directory.me.name.clone(),
+            home: directory.home.name.clone(),
+            ..self.known.borrow().clone()
+        };
+        if *self.known.borrow() == known {
+            return;
+        }
+        self.known.borrow_mut().clone_from(&known);
+        let phone = Rc::clone(self);
+        platform::spawn(async move {
+            // The name is only for the choice of people; the next directory brings it again.
+            let _kept = phone.remember(&known).await;
+            phone.screens.room(platform::keep_storage().await);
+        });
+    }
+
+    fn listener(self: &Rc<Self>) -> Listener {
+        let phone = Rc::downgrade(self);
+        Rc::new(move |notice| {
+            let Some(phone) = phone.upgrade() else { return };
+            phone.screens.notice(notice);
+            if notice == Notice::Closing {
+                platform::after(CLOSE_MS, move || {
+                    if let Some(session) = phone.session() {
+                        session.store().close();
+                    }
+                })
+                .keep();
+            }
+        })
+    }
+}
+
+/// Somebody who has not joined.
+fn stranger() -> Known {
+    Known {
+        device: DeviceId(platform::random()),
+        secret: Secret(platform::random()),
+        name: String::new(),
+        home: String::new(),
+        joined: platform::now(),
+    }
+}
+
+/// The screens' ears, with one's own ear for the name of who joined.
+struct Ears {
+    phone: std::rc::Weak<Phone>,
+    screens: Rc<dyn PhoneScreens>,
+}
+
+impl Screens for Ears {
+    fn directory(&self, directory: Directory) {
+        if let Some(phone) = self.phone.upgrade() {
+            phone.named(&directory);
+        }
+        self.screens.directory(directory);
+    }
+
+    fn rows(&self, rows: Vec<domain::view::Row>) {
+        self.screens.rows(rows);
+    }
+
+    fn status(&self, status: domain::replica::SyncStatus) {
+        self.screens.status(status);
+    }
+
+    fn aside(&self, count: u32) {
+        self.screens.aside(count);
+    }
+}

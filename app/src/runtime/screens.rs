@@ -1,0 +1,39 @@
+//! What the runtime tells the screens.
+
+use domain::replica::SyncStatus;
+use domain::unit::Directory;
+use domain::view::Row;
+
+use crate::platform::Room;
+use crate::store::identities::Known;
+use crate::store::indexed_db::{Notice, OpenError};
+
+/// What one identity's runtime tells; each call sets what the screens may read.
+pub trait Screens {
+    /// These rows are new, or not what they were.
+    fn rows(&self, rows: Vec<Row>);
+    /// The state of the exchange.
+    fn status(&self, status: SyncStatus);
+    /// Who and where.
+    fn directory(&self, directory: Directory);
+    /// How much was set aside.
+    fn aside(&self, count: u32);
+}
+
+/// What the phone itself tells.
+pub trait PhoneScreens: Screens {
+    /// The unfinished forms that an earlier start has left, by key.
+    fn drafts(&self, drafts: Vec<(String, String)>);
+    /// The people who joined on this phone, and which of them uses it.
+    fn identities(&self, all: Vec<Known>, current: Option<usize>);
+    /// Whether the browser keeps our data, and how much room there is.
+    fn room(&self, room: Room);
+    /// Something about the database that a person must know.
+    fn notice(&self, notice: Notice);
+    /// The database cannot be opened: nothing can be recorded.
+    fn closed(&self, error: OpenError);
+    /// A new version of the app waits for the officer's word.
+    fn update_ready(&self);
+    /// The stored state has been shown, or there is none: the app is ready for use.
+    fn ready(&self);
+}
