@@ -59,7 +59,7 @@ pub async fn push(
 }
 
 /// Takes the changes of a batch, record by record, without a receipt.
-async fn take(
+pub(crate) async fn take(
     db: &mut SqliteConnection,
     sender: &Sender,
     batch: Batch,

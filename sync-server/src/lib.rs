@@ -37,6 +37,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::AdminError;
 use crate::config::{Config, ConfigError, Invocation};
+use crate::demo::DemoError;
 use crate::files::{AppFiles, FilesError};
 use crate::router::Shared;
 use crate::store::{ServerLock, Store, StoreError};
@@ -69,8 +70,8 @@ pub enum ServerError {
         source: io::Error,
     },
     /// The demonstration cannot be seeded.
-    #[error("cannot seed the demonstration: {0}")]
-    Demo(String),
+    #[error("cannot make the demonstration: {0}; start with another --data")]
+    Demo(#[from] DemoError),
     /// Input or output of the process failed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -94,7 +95,7 @@ pub async fn run(invocation: Invocation, out: &mut (impl Write + Send)) -> Resul
                 source,
             })?;
     if config.demo {
-        for line in server.join_lines().await? {
+        for line in demo::join_lines(&server.shared.store, clock::now()).await? {
             writeln!(out, "{line}")?;
         }
     }
@@ -146,6 +147,9 @@ impl Server {
         let files = config.app.as_deref().map(AppFiles::load).transpose()?;
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
+        if config.demo {
+            demo::seed(&store, clock::now()).await?;
+        }
         if files.is_none() {
             tracing::warn!("no --app folder: only the API is served");
         }
@@ -160,10 +164,6 @@ impl Server {
             tls,
             lock,
         })
-    }
-
-    async fn join_lines(&self) -> Result<Vec<String>, ServerError> {
-        Ok(Vec::new())
     }
 
     /// Serves until `shutdown` is ready.

@@ -1,7 +1,7 @@
 //! What one person may take and write: worked out from the units, kept until the units change.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::access::{self, Reach};
 use domain::id::{PersonId, UnitId};
@@ -54,7 +54,10 @@ impl Scope {
 
 /// Scopes that were worked out lately.
 #[derive(Debug, Default)]
-pub struct Scopes(Mutex<BTreeMap<PersonId, (Vec<u8>, Arc<Scope>)>>);
+pub struct Scopes(Mutex<Known>);
+
+/// Scopes by person, each with the version of the units that it was worked out from.
+type Known = BTreeMap<PersonId, (Vec<u8>, Arc<Scope>)>;
 
 impl Scopes {
     /// The scope of a person.
@@ -82,7 +85,7 @@ impl Scopes {
         Ok(scope)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PersonId, (Vec<u8>, Arc<Scope>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,6 +29,8 @@ const DISTRICT: &str = "district";
 /// Grids of one village.
 pub(crate) const GRIDS_PER_VILLAGE: usize = 7;
 const WORKERS_PER_VILLAGE: usize = 2;
+/// Grids of the first worker; the second has the rest.
+const FIRST_WORKER_GRIDS: usize = 4;
 
 /// A village of the demonstration with its grids and people.
 #[derive(Debug, Clone)]
@@ -40,6 +42,27 @@ pub(crate) struct Place {
     pub(crate) auxiliary: PersonId,
     pub(crate) mediator: PersonId,
     pub(crate) police: PersonId,
+    parent: String,
+}
+
+impl Place {
+    /// The grid worker of a grid.
+    pub(crate) fn worker_of(&self, grid: &UnitId) -> PersonId {
+        let index = self.grids.iter().position(|own| own == grid).unwrap_or(0);
+        let worker = self.workers.get(usize::from(index >= FIRST_WORKER_GRIDS));
+        worker.unwrap_or(&self.auxiliary).clone()
+    }
+
+    /// A place in words: the village stands before what does not name it or the town.
+    pub(crate) fn words_for(&self, place: &str) -> String {
+        let start: String = self.name.chars().take(2).collect();
+        let in_town = self.parent == STATION;
+        if in_town || place.starts_with(&start) {
+            place.to_owned()
+        } else {
+            format!("{}{place}", self.name)
+        }
+    }
 }
 
 /// The organisation, and the villages for the cases that happen in them.
@@ -117,7 +140,7 @@ fn lay_out<'a>(
     }
     let mut workers = Vec::new();
     // The first worker has four of the seven grids, the second the other three.
-    let (first, second) = grids.split_at_checked(4)?;
+    let (first, second) = grids.split_at_checked(FIRST_WORKER_GRIDS)?;
     for (half, own) in [first, second].into_iter().enumerate() {
         let id = format!("gw-{:02}", number * WORKERS_PER_VILLAGE + half + 1);
         workers.push(hire(org, &id, names.next()?, &[Role::GridWorker], own)?);
@@ -145,6 +168,7 @@ fn lay_out<'a>(
         auxiliary,
         mediator,
         police,
+        parent: village.parent.clone(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! A small generator of repeatable numbers: the same seed gives the same demonstration.
 
-/// SplitMix64: good enough to scatter invented cases, and four lines long.
+/// `SplitMix64`: good enough to scatter invented cases, and four lines long.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

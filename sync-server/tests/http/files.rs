@@ -66,7 +66,7 @@ async fn pages_carry_a_strict_policy_and_api_answers_do_not() {
     let refused = server.post("/api/v1/nothing", b"x").await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
-        (404, "unknown_path")
+        (404, "not_found")
     );
     assert_eq!(refused.header("content-security-policy"), None);
     server.stop().await;

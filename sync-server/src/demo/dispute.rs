@@ -1,0 +1,471 @@
+//! Disputes of the demonstration: each lives through the stages that its line of data names.
+
+use domain::command::Command;
+use domain::id::{PersonId, RecordId, UnitId};
+use domain::record::Kind;
+use domain::record::dispute::{
+    Draft, NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
+};
+use domain::record::task::NewReport;
+use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis};
+use domain::view::case::{Case, Contents};
+use serde::Deserialize;
+
+use super::crew::Crew;
+use super::org::Place;
+use super::time::Course;
+use super::{DemoError, Stage, Words};
+
+/// One line of the data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Line {
+    /// How far the case has come.
+    stage: Progress,
+    /// Category.
+    c: String,
+    /// Level.
+    l: String,
+    /// Place inside the village.
+    p: String,
+    /// The village, where the place is not just anywhere.
+    pub(crate) v: Option<String>,
+    /// What happened.
+    b: String,
+    /// Notes: kind and text.
+    n: Vec<(String, String)>,
+    /// What was said in the session.
+    s: String,
+    /// Mode of the session.
+    mode: String,
+    /// Days until the next session, from today.
+    again: Option<i64>,
+    /// What was agreed.
+    a: String,
+    /// Form of the agreement.
+    form: String,
+    /// Terms: text and days, from the agreement in closed cases, from today in open ones.
+    t: Vec<(String, i64)>,
+    /// A term that is overdue is left so.
+    late_term: bool,
+    /// Closing summary.
+    z: String,
+    /// Settled at the first visit.
+    spot: bool,
+    /// Outcome of a case without an agreement.
+    outcome: String,
+    /// Reason of such an end.
+    reason: String,
+    /// Where to and why the case was handed over.
+    r#ref: String,
+    /// Registered some days ago and not accepted yet.
+    late: bool,
+    /// A field that two people wrote at the same time.
+    conflict: String,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            stage: Progress::Reported,
+            c: String::new(),
+            l: "G".to_owned(),
+            p: String::new(),
+            v: None,
+            b: String::new(),
+            n: Vec::new(),
+            s: String::new(),
+            mode: "joint".to_owned(),
+            again: None,
+            a: String::new(),
+            form: "oral".to_owned(),
+            t: Vec::new(),
+            late_term: false,
+            z: String::new(),
+            spot: false,
+            outcome: String::new(),
+            reason: String::new(),
+            r#ref: String::new(),
+            late: false,
+            conflict: String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Progress {
+    Reported,
+    Accepted,
+    Mediating,
+    Agreed,
+    Closed,
+    Failed,
+    Withdrawn,
+    Referred,
+}
+
+impl Progress {
+    /// How many days ago such a case was registered, from and to.
+    const fn days(self, late: bool) -> (i64, i64) {
+        match self {
+            Self::Reported if late => (5, 7),
+            Self::Reported => (0, 2),
+            Self::Accepted => (2, 9),
+            Self::Mediating => (5, 18),
+            Self::Agreed => (9, 20),
+            Self::Closed => (9, 26),
+            Self::Failed => (12, 24),
+            Self::Withdrawn | Self::Referred => (4, 15),
+        }
+    }
+}
+
+/// Who deals with one case.
+struct Hands {
+    worker: PersonId,
+    mediator: PersonId,
+}
+
+/// Lets one case happen.
+pub(crate) fn play(stage: &mut Stage<'_>, line: &Line, place: &Place) -> Result<(), DemoError> {
+    let grid = stage
+        .crew
+        .random
+        .pick(&place.grids)
+        .cloned()
+        .ok_or(DemoError::Layout)?;
+    let (from, to) = line.stage.days(line.late);
+    let days = stage.crew.random.between(from, to);
+    let mut course = Course::begin(&mut stage.crew.random, stage.now, days);
+    let hands = Hands {
+        worker: place.worker_of(&grid),
+        mediator: place.mediator.clone(),
+    };
+    let id = register(stage, line, (place, &grid), (&hands, &mut course))?;
+    let notes = if line.stage == Progress::Reported {
+        line.n.len()
+    } else {
+        1
+    };
+    for note in line.n.iter().take(notes) {
+        add_note(stage.crew, id, (&hands.worker, course.after(HOUR_MS)), note)?;
+    }
+    match line.stage {
+        Progress::Reported => Ok(()),
+        Progress::Withdrawn => {
+            let at = course.after(DAY_MS);
+            close(stage.crew, (id, &hands.worker, at), ("41", "", &line.z))
+        }
+        Progress::Closed if line.spot => on_the_spot(stage, line, id, (&hands, &mut course)),
+        Progress::Accepted
+        | Progress::Mediating
+        | Progress::Agreed
+        | Progress::Closed
+        | Progress::Failed
+        | Progress::Referred => handle(stage, line, id, (&hands, &mut course)),
+    }
+}
+
+fn register(
+    stage: &mut Stage<'_>,
+    line: &Line,
+    (place, grid): (&Place, &UnitId),
+    (hands, course): (&Hands, &mut Course),
+) -> Result<RecordId, DemoError> {
+    let at = course.reached();
+    let random = &mut stage.crew.random;
+    let (a, b) = (stage.words.name(random), stage.words.name(random));
+    let mut phone = || format!("1000000{:04}", random.below(10_000));
+    let draft = Draft {
+        grid: grid.to_string(),
+        category: line.c.clone(),
+        place: place.words_for(&line.p),
+        found_at: at.plus(-40 * MINUTE_MS).to_local_text(),
+        brief: line.b.clone(),
+        party_a_phone: phone(),
+        party_b_phone: phone(),
+        party_a_name: a,
+        party_b_name: b,
+        level: line.l.clone(),
+        ..Draft::default()
+    };
+    let new = draft
+        .parse(at)
+        .map_err(|errors| DemoError::Form(format!("{errors:?} in {}", line.b)))?;
+    let id = stage.crew.id(at);
+    stage
+        .crew
+        .act(&hands.worker, at, Command::RegisterDispute { id, new })?;
+    Ok(id)
+}
+
+/// Acceptance and what comes after it.
+fn handle(
+    stage: &mut Stage<'_>,
+    line: &Line,
+    id: RecordId,
+    (hands, course): (&Hands, &mut Course),
+) -> Result<(), DemoError> {
+    let step = |to: &str, reason: &str| Command::Step {
+        id,
+        to: to.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mediator = &hands.mediator;
+    stage.crew.act(
+        mediator,
+        course.after(20 * HOUR_MS),
+        step("accepted", &stage.words.accept),
+    )?;
+    for note in line.n.iter().skip(1) {
+        add_note(
+            stage.crew,
+            id,
+            (&hands.worker, course.after(5 * HOUR_MS)),
+            note,
+        )?;
+    }
+    if line.stage == Progress::Accepted {
+        return Ok(());
+    }
+    if line.stage == Progress::Referred {
+        return stage.crew.act(
+            mediator,
+            course.after(DAY_MS),
+            step("referred", &line.r#ref),
+        );
+    }
+    let session_at = course.after(2 * DAY_MS);
+    let session = session(line, session_at, stage.now);
+    stage.crew.act(
+        mediator,
+        session_at,
+        Command::RecordSession { id, new: session },
+    )?;
+    match line.stage {
+        Progress::Mediating if !line.conflict.is_empty() => {
+            conflict(stage, (id, &line.conflict), (hands, course.after(DAY_MS)))
+        }
+        Progress::Failed => {
+            let closing = (line.outcome.as_str(), line.reason.as_str(), line.z.as_str());
+            close(
+                stage.crew,
+                (id, mediator, course.after(6 * DAY_MS)),
+                closing,
+            )
+        }
+        Progress::Agreed | Progress::Closed => agree(stage, line, id, (hands, course)),
+        Progress::Reported
+        | Progress::Accepted
+        | Progress::Mediating
+        | Progress::Withdrawn
+        | Progress::Referred => Ok(()),
+    }
+}
+
+fn session(line: &Line, at: Millis, now: Millis) -> NewSession {
+    let result = match line.stage {
+        Progress::Agreed | Progress::Closed => "agreed",
+        Progress::Failed => "none",
+        Progress::Reported
+        | Progress::Accepted
+        | Progress::Mediating
+        | Progress::Withdrawn
+        | Progress::Referred => "again",
+    };
+    let next_at = line
+        .again
+        .map(|days| now.day().plus(days).start().plus(9 * HOUR_MS));
+    NewSession {
+        at,
+        place: String::new(),
+        mode: line.mode.clone(),
+        statements: line.s.clone(),
+        result: result.to_owned(),
+        next_at,
+    }
+}
+
+fn agree(
+    stage: &mut Stage<'_>,
+    line: &Line,
+    id: RecordId,
+    (hands, course): (&Hands, &mut Course),
+) -> Result<(), DemoError> {
+    let at = course.after(2 * HOUR_MS);
+    let closed = line.stage == Progress::Closed;
+    let base = if closed { at } else { stage.now };
+    let terms = line.t.iter().map(|(text, days)| {
+        let due = Some(base.day().plus(*days).end());
+        NewTerm {
+            text: text.clone(),
+            due,
+        }
+    });
+    let new = NewAgreement {
+        form: line.form.clone(),
+        content: line.a.clone(),
+        terms: terms.collect(),
+    };
+    stage
+        .crew
+        .act(&hands.mediator, at, Command::RecordAgreement { id, new })?;
+    let case = stage
+        .crew
+        .record(id)
+        .and_then(|stored| Case::fold(stored).ok());
+    let Some(Contents::Dispute(dispute)) = case.map(|case| case.contents) else {
+        return Err(DemoError::Layout);
+    };
+    let terms = dispute
+        .agreements
+        .last()
+        .map(|agreement| agreement.terms.clone());
+    for term in terms.unwrap_or_default() {
+        // In an open case, what has come due is done, unless it is the only thing or left late.
+        let past = term.due.is_some_and(|due| due < stage.now);
+        if closed || (past && line.t.len() > 1 && !line.late_term) {
+            let command = Command::PerformTerm { id, term: term.id };
+            stage
+                .crew
+                .act(&hands.worker, course.after(3 * DAY_MS), command)?;
+        }
+    }
+    if closed {
+        let outcome = if line.form == "written" { "11" } else { "12" };
+        close(
+            stage.crew,
+            (id, &hands.worker, course.after(DAY_MS)),
+            (outcome, "", &line.z),
+        )?;
+    }
+    visit(stage, id, (hands, course))
+}
+
+/// Settled and performed at the first visit.
+fn on_the_spot(
+    stage: &mut Stage<'_>,
+    line: &Line,
+    id: RecordId,
+    (hands, course): (&Hands, &mut Course),
+) -> Result<(), DemoError> {
+    let at = course.after(2 * HOUR_MS);
+    let new = NewAgreement {
+        form: "oral".to_owned(),
+        content: line.a.clone(),
+        terms: Vec::new(),
+    };
+    stage
+        .crew
+        .act(&hands.worker, at, Command::RecordAgreement { id, new })?;
+    close(
+        stage.crew,
+        (id, &hands.worker, course.after(HOUR_MS)),
+        ("13", "", &line.z),
+    )?;
+    visit(stage, id, (hands, course))
+}
+
+fn close(
+    crew: &mut Crew,
+    (id, by, at): (RecordId, &PersonId, Millis),
+    (outcome, reason, summary): (&str, &str, &str),
+) -> Result<(), DemoError> {
+    let new = NewClosing {
+        outcome: outcome.to_owned(),
+        fail_reason: reason.to_owned(),
+        summary: summary.to_owned(),
+    };
+    crew.act(by, at, Command::CloseDispute { id, new })
+}
+
+/// Most return visits that have come due were made; some are still waiting.
+fn visit(
+    stage: &mut Stage<'_>,
+    id: RecordId,
+    (hands, course): (&Hands, &mut Course),
+) -> Result<(), DemoError> {
+    for task in stage.crew.followers(id, Kind::Task) {
+        let row = stage
+            .crew
+            .record(task)
+            .and_then(|stored| stored.row.as_ref());
+        let due = row.and_then(|row| row.due).map(|due| due.at);
+        let past = due.is_some_and(|due| due < stage.now);
+        if !past || stage.crew.random.below(4) == 0 {
+            continue;
+        }
+        let text = stage
+            .crew
+            .random
+            .pick(&stage.words.visit_texts)
+            .cloned()
+            .unwrap_or_default();
+        let new = NewReport {
+            finding: "1".to_owned(),
+            mode: "1".to_owned(),
+            text,
+        };
+        let at = course.after(5 * DAY_MS);
+        stage
+            .crew
+            .act(&hands.worker, at, Command::ReportTask { id: task, new })?;
+    }
+    Ok(())
+}
+
+fn add_note(
+    crew: &mut Crew,
+    id: RecordId,
+    (by, at): (&PersonId, Millis),
+    (kind, text): &(String, String),
+) -> Result<(), DemoError> {
+    let new = NewEvent {
+        kind: kind.clone(),
+        at,
+        text: text.clone(),
+    };
+    crew.act(by, at, Command::AddEvent { id, new })
+}
+
+/// Two people write the same field, each without having heard of the other.
+fn conflict(
+    stage: &mut Stage<'_>,
+    (id, field): (RecordId, &str),
+    (hands, at): (&Hands, Millis),
+) -> Result<(), DemoError> {
+    let before = stage.crew.record(id).cloned().ok_or(DemoError::Layout)?;
+    let case = Case::fold(&before).map_err(|_| DemoError::Layout)?;
+    let Contents::Dispute(dispute) = case.contents else {
+        return Err(DemoError::Layout);
+    };
+    let base = dispute
+        .to_draft()
+        .parse(at)
+        .map_err(|e| DemoError::Form(format!("{e:?}")))?;
+    let (mut left, mut right) = (base.clone(), base.clone());
+    write(field, (&mut left, &mut right), stage.words);
+    let edit = |base: &NewDispute, new| Command::EditDispute {
+        id,
+        base: base.clone(),
+        new,
+    };
+    stage
+        .crew
+        .act_on(&hands.mediator, at, edit(&base, left), Some(&before))?;
+    let later = at.plus(25 * MINUTE_MS);
+    stage
+        .crew
+        .act_on(&hands.worker, later, edit(&base, right), Some(&before))
+}
+
+fn write(field: &str, (left, right): (&mut NewDispute, &mut NewDispute), words: &Words) {
+    if field == "level" {
+        "R".clone_into(&mut left.level);
+        "G".clone_into(&mut right.level);
+    } else {
+        left.place.push_str(&words.place_one);
+        right.place.push_str(&words.place_two);
+    }
+}
