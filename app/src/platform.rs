@@ -3,6 +3,7 @@
 mod file;
 mod lock;
 pub(crate) mod outcome;
+pub mod panic;
 mod tabs;
 mod update;
 

@@ -15,6 +15,7 @@ use domain::replica::{
 };
 use domain::sync::message::ErrorCode;
 use domain::time::Millis;
+use domain::view::case::Case;
 
 use crate::link::{self, LinkFault};
 use crate::platform::outcome::Outcome;
@@ -124,6 +125,31 @@ impl<S: Store + 'static> Runtime<S> {
     /// Looks for something to exchange.
     pub fn wake(self: &Rc<Self>, cause: Cause) {
         self.take(Event::Wake { cause, now: platform::now() });
+    }
+
+    /// A record for its page; `None` when it is not here, or when nothing of it can be read.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn case(&self, id: RecordId) -> Result<Option<Case>, Fault> {
+        let stored = self.store.load(&[id]).await?.into_iter().next();
+        Ok(stored.and_then(|stored| Case::fold(&stored).ok()))
+    }
+
+    /// Keeps the text of an unfinished form; called on every pause in typing.
+    ///
+    /// # Errors
+    /// When the store does not take it: the text is then only on the screen.
+    pub async fn keep_draft(&self, key: &str, text: &str) -> Result<(), Fault> {
+        self.store.put_draft(key, text).await
+    }
+
+    /// Drops an unfinished form that the officer gave up.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn drop_draft(&self, key: &str) -> Result<(), Fault> {
+        self.store.remove_draft(key).await
     }
 
     /// Takes one event; those that come meanwhile wait for their turn.

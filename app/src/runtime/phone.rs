@@ -3,13 +3,15 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use domain::id::{ActorKey, DeviceId};
-use domain::replica::{Cause, Replica};
-use domain::sync::message::Secret;
+use domain::id::{ActorKey, DeviceId, UnitId};
+use domain::replica::{Cause, LinkFailure, Replica};
+use domain::sync::message::{Overview, OverviewRequest, Secret, decode, encode};
 use domain::unit::Directory;
+use domain::view::supervisor::Period;
 
-use super::Runtime;
+use super::{Runtime, failure};
 use super::screens::{PhoneScreens, Screens};
+use crate::link;
 use crate::platform;
 use crate::store::identities::{Identities, Known, database_name};
 use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
@@ -143,6 +145,24 @@ impl Phone {
         all.retain(|known| !known.name.is_empty());
         let place = all.iter().position(|known| known.device == current);
         self.screens.identities(all, place);
+    }
+
+    /// The merged picture of a unit, for supervisors; it is asked for each time and never kept.
+    ///
+    /// # Errors
+    /// When no answer of our server came.
+    pub async fn overview(
+        &self,
+        unit: Option<UnitId>,
+        period: Period,
+    ) -> Result<Overview, LinkFailure> {
+        let request = {
+            let known = self.known.borrow();
+            OverviewRequest { device: known.device, secret: known.secret, unit, period }
+        };
+        let answer = link::post(link::OVERVIEW, &encode(&request)).await;
+        let bytes = answer.map_err(|fault| failure(&fault))?;
+        decode(&bytes).map_err(|_| LinkFailure::NotOurs)
     }
 
     /// Makes room for another person: a new device on the same phone, with the join screen first.
