@@ -13,27 +13,28 @@ async fn each_wrong_request_gets_its_fixed_code() {
     let server = TestServer::start().await;
     let binary = "content-type: application/octet-stream\r\n";
     let huge = vec![0_u8; 1024 * 1024 + 1];
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 8] = [
         ("POST", "/api/v1/exchange", "", b"x", 415, "bad_request"),
         (
             "POST",
             "/api/v1/exchange",
             binary,
-            b"no message at all",
+            b"\x01\x00no message",
             400,
             "bad_request",
+        ),
+        (
+            "POST",
+            "/api/v1/exchange",
+            binary,
+            b"\x09\x00other",
+            400,
+            "other_version",
         ),
         ("POST", "/api/v1/exchange", binary, b"", 400, "bad_request"),
         ("POST", "/api/v1/exchange", binary, &huge, 413, "too_large"),
         ("GET", "/api/v1/exchange", "", b"", 405, "not_found"),
-        (
-            "POST",
-            "/api/v2/exchange",
-            binary,
-            b"x",
-            404,
-            "not_found",
-        ),
+        ("POST", "/api/v2/exchange", binary, b"x", 404, "not_found"),
         ("GET", "/api", "", b"", 404, "not_found"),
     ];
     for (method, path, headers, body, status, code) in cases {

@@ -1,8 +1,18 @@
 //! HTTP tests: a real server on port 0 with a database and an app folder of its own.
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
+mod join;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod paging;
+#[cfg(test)]
+mod phone;
 #[cfg(test)]
 mod server;

@@ -25,16 +25,25 @@ pub struct TestServer {
 impl TestServer {
     /// Starts a server with an empty database and a small app folder.
     pub async fn start() -> Self {
+        Self::with(false).await
+    }
+
+    /// Starts a server with the demonstration.
+    pub async fn start_demo() -> Self {
+        Self::with(true).await
+    }
+
+    async fn with(demo: bool) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let app = folder.path().join("app");
         std::fs::create_dir_all(&app).expect("app folder");
         for (name, text) in APP {
             std::fs::write(app.join(name), text).expect("app file");
         }
-        Self::on(folder).await
+        Self::on(folder, demo).await
     }
 
-    async fn on(folder: tempfile::TempDir) -> Self {
+    async fn on(folder: tempfile::TempDir, demo: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = listener.local_addr().expect("address");
         let config = Config {
@@ -43,7 +52,7 @@ impl TestServer {
             app: Some(folder.path().join("app")),
             tls: None,
             public_url: None,
-            demo: false,
+            demo,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let own = config.clone();
@@ -66,7 +75,8 @@ impl TestServer {
     pub async fn restart(mut self) -> Self {
         drop(self.stop.take());
         self.task.await.expect("stops");
-        Self::on(self.folder).await
+        let demo = self.config.demo;
+        Self::on(self.folder, demo).await
     }
 
     /// Stops the server and waits until it has ended.

@@ -1,0 +1,296 @@
+//! Push and pull: what is taken, what is refused, what others get, and what a restart leaves.
+
+use domain::access::Refusal;
+use domain::document::Edit;
+use domain::sync::message::{self, ItemResult, Overview, OverviewRequest, Request};
+use domain::time::Day;
+use domain::view::supervisor::Period;
+use sync_server::admin::{self, Command};
+
+use crate::phone::{NOW, Phone, batch, entries, put, town};
+use crate::server::TestServer;
+
+fn results(answer: &message::Answer) -> Vec<ItemResult> {
+    answer.receipt.as_ref().expect("a receipt").results.clone()
+}
+
+#[tokio::test]
+async fn what_one_phone_pushes_others_of_its_grid_and_station_get_byte_for_byte() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let mut far = Phone::joined(&server, 3, "far").await;
+    let mut duty = Phone::joined(&server, 4, "duty").await;
+    let (_, _, item) = one.hazard("a1");
+    let pushed = one.push(&server, 1, &[(item.clone(), "a1")]).await;
+    assert_eq!(results(&pushed), [ItemResult::Kept(1)]);
+    assert!(
+        pushed.entries.is_empty(),
+        "a phone is not sent what it pushed itself"
+    );
+    for phone in [&mut two, &mut duty] {
+        let page = phone.pull(&server).await;
+        assert_eq!(page.entries.len(), 1);
+        assert_eq!(page.entries[0].change, item.change);
+        assert_eq!(page.authors, [one.person.clone()]);
+        let next = phone.pull(&server).await;
+        assert!(next.entries.is_empty() && next.cursor.is_none() && next.directory.is_none());
+    }
+    assert!(far.pull(&server).await.entries.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_officer_learns_when_the_station_has_a_record() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut duty = Phone::joined(&server, 2, "duty").await;
+    let (_, _, item) = one.hazard("a1");
+    one.push(&server, 1, &[(item, "a1")]).await;
+    assert_eq!(one.pull(&server).await.seen, 0);
+    duty.pull(&server).await;
+    // Only the next request shows that the page was committed on the station's device.
+    assert_eq!(one.pull(&server).await.seen, 0);
+    duty.pull(&server).await;
+    assert_eq!(one.pull(&server).await.seen, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_sent_twice_is_taken_once_and_gets_the_same_receipt() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let (_, _, a) = one.hazard("a1");
+    let (_, _, b) = one.hazard("a1");
+    let first = one
+        .push(&server, 1, &[(a.clone(), "a1"), (b.clone(), "a1")])
+        .await;
+    let again = one
+        .push(&server, 1, &[(a.clone(), "a1"), (b.clone(), "a1")])
+        .await;
+    assert_eq!(first.receipt, again.receipt);
+    // The same changes under another number: nothing is kept a second time.
+    let later = one.push(&server, 2, &[(a.clone(), "a1"), (b, "a1")]).await;
+    assert_eq!(results(&later), [ItemResult::Had(1), ItemResult::Had(2)]);
+    let other = Request {
+        batch: Some(batch(1, &[(a, "a1")])),
+        ..one.request()
+    };
+    let refused = one.send(&server, &other).await.expect_err("refused");
+    assert_eq!(refused, (409, "bad_request".to_owned()));
+    assert_eq!(entries(&server).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_bad_change_is_refused_alone() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let stranger = "two".parse().expect("code");
+    let (id, mut document, good) = one.hazard("a1");
+    let mut damaged = one.hazard("a1").2;
+    damaged.change[20] ^= 1;
+    let forged = one.hazard_by("a1", &stranger).2;
+    let elsewhere = one.hazard("b1").2;
+    let nowhere = one.hazard("zz").2;
+    let skipped = one.change(id, &mut document, &[Edit::new("place", "never sent")]);
+    let orphan = one.change(id, &mut document, &[Edit::new("place", "follows it")]);
+    let (last_id, mut last_document, last) = one.hazard("a1");
+    let header = one.change(last_id, &mut last_document, &[Edit::new("grid", "a2")]);
+    drop(skipped);
+    let items = [
+        (good, "a1"),
+        (damaged, "a1"),
+        (forged, "a1"),
+        (elsewhere, "b1"),
+        (nowhere, "zz"),
+        (orphan, "a1"),
+        (last, "a1"),
+        (header, "a1"),
+    ];
+    let answer = one.push(&server, 1, &items).await;
+    let expected = [
+        ItemResult::Kept(1),
+        ItemResult::Refused(Refusal::Damaged),
+        ItemResult::Refused(Refusal::AnotherName),
+        ItemResult::Refused(Refusal::NotYourGrid),
+        ItemResult::Refused(Refusal::UnknownGrid),
+        ItemResult::Refused(Refusal::MissingDeps),
+        ItemResult::Kept(2),
+        ItemResult::Refused(Refusal::Fixed),
+    ];
+    assert_eq!(results(&answer), expected);
+    assert_eq!(entries(&server).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_writes_with_the_author_key_of_another_device() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let (id, mut document, item) = one.hazard("a1");
+    one.push(&server, 1, &[(item, "a1")]).await;
+    let forged = one.change(id, &mut document, &[Edit::new("place", "forged")]);
+    let answer = two.push(&server, 1, &[(forged.clone(), "a1")]).await;
+    assert_eq!(
+        results(&answer),
+        [ItemResult::Refused(Refusal::AnotherName)]
+    );
+    let answer = one.push(&server, 2, &[(forged, "a1")]).await;
+    assert_eq!(results(&answer), [ItemResult::Kept(2)]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything_and_rebuilt_rows_are_the_same() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let items: Vec<_> = (0..5).map(|_| (one.hazard("a1").2, "a1")).collect();
+    let before = one.push(&server, 1, &items).await;
+    let server = server.restart().await;
+    let again = one.push(&server, 1, &items).await;
+    assert_eq!(before.receipt, again.receipt);
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let mut out = Vec::new();
+    admin::run(Command::Rebuild, &server.config, &mut out)
+        .await
+        .expect("no row differs");
+    assert_eq!(
+        String::from_utf8_lossy(&out).trim(),
+        "5 rows folded anew, 0 differed"
+    );
+    assert_eq!(two.cursor.len(), 9, "joining brought all five at once");
+    assert!(two.pull(&server).await.entries.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_gets_counts_and_no_record() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let items = [(one.hazard("a1").2, "a1"), (one.hazard("a1").2, "a1")];
+    one.push(&server, 1, &items).await;
+    let mut boss = Phone::joined(&server, 2, "super").await;
+    let page = boss.pull(&server).await;
+    assert!(page.entries.is_empty());
+    assert!(
+        boss.directory
+            .as_ref()
+            .is_some_and(|known| known.colleagues.is_empty())
+    );
+    let ask = |phone: &Phone, unit: Option<&str>| OverviewRequest {
+        device: phone.device,
+        secret: phone.secret,
+        unit: unit.map(|id| id.parse().expect("code")),
+        period: Period {
+            from: NOW.day().plus(-3),
+            to: NOW.day(),
+        },
+    };
+    let drawn = overview(&server, &ask(&boss, None)).await.expect("drawn");
+    assert_eq!((drawn.total.hazards_found, drawn.children.len()), (2, 2));
+    assert_eq!((drawn.rows.len(), drawn.rows_total), (2, 2));
+    let station = overview(&server, &ask(&boss, Some("A")))
+        .await
+        .expect("drawn");
+    let path: Vec<_> = station.path.iter().map(|unit| unit.id.as_str()).collect();
+    assert_eq!(path, ["district", "A"]);
+    let grid = overview(&server, &ask(&boss, Some("a1")))
+        .await
+        .expect("drawn");
+    assert_eq!(grid.total.hazards_found, 2);
+    for (phone, unit) in [(&boss, "city"), (&boss, "nowhere"), (&one, "a1")] {
+        let refused = overview(&server, &ask(phone, Some(unit)))
+            .await
+            .expect_err("refused");
+        assert_eq!(refused, (403, "not_allowed".to_owned()), "{unit}");
+    }
+    let nothing = OverviewRequest {
+        period: Period {
+            from: Day(0),
+            to: Day(1),
+        },
+        ..ask(&boss, Some("B"))
+    };
+    assert_eq!(
+        overview(&server, &nothing)
+            .await
+            .expect("drawn")
+            .total
+            .hazards_found,
+        0
+    );
+    server.stop().await;
+}
+
+async fn overview(
+    server: &TestServer,
+    request: &OverviewRequest,
+) -> Result<Overview, (u16, String)> {
+    let answer = server
+        .post("/api/v1/overview", &message::encode(request))
+        .await;
+    if answer.status != 200 {
+        return Err((answer.status, answer.code()));
+    }
+    Ok(message::decode(&answer.body).expect("an overview"))
+}
+
+#[tokio::test]
+async fn a_supervisor_and_an_admin_write_nothing() {
+    let server = town().await;
+    for (number, person) in [(1, "super"), (2, "admin")] {
+        let mut phone = Phone::joined(&server, number, person).await;
+        let item = phone.hazard("a1").2;
+        let answer = phone.push(&server, 1, &[(item, "a1")]).await;
+        assert_eq!(
+            results(&answer),
+            [ItemResult::Refused(Refusal::NotYourGrid)]
+        );
+    }
+    assert_eq!(entries(&server).await, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_grid_that_comes_into_scope_brings_its_past() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let items: Vec<_> = (0..12).map(|_| (two.hazard("a2").2, "a2")).collect();
+    two.push(&server, 1, &items).await;
+    let own = two.hazard("a1").2;
+    two.push(&server, 2, &[(own, "a1")]).await;
+    assert_eq!(one.pull(&server).await.entries.len(), 1);
+    let moved = r#"{ "people": [
+        { "id": "one", "name": "One", "roles": ["grid_worker"], "units": ["a1", "a2"] } ] }"#;
+    put(
+        &server,
+        &serde_json::from_str(moved).expect("an organisation"),
+    )
+    .await;
+    let mut got = Vec::new();
+    loop {
+        let request = Request {
+            page_bytes: 2048,
+            ..one.request()
+        };
+        let page = one.send(&server, &request).await.expect("pulled");
+        got.extend(page.entries.iter().map(|entry| entry.seq));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(
+        got,
+        (1..=12).collect::<Vec<_>>(),
+        "the past of a2 and nothing twice"
+    );
+    assert_eq!(
+        one.directory.as_ref().map(|known| known.grids.len()),
+        Some(2)
+    );
+    assert!(one.pull(&server).await.entries.is_empty());
+    server.stop().await;
+}

@@ -1,0 +1,92 @@
+//! Joining: codes that work once, and requests of devices that did not join.
+
+use domain::sync::message::{Request, Secret};
+
+use crate::phone::{Phone, entries, invite, town};
+
+#[tokio::test]
+async fn a_join_can_be_repeated_by_the_same_device_and_by_no_other() {
+    let server = town().await;
+    let code = invite(&server, "one").await;
+    let mut phone = Phone::new(1, "one");
+    let request = Request {
+        join: Some(code.to_lowercase()),
+        ..phone.request()
+    };
+    let first = phone.clone().send(&server, &request).await.expect("joins");
+    // The answer was lost on the way: the same request gives the same person again.
+    let again = phone.send(&server, &request).await.expect("joins again");
+    assert_eq!(first.directory, again.directory);
+    let directory = again.directory.expect("a directory");
+    assert_eq!(
+        (directory.me.name.as_str(), directory.home.id.as_str()),
+        ("One", "A")
+    );
+    assert_eq!(directory.grids.len(), 1);
+    assert_eq!(directory.checkpoints.len(), 1);
+    assert!(!directory.demo);
+    let mut thief = Phone::new(2, "one");
+    let request = Request {
+        join: Some(code),
+        ..thief.request()
+    };
+    let refused = thief.send(&server, &request).await.expect_err("refused");
+    assert_eq!(refused, (403, "used_code".to_owned()));
+    let unjoined = thief.request();
+    let refused = thief.send(&server, &unjoined).await.expect_err("refused");
+    assert_eq!(refused, (401, "unknown_device".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused_and_changes_nothing() {
+    let server = town().await;
+    let mut phone = Phone::joined(&server, 1, "one").await;
+    let (_, _, item) = phone.hazard("a1");
+    let batch = crate::phone::batch(1, &[(item, "a1")]);
+    let request = Request {
+        secret: Secret([9; 16]),
+        batch: Some(batch),
+        ..phone.request()
+    };
+    let refused = phone.send(&server, &request).await.expect_err("refused");
+    assert_eq!(refused, (401, "unknown_device".to_owned()));
+    assert_eq!(entries(&server).await, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn guessing_codes_is_braked() {
+    let server = town().await;
+    let mut phone = Phone::new(1, "one");
+    let mut codes = Vec::new();
+    for guess in 0..30 {
+        let join = Some(format!("0000-00{guess:02}"));
+        let request = Request {
+            join,
+            ..phone.request()
+        };
+        codes.push(phone.send(&server, &request).await.expect_err("refused"));
+    }
+    assert_eq!(codes.first(), Some(&(403, "unknown_code".to_owned())));
+    assert_eq!(codes.last(), Some(&(429, "too_many".to_owned())));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_device_is_refused() {
+    use sync_server::admin::{self, Command, DeviceAction};
+    let server = town().await;
+    let mut phone = Phone::joined(&server, 1, "one").await;
+    let id = phone.device.hex();
+    let command = Command::Device {
+        action: DeviceAction::Revoke { id },
+    };
+    admin::run(command, &server.config, &mut Vec::new())
+        .await
+        .expect("revoked");
+    let request = phone.request();
+    let refused = phone.send(&server, &request).await.expect_err("refused");
+    assert_eq!(refused, (403, "revoked".to_owned()));
+    server.stop().await;
+}

@@ -1,0 +1,67 @@
+//! Pages of the log: no record is lost or sent twice at a boundary.
+
+use domain::sync::message::Request;
+
+use crate::phone::{Phone, town};
+use crate::server::TestServer;
+
+async fn pull_all(server: &TestServer, phone: &mut Phone, page_bytes: u32) -> (Vec<u64>, usize) {
+    let (mut got, mut pages) = (Vec::new(), 0);
+    loop {
+        let request = Request {
+            page_bytes,
+            ..phone.request()
+        };
+        let page = phone.send(server, &request).await.expect("pulled");
+        pages += 1;
+        got.extend(page.entries.iter().map(|entry| entry.seq));
+        if !page.more {
+            return (got, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_entry_comes_once_whatever_the_size_of_a_page() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let items: Vec<_> = (0..40).map(|_| (one.hazard("a1").2, "a1")).collect();
+    let len = u32::try_from(items[0].0.change.len()).expect("short");
+    one.push(&server, 1, &items).await;
+    let fresh = two.cursor.clone();
+    for pages_of in [1, 3, 5, 39, 40, 41] {
+        two.cursor.clone_from(&fresh);
+        let bytes = (len * pages_of).max(1024);
+        let (got, pages) = pull_all(&server, &mut two, bytes).await;
+        assert_eq!(got, (1..=40).collect::<Vec<_>>(), "{pages_of}");
+        // Some changes are a few bytes longer than the first.
+        let fit = usize::try_from(bytes / (len + 8)).expect("few");
+        assert!(
+            pages <= 40_usize.div_ceil(fit) + 2,
+            "{pages} pages of {fit}"
+        );
+    }
+    let (none, pages) = pull_all(&server, &mut two, 1024).await;
+    assert!(none.is_empty() && pages == 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_damaged_or_of_another_log_begins_anew() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let item = one.hazard("a1").2;
+    one.push(&server, 1, &[(item, "a1")]).await;
+    two.pull(&server).await;
+    let good = two.cursor.clone();
+    let mut other = good.clone();
+    other[0] ^= 1;
+    for cursor in [other, vec![1, 2, 3], vec![255; 200]] {
+        two.cursor = cursor;
+        assert_eq!(two.pull(&server).await.entries.len(), 1);
+        assert_eq!(two.cursor, good);
+    }
+    server.stop().await;
+}

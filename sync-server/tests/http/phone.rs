@@ -1,0 +1,244 @@
+//! A phone of a test: it speaks the protocol by hand, so that it can also speak it wrongly.
+
+use domain::document::{Document, Edit, Stamp};
+use domain::id::{ActorKey, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
+use domain::record::hazard::{NewHazard, register_edits};
+use domain::record::{Header, Kind, SCHEMA};
+use domain::sync::message::{self, Answer, Batch, Item, PAGE_BYTES_MAX, Request, Secret};
+use domain::time::Millis;
+use domain::unit::Directory;
+use sync_server::admin::{self, Command};
+use sync_server::store::Store;
+use sync_server::store::org::{self, Org};
+
+use crate::server::TestServer;
+
+/// The moment of every test.
+pub const NOW: Millis = Millis(1_795_000_000_000);
+const EXCHANGE: &str = "/api/v1/exchange";
+
+/// A phone with its own identity.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    pub device: DeviceId,
+    pub secret: Secret,
+    pub person: PersonId,
+    pub cursor: Vec<u8>,
+    pub directory: Option<Directory>,
+    made: u64,
+}
+
+impl Phone {
+    /// A phone that has not joined.
+    pub fn new(number: u8, person: &str) -> Self {
+        Self {
+            device: DeviceId([number; 16]),
+            secret: Secret([number ^ 0x55; 16]),
+            person: person.parse().expect("code"),
+            cursor: Vec::new(),
+            directory: None,
+            made: 0,
+        }
+    }
+
+    /// A phone that joined as this person.
+    pub async fn joined(server: &TestServer, number: u8, person: &str) -> Self {
+        let mut phone = Self::new(number, person);
+        let code = invite(server, person).await;
+        let request = Request {
+            join: Some(code),
+            ..phone.request()
+        };
+        phone.send(server, &request).await.expect("joins");
+        phone
+    }
+
+    /// A request that brings nothing.
+    pub fn request(&self) -> Request {
+        Request {
+            device: self.device,
+            secret: self.secret,
+            join: None,
+            cursor: self.cursor.clone(),
+            directory: self.directory.as_ref().map(Directory::digest),
+            now: NOW,
+            page_bytes: PAGE_BYTES_MAX,
+            batch: None,
+        }
+    }
+
+    /// Sends a request, and keeps cursor and directory of the answer; an error gives status and code.
+    pub async fn send(
+        &mut self,
+        server: &TestServer,
+        request: &Request,
+    ) -> Result<Answer, (u16, String)> {
+        let answer = server.post(EXCHANGE, &message::encode(request)).await;
+        if answer.status != 200 {
+            return Err((answer.status, answer.code()));
+        }
+        let answer: Answer = message::decode(&answer.body).expect("an answer");
+        if let Some(cursor) = &answer.cursor {
+            self.cursor.clone_from(cursor);
+        }
+        if let Some(directory) = &answer.directory {
+            self.directory = Some(directory.clone());
+        }
+        Ok(answer)
+    }
+
+    /// Pushes items as one batch.
+    pub async fn push(&mut self, server: &TestServer, no: u64, items: &[(Item, &str)]) -> Answer {
+        let request = Request {
+            batch: Some(batch(no, items)),
+            ..self.request()
+        };
+        self.send(server, &request).await.expect("pushed")
+    }
+
+    /// Pulls one page.
+    pub async fn pull(&mut self, server: &TestServer) -> Answer {
+        let request = self.request();
+        self.send(server, &request).await.expect("pulled")
+    }
+
+    /// A new hazard in a grid: its record, its document and the change that begins it.
+    pub fn hazard(&mut self, grid: &str) -> (RecordId, Document, Item) {
+        self.hazard_by(grid, &self.person.clone())
+    }
+
+    /// The same, in the name of somebody.
+    pub fn hazard_by(&mut self, grid: &str, by: &PersonId) -> (RecordId, Document, Item) {
+        self.made += 1;
+        let mut entropy = self.device.0;
+        entropy[..8].copy_from_slice(&self.made.to_be_bytes());
+        let id = Fresh::new(NOW, entropy).id();
+        let header = Header {
+            kind: Kind::Hazard,
+            schema: SCHEMA,
+            grid: grid.parse().expect("code"),
+            number: format!("T-{}", self.made),
+            by: by.clone(),
+            created_at: NOW,
+        };
+        let new = NewHazard {
+            grid: header.grid.clone(),
+            category: "H08".to_owned(),
+            place: format!("{} km", self.made),
+            description: "x".repeat(400),
+            level: "1".to_owned(),
+            patrol: None,
+            fixed: String::new(),
+        };
+        let mut document = Document::default();
+        let item = self.change(id, &mut document, &register_edits(&header, &new));
+        (id, document, item)
+    }
+
+    /// A change to a record's body.
+    pub fn change(&self, id: RecordId, document: &mut Document, edits: &[Edit]) -> Item {
+        let actor = self
+            .device
+            .0
+            .first_chunk::<8>()
+            .copied()
+            .expect("eight bytes");
+        let stamp = Stamp {
+            actor: ActorKey(actor),
+            at: NOW,
+        };
+        let change = document
+            .commit(stamp, edits)
+            .expect("edits")
+            .expect("a change");
+        Item {
+            doc: DocId::body(id),
+            grid: 0,
+            change: change.bytes,
+        }
+    }
+}
+
+/// A batch of items, each with its grid.
+pub fn batch(no: u64, items: &[(Item, &str)]) -> Batch {
+    let mut grids: Vec<UnitId> = Vec::new();
+    let items = items.iter().map(|(item, grid)| {
+        let grid: UnitId = grid.parse().expect("code");
+        let place = grids
+            .iter()
+            .position(|known| *known == grid)
+            .unwrap_or_else(|| {
+                grids.push(grid.clone());
+                grids.len() - 1
+            });
+        Item {
+            grid: u16::try_from(place).expect("few"),
+            ..item.clone()
+        }
+    });
+    let items = items.collect();
+    Batch { no, grids, items }
+}
+
+/// A server with two stations: A with the grids a1, a2 and a3, B with the grid b1.
+pub async fn town() -> TestServer {
+    let server = TestServer::start().await;
+    let org: Org = serde_json::from_str(TOWN).expect("an organisation");
+    put(&server, &org).await;
+    server
+}
+
+/// Writes an organisation beside the running server.
+pub async fn put(server: &TestServer, org: &Org) {
+    server.get("/health").await;
+    let store = Store::open(server.data(), false).await.expect("opens");
+    let mut write = store.begin().await.expect("begins");
+    org::put(&mut write, org).await.expect("fits");
+    write.commit().await.expect("commits");
+    store.close().await;
+}
+
+/// A fresh code, made by the command for the admin beside the running server.
+pub async fn invite(server: &TestServer, person: &str) -> String {
+    let person = person.parse().expect("code");
+    let mut out = Vec::new();
+    admin::run(Command::Invite { person }, &server.config, &mut out)
+        .await
+        .expect("invites");
+    let text = String::from_utf8(out).expect("text");
+    let mut lines = text.lines();
+    let code = lines.next().expect("a code").to_owned();
+    let link = lines.next().expect("a link");
+    assert_eq!(link, format!("http://{}/join#{code}", server.address));
+    code
+}
+
+/// How many entries the log has.
+pub async fn entries(server: &TestServer) -> u64 {
+    let health: serde_json::Value =
+        serde_json::from_slice(&server.get("/health").await.body).expect("json");
+    health["entries"].as_u64().expect("a number")
+}
+
+const TOWN: &str = r#"{
+  "units": [
+    { "id": "city", "level": 1, "name": "City" },
+    { "id": "district", "level": 2, "name": "District", "parent": "city" },
+    { "id": "A", "level": 3, "name": "Station A", "parent": "district" },
+    { "id": "B", "level": 3, "name": "Station B", "parent": "district" },
+    { "id": "post", "level": 4, "name": "Post", "parent": "A" },
+    { "id": "a1", "level": 5, "name": "a1", "parent": "A", "village": "V", "village_code": "1" },
+    { "id": "a2", "level": 5, "name": "a2", "parent": "post", "village": "V", "village_code": "1" },
+    { "id": "a3", "level": 5, "name": "a3", "parent": "A", "village": "V", "village_code": "1" },
+    { "id": "b1", "level": 5, "name": "b1", "parent": "B", "village": "W", "village_code": "2" }
+  ],
+  "people": [
+    { "id": "one", "name": "One", "roles": ["grid_worker"], "units": ["a1"] },
+    { "id": "two", "name": "Two", "roles": ["aux_officer"], "units": ["a1", "a2"] },
+    { "id": "far", "name": "Far", "roles": ["grid_worker"], "units": ["b1"] },
+    { "id": "duty", "name": "Duty", "roles": ["station_duty"], "units": ["A"] },
+    { "id": "super", "name": "Super", "roles": ["supervisor"], "units": ["district"] },
+    { "id": "admin", "name": "Admin", "roles": ["admin"], "units": ["district"] }
+  ],
+  "checkpoints": [{ "id": "a1-1", "grid": "a1", "name": "Gate", "kind": "K01" }]
+}"#;
