@@ -10,8 +10,8 @@ pub(crate) mod schema;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use domain::id::RecordId;
-use domain::replica::{Aside, Meta, MetaKey, OutboxItem, StoredRecord, WriteBatch};
+use domain::id::{DocId, RecordId};
+use domain::replica::{Aside, Meta, MetaKey, OutboxItem, StoredChange, StoredRecord, WriteBatch};
 use domain::view::Row;
 use gloo::events::EventListener;
 use rexie::KeyRange;
@@ -231,7 +231,7 @@ impl Store for IndexedDb {
         let found = self.reads.several(CHANGES, keys.collect()).await?;
         let mut items: Vec<OutboxItem> = Vec::new();
         let mut bytes = 0_usize;
-        let mut found = found.into_iter().filter_map(change).peekable();
+        let mut found = found.iter().filter_map(change).peekable();
         for (n, (doc, grid, hash)) in waiting {
             // A change that was damaged and set aside is not there any more.
             let Some((_, change)) = found.next_if(|(of, change)| (*of, change.hash) == (doc, hash))
@@ -284,7 +284,7 @@ impl Store for IndexedDb {
     }
 }
 
-fn change(entry: Entry) -> Option<(domain::id::DocId, domain::replica::StoredChange)> {
+fn change(entry: &Entry) -> Option<(DocId, StoredChange)> {
     codec::decode_change(&entry.key.as_string()?, &from_js(&entry.value)?)
 }
 

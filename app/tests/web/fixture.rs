@@ -1,13 +1,16 @@
 //! Builders for tests.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use app::store::indexed_db::{IndexedDb, Listener, Notice};
 use domain::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
 use domain::record::Kind;
+use domain::record::dispute::{Draft, NewDispute};
 use domain::replica::{StoredChange, WriteBatch};
 use domain::time::Millis;
+use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 use domain::view::{Delivery, Due, DueKind, Row};
-use std::cell::RefCell;
-use std::rc::Rc;
 
 /// A record's id, from a small number.
 pub fn id(n: u8) -> RecordId {
@@ -95,4 +98,48 @@ pub async fn database(name: &str) -> IndexedDb {
     let name = format!("test-{name}");
     app::store::indexed_db::delete(&name).await.expect("deleted");
     IndexedDb::open(&name, &listener().0).await.expect("opens")
+}
+
+/// A form filled as an officer would.
+pub fn new_dispute() -> NewDispute {
+    let draft = Draft {
+        grid: "g1".to_owned(),
+        category: "04".to_owned(),
+        place: "石桥4组水井旁".to_owned(),
+        brief: "两户因田坎界址发生争执，当场劝开".to_owned(),
+        party_a_name: "周仁发".to_owned(),
+        party_a_phone: "10000001234".to_owned(),
+        party_b_name: "李国清".to_owned(),
+        ..Draft::default()
+    };
+    draft.parse(Millis::from_local_text("2026-11-22T09:00").expect("a time")).expect("a sound form")
+}
+
+/// The directory of an officer with one grid.
+pub fn officer() -> Directory {
+    let unit = |code: &str| -> UnitId { code.parse().expect("a code") };
+    Directory {
+        me: Member {
+            person: person(),
+            name: "示例甲".to_owned(),
+            roles: vec![Role::AuxOfficer, Role::Mediator],
+            units: vec![unit("g1")],
+        },
+        home: Unit {
+            id: unit("s1"),
+            level: Level::Station,
+            name: "示例派出所".to_owned(),
+            parent: None,
+            village: None,
+        },
+        grids: vec![Grid {
+            id: unit("g1"),
+            name: "示例村 01 网格".to_owned(),
+            village: "示例村".to_owned(),
+            station: unit("s1"),
+        }],
+        checkpoints: Vec::new(),
+        colleagues: Vec::new(),
+        demo: true,
+    }
 }

@@ -7,5 +7,6 @@ mod fixture;
 mod indexed_db;
 mod platform;
 mod raw;
+mod runtime;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -77,7 +77,7 @@ pub(crate) async fn open(
     let database = opened.wait().await;
     drop((listening, watchdog));
     if database.is_err() {
-        close_when_it_comes(request);
+        close_when_it_comes(&request);
     }
     database
 }
@@ -147,9 +147,9 @@ fn upgrade(
 }
 
 /// A request that nobody waits for any more may still succeed: its connection would block others.
-fn close_when_it_comes(request: IdbOpenDbRequest) {
+fn close_when_it_comes(request: &IdbOpenDbRequest) {
     let late = request.clone();
-    EventListener::once(&request, "success", move |_| {
+    EventListener::once(request, "success", move |_| {
         if let Ok(database) = late.result().and_then(JsCast::dyn_into::<IdbDatabase>) {
             database.close();
         }

@@ -188,8 +188,9 @@ async fn limited<T>(work: impl Future<Output = rexie::Result<T>>) -> Result<T, F
 
 /// rexie keeps the browser's error inside its own; its text begins with the error's name.
 fn fault(error: rexie::Error) -> Fault {
-    match error {
-        rexie::Error::IdbError(error) => Fault::from_name(&error.to_string()),
-        _ => Fault::Aborted,
+    if let rexie::Error::IdbError(error) = error {
+        Fault::from_name(&error.to_string())
+    } else {
+        Fault::Aborted
     }
 }

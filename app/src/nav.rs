@@ -1,0 +1,223 @@
+//! Where one is in the app: routes, links, the browser's history, and sheets that Back closes.
+
+use core::cell::RefCell;
+
+use domain::id::RecordId;
+use gloo::events::EventListener;
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+
+/// A screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Joining with an invitation code.
+    Join,
+    /// The officer's day.
+    Home,
+    /// The quick register of a dispute.
+    NewDispute,
+    /// A dispute.
+    Dispute(RecordId),
+    /// All records, with search.
+    Records,
+    /// Patrols, the one under way first.
+    Patrols,
+    /// A patrol.
+    Patrol(RecordId),
+    /// The form for a hazard, and the patrol on which it was found.
+    NewHazard(Option<RecordId>),
+    /// A hazard.
+    Hazard(RecordId),
+    /// A task.
+    Task(RecordId),
+    /// The merged picture of the station.
+    Station,
+    /// The de-identified picture of a unit.
+    Overview,
+    /// Settings.
+    Settings,
+    /// No such screen.
+    NotFound,
+}
+
+impl Route {
+    /// The route of a path, with its query.
+    #[must_use]
+    pub fn parse(path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut parts = path.trim_matches('/').split('/');
+        let first = parts.next().unwrap_or_default();
+        let second = parts.next();
+        let id = second.and_then(|text| text.parse().ok());
+        if parts.next().is_some() {
+            return Self::NotFound;
+        }
+        match (first, second, id) {
+            ("", None, _) => Self::Home,
+            ("join", None, _) => Self::Join,
+            ("disputes", Some("new"), _) => Self::NewDispute,
+            ("disputes", _, Some(id)) => Self::Dispute(id),
+            ("records", None, _) => Self::Records,
+            ("patrols", None, _) => Self::Patrols,
+            ("patrols", _, Some(id)) => Self::Patrol(id),
+            ("hazards", Some("new"), _) => {
+                Self::NewHazard(query.strip_prefix("patrol=").and_then(|id| id.parse().ok()))
+            }
+            ("hazards", _, Some(id)) => Self::Hazard(id),
+            ("tasks", _, Some(id)) => Self::Task(id),
+            ("station", None, _) => Self::Station,
+            ("overview", None, _) => Self::Overview,
+            ("settings", None, _) => Self::Settings,
+            _ => Self::NotFound,
+        }
+    }
+
+    /// The path of the route.
+    #[must_use]
+    pub fn path(self) -> String {
+        match self {
+            Self::Join => "/join".to_owned(),
+            Self::Home | Self::NotFound => "/".to_owned(),
+            Self::NewDispute => "/disputes/new".to_owned(),
+            Self::Dispute(id) => format!("/disputes/{id}"),
+            Self::Records => "/records".to_owned(),
+            Self::Patrols => "/patrols".to_owned(),
+            Self::Patrol(id) => format!("/patrols/{id}"),
+            Self::NewHazard(None) => "/hazards/new".to_owned(),
+            Self::NewHazard(Some(patrol)) => format!("/hazards/new?patrol={patrol}"),
+            Self::Hazard(id) => format!("/hazards/{id}"),
+            Self::Task(id) => format!("/tasks/{id}"),
+            Self::Station => "/station".to_owned(),
+            Self::Overview => "/overview".to_owned(),
+            Self::Settings => "/settings".to_owned(),
+        }
+    }
+}
+
+/// The page of a record.
+#[must_use]
+pub const fn record_route(kind: domain::record::Kind, id: RecordId) -> Route {
+    match kind {
+        domain::record::Kind::Dispute => Route::Dispute(id),
+        domain::record::Kind::Patrol => Route::Patrol(id),
+        domain::record::Kind::Hazard => Route::Hazard(id),
+        domain::record::Kind::Task => Route::Task(id),
+    }
+}
+
+thread_local! {
+    static ROUTE: RefCell<Option<RwSignal<Route>>> = const { RefCell::new(None) };
+    static SHEET: RefCell<Option<RwSignal<bool>>> = const { RefCell::new(None) };
+}
+
+/// The route that is shown; set up by [`start`].
+#[must_use]
+pub fn route() -> RwSignal<Route> {
+    ROUTE.with(|slot| *slot.borrow_mut().get_or_insert_with(|| RwSignal::new(here())))
+}
+
+fn here() -> Route {
+    let location = web_sys::window().map(|window| window.location());
+    let part = |read: fn(&web_sys::Location) -> Result<String, JsValue>| {
+        location.as_ref().and_then(|location| read(location).ok()).unwrap_or_default()
+    };
+    Route::parse(&format!(
+        "{}{}",
+        part(web_sys::Location::pathname),
+        part(web_sys::Location::search)
+    ))
+}
+
+/// Listens to the browser's Back and to links of ours, for the life of the page.
+pub fn start() {
+    let (Some(window), shown) = (web_sys::window(), route()) else { return };
+    EventListener::new(&window, "popstate", move |_| {
+        if !close_sheet() {
+            shown.set(here());
+        }
+    })
+    .forget();
+    let Some(document) = window.document() else { return };
+    let options = gloo::events::EventListenerOptions::enable_prevent_default();
+    EventListener::new_with_options(&document, "click", options, move |event| {
+        let Some(path) = followed(event) else { return };
+        event.prevent_default();
+        go(Route::parse(&path));
+    })
+    .forget();
+}
+
+/// The path of ours that a plain click follows.
+fn followed(event: &web_sys::Event) -> Option<String> {
+    let click: &web_sys::MouseEvent = event.dyn_ref()?;
+    if click.button() != 0 || click.ctrl_key() || click.meta_key() || click.shift_key() {
+        return None;
+    }
+    let target: web_sys::Element = event.target()?.dyn_into().ok()?;
+    let link = target.closest("a[href^='/']").ok()??;
+    let href = link.get_attribute("href")?;
+    (!link.has_attribute("download") && !link.has_attribute("target")).then_some(href)
+}
+
+/// Goes to a screen.
+pub fn go(to: Route) {
+    visit(to, false);
+}
+
+/// Goes to a screen in place of the one that is shown: Back does not lead here again.
+pub fn replace(to: Route) {
+    visit(to, true);
+}
+
+fn visit(to: Route, replace: bool) {
+    close_sheet();
+    let Some(window) = web_sys::window() else { return };
+    if let Ok(history) = window.history() {
+        let path = to.path();
+        // A refused entry only costs the Back button one step.
+        let _entered = if replace {
+            history.replace_state_with_url(&JsValue::NULL, "", Some(&path))
+        } else {
+            history.push_state_with_url(&JsValue::NULL, "", Some(&path))
+        };
+    }
+    window.scroll_to_with_x_and_y(0.0, 0.0);
+    route().set(to);
+}
+
+/// Goes back, or home where there is nothing to go back to.
+pub fn back() {
+    let history = web_sys::window().and_then(|window| window.history().ok());
+    match history {
+        Some(history) if history.length().unwrap_or(0) > 1 => {
+            let _went = history.back();
+        }
+        Some(_) | None => replace(Route::Home),
+    }
+}
+
+/// Tells that a sheet is open: the browser's Back then closes it and stays on the screen.
+pub fn sheet_opened(open: RwSignal<bool>) {
+    SHEET.with(|slot| *slot.borrow_mut() = Some(open));
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        let _entered = history.push_state_with_url(&JsValue::NULL, "", None);
+    }
+}
+
+/// Closes the open sheet by its own button: takes its step out of the history as well.
+pub fn sheet_dismissed() {
+    let open = SHEET.with(|slot| slot.borrow().is_some());
+    if open && let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        let _went = history.back();
+    }
+}
+
+fn close_sheet() -> bool {
+    match SHEET.with(|slot| slot.borrow_mut().take()) {
+        Some(open) => {
+            open.set(false);
+            true
+        }
+        None => false,
+    }
+}

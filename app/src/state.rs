@@ -1,0 +1,192 @@
+//! What the screens may read: signals that the runtime sets, and the actions that go the other way.
+
+mod actions;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use domain::codelist::Language;
+use domain::id::RecordId;
+use domain::replica::{Activity, SyncStatus};
+use domain::unit::Directory;
+use domain::view::{DeliveryState, Row};
+use leptos::prelude::*;
+
+use crate::platform::Room;
+use crate::runtime::Screens;
+use crate::store::identities::Known;
+use crate::store::indexed_db::{Notice, OpenError};
+
+pub use actions::{Actions, CaseState, LoadFault, OverviewFault};
+
+/// A short message at the edge of the screen that goes away by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Toast {
+    /// What it says.
+    pub text: &'static str,
+    /// Counts the messages, so that the same text twice is shown twice.
+    pub no: u32,
+}
+
+/// Everything that screens read; cheap to copy, one for the life of the page.
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    /// The stored rows by record.
+    pub rows: RwSignal<Arc<BTreeMap<RecordId, Row>>>,
+    /// The state of the exchange.
+    pub status: RwSignal<SyncStatus>,
+    /// Who and where; none before joining.
+    pub directory: RwSignal<Option<Arc<Directory>>>,
+    /// How much was set aside.
+    pub aside: RwSignal<u32>,
+    /// Unfinished forms by key.
+    pub drafts: RwSignal<BTreeMap<String, String>>,
+    /// The people who joined on this phone.
+    pub identities: RwSignal<Vec<Known>>,
+    /// Which of them uses it.
+    pub current: RwSignal<Option<usize>>,
+    /// What the browser says about room.
+    pub room: RwSignal<Option<Room>>,
+    /// Something about the database that a person must know.
+    pub notice: RwSignal<Option<Notice>>,
+    /// The database cannot be opened.
+    pub closed: RwSignal<Option<OpenError>>,
+    /// A new version waits.
+    pub update: RwSignal<bool>,
+    /// The stored state has been read.
+    pub ready: RwSignal<bool>,
+    /// The language of the screens.
+    pub language: RwSignal<Language>,
+    /// The last short message.
+    pub toast: RwSignal<Option<Toast>>,
+    /// Ticks once a minute, for what depends on the time.
+    pub minute: RwSignal<u32>,
+}
+
+impl State {
+    /// A state that nothing has been read into yet.
+    #[must_use]
+    pub fn new(language: Language) -> Self {
+        let status = SyncStatus {
+            activity: Activity::Idle,
+            on_phone: 0,
+            synced_at: None,
+            seen: 0,
+            clock_gap_ms: 0,
+        };
+        Self {
+            rows: RwSignal::new(Arc::default()),
+            status: RwSignal::new(status),
+            directory: RwSignal::new(None),
+            aside: RwSignal::new(0),
+            drafts: RwSignal::new(BTreeMap::new()),
+            identities: RwSignal::new(Vec::new()),
+            current: RwSignal::new(None),
+            room: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            closed: RwSignal::new(None),
+            update: RwSignal::new(false),
+            ready: RwSignal::new(false),
+            language: RwSignal::new(language),
+            toast: RwSignal::new(None),
+            minute: RwSignal::new(0),
+        }
+    }
+
+    /// The row of a record.
+    #[must_use]
+    pub fn row(&self, id: RecordId) -> Option<Row> {
+        self.rows.with(|rows| rows.get(&id).cloned())
+    }
+
+    /// The step of the ladder that a row has reached.
+    #[must_use]
+    pub fn delivery(&self, row: &Row) -> DeliveryState {
+        row.delivery.state(self.status.with(|status| status.seen))
+    }
+
+    /// The directory, where there is one.
+    #[must_use]
+    pub fn known(&self) -> Option<Arc<Directory>> {
+        self.directory.get()
+    }
+
+    /// Says something short.
+    pub fn say(&self, text: &'static str) {
+        self.toast.update(|toast| {
+            let no = toast.map_or(0, |toast| toast.no.wrapping_add(1));
+            *toast = Some(Toast { text, no });
+        });
+    }
+}
+
+/// The state of this page; set up once by the app's root.
+#[must_use]
+pub fn state() -> State {
+    expect_context::<State>()
+}
+
+/// The runtime's way to the screens.
+#[derive(Debug)]
+pub struct Board {
+    state: State,
+}
+
+impl Board {
+    /// A board that sets these signals.
+    #[must_use]
+    pub fn new(state: State) -> Rc<Self> {
+        Rc::new(Self { state })
+    }
+}
+
+impl Screens for Board {
+    fn rows(&self, rows: Vec<Row>) {
+        self.state.rows.update(|known| {
+            let known = Arc::make_mut(known);
+            known.extend(rows.into_iter().map(|row| (row.id, row)));
+        });
+    }
+
+    fn status(&self, status: SyncStatus) {
+        self.state.status.set(status);
+    }
+
+    fn directory(&self, directory: Directory) {
+        self.state.directory.set(Some(Arc::new(directory)));
+    }
+
+    fn aside(&self, count: u32) {
+        self.state.aside.set(count);
+    }
+
+    fn drafts(&self, drafts: Vec<(String, String)>) {
+        self.state.drafts.set(drafts.into_iter().collect());
+    }
+
+    fn identities(&self, all: Vec<Known>, current: Option<usize>) {
+        self.state.identities.set(all);
+        self.state.current.set(current);
+    }
+
+    fn room(&self, room: Room) {
+        self.state.room.set(Some(room));
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.state.notice.set(Some(notice));
+    }
+
+    fn closed(&self, error: OpenError) {
+        self.state.closed.set(Some(error));
+    }
+
+    fn update_ready(&self) {
+        self.state.update.set(true);
+    }
+
+    fn ready(&self) {
+        self.state.ready.set(true);
+    }
+}

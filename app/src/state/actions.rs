@@ -1,0 +1,176 @@
+//! What the screens may ask for; everything goes to the runtime of whoever uses the phone.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use domain::command::Command;
+use domain::id::{DeviceId, RecordId, UnitId};
+use domain::replica::{Cause, CommandError};
+use domain::sync::message::{Overview, OverviewRequest, decode, encode};
+use domain::view::case::Case;
+use domain::view::supervisor::Period;
+
+use crate::link;
+use crate::platform;
+use crate::runtime::phone::{Phone, PhoneError};
+use crate::store::Store;
+
+thread_local! {
+    static PHONE: RefCell<Option<Rc<Phone>>> = const { RefCell::new(None) };
+}
+
+/// A record on its way to its page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaseState {
+    /// It is being read.
+    Reading,
+    /// Here it is.
+    Here(Arc<Case>),
+    /// It is not on this phone.
+    NotHere,
+    /// It cannot be read.
+    Damaged,
+}
+
+/// Why something could not be read from the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the phone's store does not answer")]
+pub struct LoadFault;
+
+/// Why there is no overview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OverviewFault {
+    /// There is no network.
+    #[error("no network")]
+    Offline,
+    /// The server does not show this unit to this person.
+    #[error("not shown to this person")]
+    NotAllowed,
+    /// The answer cannot be read.
+    #[error("the answer cannot be read")]
+    Unreadable,
+}
+
+/// The actions of this page.
+#[derive(Debug, Clone, Copy)]
+pub struct Actions;
+
+impl Actions {
+    /// Takes the phone that carries the actions out; called once, before mounting.
+    pub fn install(phone: Rc<Phone>) {
+        PHONE.with(|slot| *slot.borrow_mut() = Some(phone));
+    }
+
+    fn phone() -> Option<Rc<Phone>> {
+        PHONE.with(|slot| slot.borrow().clone())
+    }
+
+    /// A fresh id for a record whose form is being opened.
+    #[must_use]
+    pub fn new_id() -> RecordId {
+        RecordId::new(platform::now(), platform::random())
+    }
+
+    /// Carries out a command; drafts with these keys are dropped in the same transaction.
+    ///
+    /// # Errors
+    /// When nothing was saved.
+    pub async fn submit(command: Command, drafts: Vec<String>) -> Result<RecordId, CommandError> {
+        let session = Self::phone().and_then(|phone| phone.session());
+        let session = session.ok_or(CommandError::NotJoined)?;
+        session.command(command, drafts).await
+    }
+
+    /// Reads one record for its page.
+    pub async fn case(id: RecordId) -> CaseState {
+        let Some(session) = Self::phone().and_then(|phone| phone.session()) else {
+            return CaseState::NotHere;
+        };
+        let Ok(mut found) = session.store().load(&[id]).await else { return CaseState::Damaged };
+        match found.pop() {
+            None => CaseState::NotHere,
+            Some(stored) if stored.is_absent() => CaseState::NotHere,
+            Some(stored) => Case::fold(&stored)
+                .map_or(CaseState::Damaged, |case| CaseState::Here(Arc::new(case))),
+        }
+    }
+
+    /// Keeps the text of an unfinished form.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn keep_draft(key: &str, text: &str) -> Result<(), LoadFault> {
+        let session = Self::phone().and_then(|phone| phone.session()).ok_or(LoadFault)?;
+        session.store().put_draft(key, text).await.map_err(|_| LoadFault)
+    }
+
+    /// Drops an unfinished form.
+    pub fn drop_draft(key: String) {
+        if let Some(session) = Self::phone().and_then(|phone| phone.session()) {
+            platform::spawn(async move {
+                // A draft that stays is offered again; nothing is lost.
+                let _dropped = session.store().remove_draft(&key).await;
+            });
+        }
+    }
+
+    /// Looks for something to exchange at once.
+    pub fn sync_now() {
+        if let Some(session) = Self::phone().and_then(|phone| phone.session()) {
+            session.wake(Cause::Button);
+        }
+    }
+
+    /// Joins with an invitation code.
+    ///
+    /// # Errors
+    /// When the phone could not even write down that it is about to join.
+    pub async fn join(code: String) -> Result<(), PhoneError> {
+        match Self::phone() {
+            Some(phone) => phone.join(&code).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes room for another person on this phone.
+    pub fn join_another() {
+        if let Some(phone) = Self::phone() {
+            platform::spawn(async move {
+                // Where this fails, the page stays as it is.
+                let _begun = phone.join_another().await;
+            });
+        }
+    }
+
+    /// Lets another person who joined on this phone use it.
+    pub fn switch(device: DeviceId) {
+        if let Some(phone) = Self::phone() {
+            platform::spawn(async move {
+                // Where this fails, the page stays as it is.
+                let _switched = phone.switch(device).await;
+            });
+        }
+    }
+
+    /// Asks for the de-identified picture of a unit.
+    ///
+    /// # Errors
+    /// When there is no answer or none that can be read.
+    pub async fn overview(
+        unit: Option<UnitId>,
+        period: Period,
+    ) -> Result<Arc<Overview>, OverviewFault> {
+        let phone = Self::phone().ok_or(OverviewFault::Offline)?;
+        let (device, secret) = phone.proof();
+        let request = OverviewRequest { device, secret, unit, period };
+        match link::post(link::OVERVIEW, &encode(&request)).await {
+            Ok(bytes) => decode(&bytes).map(Arc::new).map_err(|_| OverviewFault::Unreadable),
+            Err(link::LinkFault::Refused { .. }) => Err(OverviewFault::NotAllowed),
+            Err(link::LinkFault::NotOurs) => Err(OverviewFault::Unreadable),
+            Err(link::LinkFault::Unreachable | link::LinkFault::Timeout) => {
+                Err(OverviewFault::Offline)
+            }
+        }
+    }
+}
