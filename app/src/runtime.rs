@@ -1,6 +1,6 @@
 //! The only event loop: it owns the replica, runs its effects and feeds their results back.
 
-mod phone;
+pub mod phone;
 mod screens;
 
 use core::cell::{Cell, RefCell};
@@ -23,7 +23,7 @@ use crate::platform::{self, Lock, Signal, Tabs, Timer};
 use crate::store::{Fault, Store};
 
 pub use phone::{Phone, PhoneError, Session};
-pub use screens::{PhoneScreens, Screens};
+pub use screens::Screens;
 
 /// The longest wait for another tab that is exchanging; after that both may, which only costs bytes.
 const LOCK_MS_MAX: u32 = 20_000;
@@ -302,7 +302,7 @@ impl<S: Store + 'static> Runtime<S> {
 }
 
 /// What a failed request means to the replica.
-pub(crate) fn failure(fault: &LinkFault) -> LinkFailure {
+fn failure(fault: &LinkFault) -> LinkFailure {
     match fault {
         LinkFault::Unreachable | LinkFault::Timeout => LinkFailure::Offline,
         LinkFault::NotOurs => LinkFailure::NotOurs,

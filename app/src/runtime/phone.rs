@@ -3,15 +3,13 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use domain::id::{ActorKey, DeviceId, UnitId};
-use domain::replica::{Cause, LinkFailure, Replica};
-use domain::sync::message::{Overview, OverviewRequest, Secret, decode, encode};
+use domain::id::{ActorKey, DeviceId};
+use domain::replica::{Cause, Replica};
+use domain::sync::message::Secret;
 use domain::unit::Directory;
-use domain::view::supervisor::Period;
 
-use super::{Runtime, failure};
-use super::screens::{PhoneScreens, Screens};
-use crate::link;
+use super::Runtime;
+use super::screens::Screens;
 use crate::platform;
 use crate::store::identities::{Identities, Known, database_name};
 use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
@@ -27,7 +25,7 @@ pub type Session = Runtime<IndexedDb>;
 
 /// The phone.
 pub struct Phone {
-    screens: Rc<dyn PhoneScreens>,
+    screens: Rc<dyn Screens>,
     session: RefCell<Option<Rc<Session>>>,
     known: RefCell<Known>,
 }
@@ -51,7 +49,7 @@ pub enum PhoneError {
 
 impl Phone {
     /// A phone that nobody has opened yet.
-    pub fn new(screens: Rc<dyn PhoneScreens>) -> Rc<Self> {
+    pub fn new(screens: Rc<dyn Screens>) -> Rc<Self> {
         let phone = Self { screens, session: RefCell::default(), known: RefCell::new(stranger()) };
         Rc::new(phone)
     }
@@ -63,6 +61,8 @@ impl Phone {
 
     /// Opens what is stored, shows it, and only then looks for a network.
     pub async fn start(self: &Rc<Self>) {
+        let screens = Rc::clone(&self.screens);
+        platform::watch_update(move || screens.update_ready());
         if let Err(error) = self.open_current().await {
             self.screens.closed(match error {
                 PhoneError::Open(error) => error,
@@ -147,22 +147,10 @@ impl Phone {
         self.screens.identities(all, place);
     }
 
-    /// The merged picture of a unit, for supervisors; it is asked for each time and never kept.
-    ///
-    /// # Errors
-    /// When no answer of our server came.
-    pub async fn overview(
-        &self,
-        unit: Option<UnitId>,
-        period: Period,
-    ) -> Result<Overview, LinkFailure> {
-        let request = {
-            let known = self.known.borrow();
-            OverviewRequest { device: known.device, secret: known.secret, unit, period }
-        };
-        let answer = link::post(link::OVERVIEW, &encode(&request)).await;
-        let bytes = answer.map_err(|fault| failure(&fault))?;
-        decode(&bytes).map_err(|_| LinkFailure::NotOurs)
+    /// What the phone proves itself with to the server.
+    pub fn proof(&self) -> (DeviceId, Secret) {
+        let known = self.known.borrow();
+        (known.device, known.secret)
     }
 
     /// Makes room for another person: a new device on the same phone, with the join screen first.
@@ -243,7 +231,7 @@ fn stranger() -> Known {
 /// The screens' ears, with one's own ear for the name of who joined.
 struct Ears {
     phone: std::rc::Weak<Phone>,
-    screens: Rc<dyn PhoneScreens>,
+    screens: Rc<dyn Screens>,
 }
 
 impl Screens for Ears {

@@ -8,7 +8,10 @@ use crate::platform::Room;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
 
-/// What one identity's runtime tells; each call sets what the screens may read.
+/// The screens' ears; each call sets what they may read.
+///
+/// The first four are told by an identity's runtime; the rest by the phone alone, so that ears of
+/// a runtime need not have them.
 pub trait Screens {
     /// These rows are new, or not what they were.
     fn rows(&self, rows: Vec<Row>);
@@ -18,22 +21,18 @@ pub trait Screens {
     fn directory(&self, directory: Directory);
     /// How much was set aside.
     fn aside(&self, count: u32);
-}
-
-/// What the phone itself tells.
-pub trait PhoneScreens: Screens {
     /// The unfinished forms that an earlier start has left, by key.
-    fn drafts(&self, drafts: Vec<(String, String)>);
+    fn drafts(&self, _drafts: Vec<(String, String)>) {}
     /// The people who joined on this phone, and which of them uses it.
-    fn identities(&self, all: Vec<Known>, current: Option<usize>);
+    fn identities(&self, _all: Vec<Known>, _current: Option<usize>) {}
     /// Whether the browser keeps our data, and how much room there is.
-    fn room(&self, room: Room);
+    fn room(&self, _room: Room) {}
     /// Something about the database that a person must know.
-    fn notice(&self, notice: Notice);
+    fn notice(&self, _notice: Notice) {}
     /// The database cannot be opened: nothing can be recorded.
-    fn closed(&self, error: OpenError);
+    fn closed(&self, _error: OpenError) {}
     /// A new version of the app waits for the officer's word.
-    fn update_ready(&self);
+    fn update_ready(&self) {}
     /// The stored state has been shown, or there is none: the app is ready for use.
-    fn ready(&self);
+    fn ready(&self) {}
 }

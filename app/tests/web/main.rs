@@ -2,11 +2,17 @@
 
 #![cfg(target_arch = "wasm32")]
 
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
 mod indexed_db;
+#[cfg(test)]
 mod platform;
+#[cfg(test)]
 mod raw;
+#[cfg(test)]
 mod runtime;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
