@@ -1,0 +1,163 @@
+//! `build`: the app's wasm, script, style and pages as a folder that any file server can serve.
+
+mod assets;
+mod bindgen;
+mod compress;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::failure::Failure;
+use crate::shell::{self, say};
+use crate::workspace;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Written beside the dist folder: the inputs that it was made from.
+const STAMP: &str = "dist.inputs";
+
+/// The code that makes the folder: when it changes, the folder is made anew.
+const RECIPE: &str = concat!(
+    include_str!("dist.rs"),
+    include_str!("dist/assets.rs"),
+    include_str!("dist/bindgen.rs"),
+    include_str!("dist/compress.rs"),
+);
+
+/// How the app is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is shipped: small.
+    App,
+    /// As it is worked on: quick to build.
+    Dev,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Dev => "dev",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Dev => "debug",
+        }
+    }
+}
+
+/// Makes `target/dist` and returns its path; does nothing when it is up to date.
+pub fn build(profile: Profile) -> Result<PathBuf, Failure> {
+    ensure_wasm_target()?;
+    say(&format!(
+        "app: cargo build -p app --target {TARGET} --profile {}",
+        profile.name()
+    ));
+    let args = ["build", "-p", "app", "--bin", "app", "--target", TARGET];
+    shell::run(shell::cargo(&args).args(["--profile", profile.name()]))?;
+
+    let wasm = workspace::target()
+        .join(TARGET)
+        .join(profile.folder())
+        .join("app.wasm");
+    let dist = workspace::dist();
+    let stamp_path = workspace::target().join(STAMP);
+    let stamp = fingerprint(&wasm, profile)?;
+    if dist.join("index.html").exists()
+        && fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
+    {
+        say("app: target/dist is up to date");
+        return Ok(dist);
+    }
+    make(&wasm, &dist, profile)?;
+    fs::write(&stamp_path, stamp).map_err(Failure::file(&stamp_path))?;
+    Ok(dist)
+}
+
+/// Names of the files that are shipped, without their compressed twins.
+pub fn names(dist: &Path) -> Result<Vec<String>, Failure> {
+    let mut names = assets::list(dist)?;
+    names.retain(|name| !compress::is_twin(name));
+    Ok(names)
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of `bytes`.
+pub fn short_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut text, byte| {
+            // Writing into a `String` cannot fail.
+            let _ok = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// Makes the folder under another name and renames it: nobody ever sees half of it.
+fn make(wasm: &Path, dist: &Path, profile: Profile) -> Result<(), Failure> {
+    let work = dist.with_extension("work");
+    remove(&work)?;
+    fs::create_dir_all(&work).map_err(Failure::file(&work))?;
+    say("app: wasm-bindgen");
+    let code = bindgen::generate(wasm, profile == Profile::Dev)?;
+    say("app: pages, hashed names, precache list");
+    let public = workspace::root().join("public");
+    assets::assemble(&public, &code, &work)?;
+    say("app: brotli and gzip");
+    compress::all(&work, profile == Profile::App)?;
+    remove(dist)?;
+    fs::rename(&work, dist).map_err(Failure::file(dist))
+}
+
+fn remove(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(Failure::file(folder))?;
+    }
+    Ok(())
+}
+
+/// Everything that the folder is made from: the compiled app, the public files, the recipe.
+fn fingerprint(wasm: &Path, profile: Profile) -> Result<String, Failure> {
+    let mut text = format!(
+        "profile {}\nrecipe {}\n",
+        profile.name(),
+        short_hash(RECIPE.as_bytes())
+    );
+    let mut line = |path: &Path, name: &str| -> Result<(), Failure> {
+        let bytes = fs::read(path).map_err(Failure::file(path))?;
+        // Writing into a `String` cannot fail.
+        let _ok = writeln!(text, "{} {name}", short_hash(&bytes));
+        Ok(())
+    };
+    line(wasm, "app.wasm")?;
+    let public = workspace::root().join("public");
+    for name in assets::list(&public)? {
+        line(&public.join(&name), &name)?;
+    }
+    Ok(text)
+}
+
+/// `rust-toolchain.toml` names the target, but a toolchain that is older than it may lack it.
+fn ensure_wasm_target() -> Result<(), Failure> {
+    let mut rustc = Command::new("rustc");
+    rustc
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(workspace::root());
+    let there = shell::read(&mut rustc).is_ok_and(|text| Path::new(text.trim()).exists());
+    if there {
+        return Ok(());
+    }
+    say(&format!("toolchain: rustup target add {TARGET}"));
+    let mut rustup = Command::new("rustup");
+    shell::run(
+        rustup
+            .args(["target", "add", TARGET])
+            .current_dir(workspace::root()),
+    )
+}

@@ -1,0 +1,118 @@
+//! The command line, parsed by hand: one command and a few switches.
+
+use crate::dist::Profile;
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Print how to use this.
+    Help,
+    /// Build all and start the demo station.
+    Run,
+    /// Build the app.
+    Build,
+    /// Check and test everything.
+    Test,
+    /// As `Test`.
+    Ci,
+    /// Take pictures of the screens.
+    Shots,
+    /// Print the sizes of what is shipped.
+    Size,
+    /// Print the promised figures.
+    Bench,
+    /// Check the rules of the house.
+    Tidy,
+}
+
+/// The parsed command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// What to do.
+    pub command: Command,
+    /// Where `run` listens.
+    pub port: u16,
+    /// `run` forgets the demo data first.
+    pub reset: bool,
+    /// Build quickly instead of small.
+    pub dev: bool,
+}
+
+const PORT: u16 = 8080;
+
+impl Flags {
+    /// Reads the arguments that follow the program's name.
+    pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let word = args.next().unwrap_or_else(|| "help".to_owned());
+        let command = command(&word)?;
+        let mut flags = Self {
+            command,
+            port: PORT,
+            reset: false,
+            dev: false,
+        };
+        while let Some(arg) = args.next() {
+            let (name, inline) = match arg.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (arg, None),
+            };
+            match (name.as_str(), command) {
+                ("--dev", Command::Run | Command::Build | Command::Shots) => flags.dev = true,
+                ("--reset", Command::Run) => flags.reset = true,
+                ("--port", Command::Run) => flags.port = port(inline.or_else(|| args.next()))?,
+                _ => return Err(Failure::Usage(format!("`{word}` knows no {name}"))),
+            }
+        }
+        Ok(flags)
+    }
+
+    /// The profile that the app is built with.
+    pub fn profile(&self) -> Profile {
+        if self.dev { Profile::Dev } else { Profile::App }
+    }
+}
+
+fn command(word: &str) -> Result<Command, Failure> {
+    Ok(match word {
+        "help" | "--help" | "-h" => Command::Help,
+        "run" => Command::Run,
+        "build" => Command::Build,
+        "test" => Command::Test,
+        "ci" => Command::Ci,
+        "shots" => Command::Shots,
+        "size" => Command::Size,
+        "bench" => Command::Bench,
+        "tidy" => Command::Tidy,
+        other => return Err(Failure::Usage(format!("no such command: {other}"))),
+    })
+}
+
+fn port(value: Option<String>) -> Result<u16, Failure> {
+    value
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Failure::Usage("--port wants a number from 0 to 65535".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Flags, Failure> {
+        Flags::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn run_takes_port_in_both_spellings() {
+        assert_eq!(parse("run --port 9000").unwrap().port, 9000);
+        assert_eq!(parse("run --port=9001 --reset").unwrap().port, 9001);
+        assert_eq!(parse("run").unwrap().port, PORT);
+    }
+
+    #[test]
+    fn a_flag_of_another_command_is_refused() {
+        assert!(matches!(parse("test --reset"), Err(Failure::Usage(_))));
+        assert!(matches!(parse("run --port many"), Err(Failure::Usage(_))));
+        assert!(matches!(parse("dance"), Err(Failure::Usage(_))));
+    }
+}

@@ -1,0 +1,152 @@
+//! `test`: formatting, lints, house rules and every test there is, counted at the end.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::browser_needs::{self, Browser};
+use crate::dist::{self, Profile};
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::shell::{self, say};
+use crate::{tidy, workspace};
+
+const WASM: &str = "wasm32-unknown-unknown";
+/// One selection of packages for every native step: another one would mean other features of
+/// shared crates, and everything compiled twice.
+const NATIVE: &[&str] = &["--workspace", "--exclude", "app"];
+
+/// Runs everything; goes on after a failed step, so that one run shows all that is wrong.
+pub fn run() -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut report = Report::default();
+    let browser = browser_needs::ensure()?;
+    let mut step = |name: &str, work: &mut dyn FnMut(&mut Report) -> Result<(), Failure>| {
+        say(name);
+        let before = Instant::now();
+        let failed_before = report.failed();
+        if let Err(failure) = work(&mut report) {
+            println!("{failure}");
+            if report.failed() == failed_before {
+                report.failed_step(name.to_owned());
+            }
+        }
+        println!("    ({} s)", before.elapsed().as_secs());
+    };
+    step("format", &mut |_| {
+        shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))
+    });
+    step("tidy", &mut |_| tidy::run());
+    step("lints, native", &mut |_| {
+        lints(&[NATIVE, &["--test", "browser"]].concat())
+    });
+    step("lints, wasm", &mut |_| {
+        lints(&["-p", "app", "--target", WASM])
+    });
+    step("unit, spec, property and HTTP tests", &mut native_tests);
+    step("the app's own tests, in a browser", &mut |report| {
+        wasm_tests(&browser, report)
+    });
+    step("browser tests of the whole", &mut |report| {
+        browser_tests(&browser, report)
+    });
+    println!("\ntook {} s\n{report}", started.elapsed().as_secs());
+    if report.is_good() {
+        Ok(())
+    } else {
+        Err(Failure::Check("not everything passed".to_owned()))
+    }
+}
+
+fn lints(scope: &[&str]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&["clippy", "--all-targets"]);
+    shell::run(command.args(scope).args(["--", "-D", "warnings"]))
+}
+
+fn native_tests(report: &mut Report) -> Result<(), Failure> {
+    build_native()?;
+    let mut command = shell::cargo(&["test", "--no-fail-fast", "--tests"]);
+    counted(command.args(NATIVE), report, false)
+}
+
+/// Compiles all native programs and tests, the server and the drivers of the browser among them.
+pub fn build_native() -> Result<(), Failure> {
+    let mut command = shell::cargo(&["build", "--all-targets", "--test", "browser"]);
+    shell::run(command.args(NATIVE))
+}
+
+fn wasm_tests(browser: &Browser, report: &mut Report) -> Result<(), Failure> {
+    let build = ["build", "-p", "xtask", "--features", "wasm-test-runner"];
+    shell::run(shell::cargo(&build).args(["--bin", "wasm-test-runner"]))?;
+    let mut command = shell::cargo(&["test", "--no-fail-fast", "-p", "app", "--target", WASM]);
+    command
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            debug_program("wasm-test-runner"),
+        )
+        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", webdriver_json(browser)?)
+        .env("CHROMEDRIVER", &browser.driver);
+    counted(&mut command, report, true)
+}
+
+fn browser_tests(browser: &Browser, report: &mut Report) -> Result<(), Failure> {
+    let dist = dist::build(Profile::App)?;
+    build_native()?;
+    let mut command = shell::cargo(&["test", "--no-fail-fast", "--test", "browser"]);
+    command
+        .args(NATIVE)
+        .env("FENGGE_DIST", dist)
+        .env("FENGGE_SERVER", workspace::server("debug"))
+        .env("CHROMIUM", &browser.chromium)
+        .env("CHROMEDRIVER", &browser.driver);
+    counted(&mut command, report, true)
+}
+
+/// Runs a test command, passes its output on and counts the verdicts in it.
+fn counted(command: &mut Command, report: &mut Report, in_browser: bool) -> Result<(), Failure> {
+    let line = shell::line(command);
+    let failed = |error: std::io::Error| Failure::Tool(format!("{line}: {error}"));
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(stdout) = child.stdout.take() {
+        let mut screen = std::io::stdout();
+        for said in BufReader::new(stdout).split(b'\n') {
+            let said = said.map_err(failed)?;
+            let said = String::from_utf8_lossy(&said);
+            report.line(&said, in_browser);
+            writeln!(screen, "{said}").map_err(failed)?;
+        }
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::Tool(format!("{line}: {status}")))
+    }
+}
+
+/// A program of the native build.
+pub fn debug_program(name: &str) -> PathBuf {
+    workspace::target()
+        .join("debug")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// How wasm-bindgen's runner shall start the browser.
+fn webdriver_json(browser: &Browser) -> Result<PathBuf, Failure> {
+    let settings = serde_json::json!({
+        "goog:chromeOptions": {
+            "binary": browser.chromium,
+            "args": [
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync"
+            ]
+        }
+    });
+    let path = workspace::target().join("webdriver.json");
+    std::fs::write(&path, settings.to_string()).map_err(Failure::file(&path))?;
+    Ok(path)
+}
