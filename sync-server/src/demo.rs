@@ -6,6 +6,7 @@
 mod crew;
 mod dispute;
 mod field;
+mod line;
 mod org;
 mod random;
 mod time;
@@ -131,7 +132,7 @@ pub async fn seed(store: &Store, now: Millis) -> Result<(), DemoError> {
 
 fn play(crew: &mut Crew, town: &Town, now: Millis) -> Result<(), DemoError> {
     let words: Words = read(include_str!("../demo/words.json"))?;
-    let disputes: Vec<dispute::Line> = read(include_str!("../demo/disputes.json"))?;
+    let disputes: Vec<line::Line> = read(include_str!("../demo/disputes.json"))?;
     let patrols: Vec<field::PatrolLine> = read(include_str!("../demo/patrols.json"))?;
     let hazards: Vec<field::HazardLine> = read(include_str!("../demo/hazards.json"))?;
     let duty = "duty".parse().map_err(|_| DemoError::Layout)?;

@@ -58,11 +58,13 @@ fn usage(error: &clap::Error) -> ExitCode {
         };
     }
     let text = error.to_string();
-    let first = text
+    // The first paragraph names what is wrong; usage and tips follow after an empty line.
+    let lines = text
         .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
+        .map(str::trim)
+        .take_while(|line| !line.is_empty());
+    let joined = lines.collect::<Vec<_>>().join(" ");
+    let first = joined.trim_start_matches("error: ");
     complain(&format!("{first}; see sync-server --help"))
 }
 

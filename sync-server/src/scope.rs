@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 
 use crate::error::ApiError;
 use crate::limits;
-use crate::store::{self, org};
+use crate::store::{self, directory, org};
 
 /// A person's scope.
 #[derive(Debug)]
@@ -93,14 +93,14 @@ impl Scopes {
 async fn work_out(db: &mut SqliteConnection, member: Member) -> Result<Scope, ApiError> {
     let reach = access::reach(&member);
     let demo = store::setting(db, store::DEMO).await?.is_some();
-    let directory = org::directory(db, member, demo).await?;
+    let known = directory::of(db, member, demo).await?;
     let streams = match reach {
-        Reach::Documents => directory.grids.iter().map(|grid| grid.id.clone()).collect(),
+        Reach::Documents => known.grids.iter().map(|grid| grid.id.clone()).collect(),
         Reach::PublicRows | Reach::Nothing => Vec::new(),
     };
     Ok(Scope {
-        directory_digest: directory.digest(),
-        directory,
+        directory_digest: known.digest(),
+        directory: known,
         streams,
     })
 }

@@ -1,6 +1,7 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
 pub mod device;
+pub mod directory;
 pub mod log;
 pub mod org;
 

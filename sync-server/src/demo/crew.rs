@@ -1,6 +1,6 @@
 //! The phones of the demonstration: each saves through the same state machine as a real one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::command::Command;
@@ -8,13 +8,16 @@ use domain::id::{ActorKey, DeviceId, DocId, Fresh, Part, PersonId, RecordId, Uni
 use domain::record::Kind;
 use domain::replica::{Effect, Event, Meta, Replica, StoredRecord, WriteBatch};
 use domain::sync::message::{Batch, Item, ItemResult, Secret};
-use domain::time::Millis;
+use domain::time::{HOUR_MS, Millis};
 use sqlx::SqliteConnection;
 
 use super::DemoError;
 use super::random::Random;
 use crate::ingest::{self, Sender};
 use crate::scope::{Scope, Scopes};
+
+/// Saved within this time, changes of one record go out together.
+const TOGETHER_MS: i64 = 3 * HOUR_MS;
 
 /// A phone and what its person may see.
 struct Phone {
@@ -207,14 +210,17 @@ impl Crew {
         });
     }
 
-    /// Pushes everything that was saved, in the order of time, as if each phone had had signal some
-    /// minutes later.
+    /// Pushes everything that was saved, as if each phone had had signal some minutes after the last
+    /// thing that its person did to a record.
     pub(crate) async fn push(mut self, db: &mut SqliteConnection) -> Result<usize, DemoError> {
-        self.saved.sort_by_key(|saved| saved.at);
         let mut pushed = 0;
-        for (no, saved) in self.saved.into_iter().enumerate() {
+        let mut now = Millis(0);
+        for (no, saved) in gather(std::mem::take(&mut self.saved))
+            .into_iter()
+            .enumerate()
+        {
             let phone = self.phones.get(&saved.person).ok_or(DemoError::Layout)?;
-            let now = saved.at.plus(self.random.between(5, 900) * 1000);
+            now = now.max(saved.at.plus(self.random.between(5, 900) * 1000));
             let sender = Sender {
                 device: phone.device,
                 scope: Arc::clone(&phone.scope),
@@ -233,6 +239,33 @@ impl Crew {
         }
         Ok(pushed)
     }
+}
+
+/// Joins what one person did to one record within some hours, and nobody else between.
+fn gather(mut saved: Vec<Saved>) -> Vec<Saved> {
+    saved.sort_by_key(|one| one.at);
+    let mut batches: Vec<Saved> = Vec::new();
+    let mut latest: BTreeMap<RecordId, usize> = BTreeMap::new();
+    for one in saved {
+        let records: BTreeSet<RecordId> = one.items.iter().map(|(doc, ..)| doc.record).collect();
+        let known = records
+            .first()
+            .filter(|_| records.len() == 1)
+            .and_then(|id| latest.get(id));
+        let open = known.and_then(|place| batches.get_mut(*place));
+        match open {
+            Some(batch) if batch.person == one.person && one.at.since(batch.at) < TOGETHER_MS => {
+                batch.at = one.at;
+                batch.items.extend(one.items);
+            }
+            Some(_) | None => {
+                latest.extend(records.into_iter().map(|record| (record, batches.len())));
+                batches.push(one);
+            }
+        }
+    }
+    batches.sort_by_key(|batch| batch.at);
+    batches
 }
 
 fn batch(no: usize, saved: Vec<(DocId, UnitId, Vec<u8>)>) -> Batch {

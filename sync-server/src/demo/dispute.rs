@@ -9,117 +9,12 @@ use domain::record::dispute::{
 use domain::record::task::NewReport;
 use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis};
 use domain::view::case::{Case, Contents};
-use serde::Deserialize;
 
 use super::crew::Crew;
+use super::line::{Line, Progress};
 use super::org::Place;
 use super::time::Course;
 use super::{DemoError, Stage, Words};
-
-/// One line of the data.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Line {
-    /// How far the case has come.
-    stage: Progress,
-    /// Category.
-    c: String,
-    /// Level.
-    l: String,
-    /// Place inside the village.
-    p: String,
-    /// The village, where the place is not just anywhere.
-    pub(crate) v: Option<String>,
-    /// What happened.
-    b: String,
-    /// Notes: kind and text.
-    n: Vec<(String, String)>,
-    /// What was said in the session.
-    s: String,
-    /// Mode of the session.
-    mode: String,
-    /// Days until the next session, from today.
-    again: Option<i64>,
-    /// What was agreed.
-    a: String,
-    /// Form of the agreement.
-    form: String,
-    /// Terms: text and days, from the agreement in closed cases, from today in open ones.
-    t: Vec<(String, i64)>,
-    /// A term that is overdue is left so.
-    late_term: bool,
-    /// Closing summary.
-    z: String,
-    /// Settled at the first visit.
-    spot: bool,
-    /// Outcome of a case without an agreement.
-    outcome: String,
-    /// Reason of such an end.
-    reason: String,
-    /// Where to and why the case was handed over.
-    r#ref: String,
-    /// Registered some days ago and not accepted yet.
-    late: bool,
-    /// A field that two people wrote at the same time.
-    conflict: String,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self {
-            stage: Progress::Reported,
-            c: String::new(),
-            l: "G".to_owned(),
-            p: String::new(),
-            v: None,
-            b: String::new(),
-            n: Vec::new(),
-            s: String::new(),
-            mode: "joint".to_owned(),
-            again: None,
-            a: String::new(),
-            form: "oral".to_owned(),
-            t: Vec::new(),
-            late_term: false,
-            z: String::new(),
-            spot: false,
-            outcome: String::new(),
-            reason: String::new(),
-            r#ref: String::new(),
-            late: false,
-            conflict: String::new(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Progress {
-    Reported,
-    Accepted,
-    Mediating,
-    Agreed,
-    Closed,
-    Failed,
-    Withdrawn,
-    Referred,
-}
-
-impl Progress {
-    /// How many days ago such a case was registered, from and to.
-    const fn days(self, late: bool) -> (i64, i64) {
-        match self {
-            Self::Reported if late => (5, 7),
-            Self::Reported => (0, 2),
-            Self::Accepted => (2, 9),
-            Self::Mediating => (5, 18),
-            Self::Agreed => (9, 20),
-            Self::Closed => (9, 26),
-            Self::Failed => (12, 24),
-            Self::Withdrawn | Self::Referred => (4, 15),
-        }
-    }
-}
 
 /// Who deals with one case.
 struct Hands {
