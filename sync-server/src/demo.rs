@@ -152,11 +152,8 @@ fn play(crew: &mut Crew, town: &Town, now: Millis) -> Result<(), DemoError> {
     }
     for (number, line) in (0..PATROLS + PATROLS_UNDER_WAY).zip(patrols.iter().cycle()) {
         let days = (number < PATROLS).then_some(number % PATROL_DAYS);
-        let place = place(
-            &mut stage,
-            town,
-            (usize::try_from(number).unwrap_or(0), None),
-        )?;
+        let village = (usize::try_from(number).unwrap_or(0), line.v.as_deref());
+        let place = place(&mut stage, town, village)?;
         field::patrol(&mut stage, line, place, days)?;
     }
     field::tasks(&mut stage, &town.places)
@@ -167,7 +164,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
 }
 
 /// Where something happens: in the village that it names; every third thing in the first village,
-/// whose people the demonstration is joined as; the rest anywhere.
+/// whose people the demonstration is joined as; the rest in any village.
 fn place<'t>(
     stage: &mut Stage<'_>,
     town: &'t Town,
@@ -177,7 +174,14 @@ fn place<'t>(
     let found = match named {
         Some(place) => Some(place),
         None if number.is_multiple_of(3) => town.places.first(),
-        None => stage.crew.random.pick(&town.places),
+        None => {
+            let villages: Vec<&Place> = town
+                .places
+                .iter()
+                .filter(|place| place.is_village())
+                .collect();
+            stage.crew.random.pick(&villages).copied()
+        }
     };
     found.ok_or(DemoError::Layout)
 }

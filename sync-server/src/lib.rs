@@ -147,6 +147,9 @@ impl Server {
         let files = config.app.as_deref().map(AppFiles::load).transpose()?;
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
+        projection::refresh(&store)
+            .await
+            .map_err(StoreError::Database)?;
         if config.demo {
             demo::seed(&store, clock::now()).await?;
         }

@@ -1,11 +1,11 @@
 //! Rows: folded from changes, kept for lists and counts; they can be dropped and made again.
 
 use domain::id::{RecordId, UnitId};
-use domain::view::Row;
+use domain::view::{ROW_VERSION, Row};
 use sqlx::SqliteConnection;
 
 use crate::gate;
-use crate::store::{bytes, damaged, log};
+use crate::store::{Store, bytes, damaged, log};
 
 /// Writes a record's row, in place of an older one.
 ///
@@ -103,15 +103,25 @@ pub async fn rebuild(db: &mut SqliteConnection) -> Result<Report, sqlx::Error> {
     Ok(report)
 }
 
-/// Whether all stored rows are of the version that this program reads.
+/// Folds all rows anew when some are of another version than this program reads.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_current(db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let versions: Vec<Vec<u8>> = sqlx::query_scalar("SELECT DISTINCT substr(bytes, 1, 1) FROM row")
-        .fetch_all(&mut *db)
-        .await?;
-    Ok(versions
-        .iter()
-        .all(|version| *version == [domain::view::ROW_VERSION]))
+pub async fn refresh(store: &Store) -> Result<(), sqlx::Error> {
+    let mut write = store.begin().await?;
+    let stale: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM row WHERE substr(bytes, 1, 1) <> ?)")
+            .bind([ROW_VERSION].as_slice())
+            .fetch_one(&mut *write)
+            .await?;
+    if !stale {
+        return Ok(());
+    }
+    let report = rebuild(&mut write).await?;
+    write.commit().await?;
+    tracing::info!(
+        rows = report.rows,
+        "rows of another version were folded anew"
+    );
+    Ok(())
 }

@@ -77,7 +77,7 @@ impl ServerLock {
             path: data.display().to_string(),
             source,
         };
-        std::fs::create_dir_all(data).map_err(failed)?;
+        make_folder(data).map_err(failed)?;
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -92,6 +92,15 @@ impl ServerLock {
     }
 }
 
+/// Makes the data folder, readable by the server's own account only.
+fn make_folder(data: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data)
+}
+
 impl Store {
     /// Opens the database of a folder, making it when `create` is set.
     ///
@@ -102,7 +111,7 @@ impl Store {
         if !create && !file.exists() {
             return Err(StoreError::Absent(data.display().to_string()));
         }
-        std::fs::create_dir_all(data).map_err(|source| StoreError::Folder {
+        make_folder(data).map_err(|source| StoreError::Folder {
             path: data.display().to_string(),
             source,
         })?;

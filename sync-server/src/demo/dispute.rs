@@ -74,6 +74,7 @@ fn register(
     let mut phone = || format!("1000000{:04}", random.below(10_000));
     let draft = Draft {
         grid: grid.to_string(),
+        title: line.ti.clone(),
         category: line.c.clone(),
         place: place.words_for(&line.p),
         found_at: at.plus(-40 * MINUTE_MS).to_local_text(),
@@ -83,7 +84,6 @@ fn register(
         party_a_name: a,
         party_b_name: b,
         level: line.l.clone(),
-        ..Draft::default()
     };
     let new = draft
         .parse(at)

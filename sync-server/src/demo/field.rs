@@ -18,6 +18,9 @@ use super::{DemoError, Stage};
 pub(crate) struct PatrolLine {
     c: String,
     mode: String,
+    /// The village, where the text names one.
+    #[serde(default)]
+    pub(crate) v: Option<String>,
     log: String,
 }
 

@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(crate) struct Line {
     /// How far the case has come.
     pub(super) stage: Progress,
+    /// Title.
+    pub(super) ti: String,
     /// Category.
     pub(super) c: String,
     /// Level.
@@ -54,6 +56,7 @@ impl Default for Line {
     fn default() -> Self {
         Self {
             stage: Progress::Reported,
+            ti: String::new(),
             c: String::new(),
             l: "G".to_owned(),
             p: String::new(),

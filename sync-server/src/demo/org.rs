@@ -53,15 +53,20 @@ impl Place {
         worker.unwrap_or(&self.auxiliary).clone()
     }
 
+    /// Whether this is a village and not a part of the town.
+    pub(crate) fn is_village(&self) -> bool {
+        self.parent != STATION
+    }
+
     /// A place in words: the village stands before what does not name it or the town.
     pub(crate) fn words_for(&self, place: &str) -> String {
         let start: String = self.name.chars().take(2).collect();
-        let in_town = self.parent == STATION;
-        if in_town || place.starts_with(&start) {
-            place.to_owned()
-        } else {
-            format!("{}{place}", self.name)
+        if !self.is_village() || place.starts_with(&start) {
+            return place.to_owned();
         }
+        // The word for village ends the name and begins many a place: it is said once.
+        let last = self.name.chars().last().unwrap_or_default();
+        format!("{}{}", self.name, place.strip_prefix(last).unwrap_or(place))
     }
 }
 

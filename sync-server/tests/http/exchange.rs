@@ -166,6 +166,32 @@ async fn a_restart_keeps_everything_and_rebuilt_rows_are_the_same() {
 }
 
 #[tokio::test]
+async fn rows_of_another_version_are_folded_anew_at_the_start() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let item = one.hazard("a1").2;
+    one.push(&server, 1, &[(item, "a1")]).await;
+    let store = sync_server::store::Store::open(server.data(), false)
+        .await
+        .expect("opens");
+    let mut write = store.begin().await.expect("begins");
+    let spoilt = "UPDATE row SET bytes = x'00'";
+    sqlx::query(spoilt)
+        .execute(&mut *write)
+        .await
+        .expect("spoilt");
+    write.commit().await.expect("commits");
+    store.close().await;
+    let server = server.restart().await;
+    let mut out = Vec::new();
+    server.get("/health").await;
+    admin::run(Command::Rebuild, &server.config, &mut out)
+        .await
+        .expect("no row differs");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_supervisor_gets_counts_and_no_record() {
     let server = town().await;
     let mut one = Phone::joined(&server, 1, "one").await;
