@@ -1,8 +1,9 @@
 //! Reading the log for one device: what is new in its scope, a page at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::id::{DeviceId, PersonId, UnitId};
+use domain::id::{PersonId, UnitId};
 use domain::sync::message::Entry;
 use sqlx::SqliteConnection;
 
@@ -15,8 +16,8 @@ use crate::store::log;
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    /// The device: it is not sent what it pushed itself.
-    pub device: DeviceId,
+    /// Places of what it pushed in this same exchange: it is not sent that again.
+    pub own: BTreeSet<u64>,
     /// Its person's scope.
     pub scope: Arc<Scope>,
     /// The four bytes that stand for the scope in a cursor.
@@ -133,7 +134,7 @@ struct Reached {
     seq: u64,
     /// Nothing is left between the two places asked for.
     whole: bool,
-    /// Something was left out because the device pushed it itself.
+    /// Something was left out because the device had just pushed it.
     own: bool,
 }
 
@@ -153,7 +154,7 @@ impl Filling {
             own: false,
         };
         for entry in found {
-            if entry.device == reader.device {
+            if reader.own.contains(&entry.seq) {
                 reached.seq = entry.seq;
                 reached.own = true;
                 continue;

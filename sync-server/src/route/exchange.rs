@@ -1,12 +1,13 @@
 //! The exchange: join, push and pull in one round trip.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use domain::access;
-use domain::sync::message::{self, Answer, Receipt};
+use domain::sync::message::{self, Answer, BATCH_ITEMS_MAX, ItemResult, Receipt};
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
@@ -31,6 +32,11 @@ pub(crate) async fn answer(
     let body = super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?;
     let request: message::Request = message::decode(&body)?;
     drop(body);
+    let too_many =
+        |batch: &message::Batch| batch.items.len().max(batch.grids.len()) > BATCH_ITEMS_MAX;
+    if request.batch.as_ref().is_some_and(too_many) {
+        return Err(ApiError::TooLarge);
+    }
     let answer = exchange(&shared, peer, request).await?;
     Ok(super::binary(message::encode(&answer)))
 }
@@ -79,7 +85,12 @@ async fn join(
     let device = match joined {
         Ok(device) => device,
         Err(error) => {
-            shared.brake.count(peer.0);
+            if matches!(
+                error,
+                ApiError::UnknownCode | ApiError::UsedCode | ApiError::ExpiredCode
+            ) {
+                shared.brake.count(peer.0);
+            }
             return Err(error);
         }
     };
@@ -108,7 +119,7 @@ async fn reply(
     };
     let asked = usize::try_from(request.page_bytes).unwrap_or(limits::ANSWER_BYTES_MAX);
     let reader = Reader {
-        device: device.id,
+        own: pushed(receipt.as_ref()),
         scope: Arc::clone(&scope),
         digest,
         generation: shared.store.generation,
@@ -137,6 +148,16 @@ async fn reply(
         seen,
         directory: (!known).then(|| scope.directory.clone()),
     })
+}
+
+/// The places of what a batch brought.
+fn pushed(receipt: Option<&Receipt>) -> BTreeSet<u64> {
+    let results = receipt.into_iter().flat_map(|receipt| &receipt.results);
+    let places = results.filter_map(|result| match result {
+        ItemResult::Kept(place) | ItemResult::Had(place) => Some(*place),
+        ItemResult::Refused(_) => None,
+    });
+    places.collect()
 }
 
 /// The place up to which a device of a station has everything; 0 for other people's devices.

@@ -161,8 +161,6 @@ pub struct Read {
     pub doc: DocId,
     /// Who wrote it.
     pub author: PersonId,
-    /// On which device.
-    pub device: DeviceId,
     /// When it came.
     pub received_at: Millis,
     /// How long the change is, in bytes.
@@ -185,7 +183,7 @@ pub async fn read(
     }
     let list = serde_json::to_string(streams).unwrap_or_default();
     let rows = sqlx::query(
-        "SELECT e.seq, d.record, d.part, c.author, c.device, c.received_at, length(c.bytes), c.id \
+        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
          FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
          WHERE e.seq > ? AND e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
          ORDER BY e.seq LIMIT ?",
@@ -208,10 +206,9 @@ fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
             part: part(row.try_get(2)?)?,
         },
         author: org::code(row, 3)?,
-        device: DeviceId(bytes::<16>(row, 4)?),
-        received_at: Millis(row.try_get(5)?),
-        len: usize::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
-        change: row.try_get(7)?,
+        received_at: Millis(row.try_get(4)?),
+        len: usize::try_from(row.try_get::<i64, _>(5)?).unwrap_or(0),
+        change: row.try_get(6)?,
     })
 }
 

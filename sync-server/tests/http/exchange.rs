@@ -35,6 +35,8 @@ async fn what_one_phone_pushes_others_of_its_grid_and_station_get_byte_for_byte(
         assert_eq!(page.authors, [one.person.clone()]);
         let next = phone.pull(&server).await;
         assert!(next.entries.is_empty() && next.cursor.is_none() && next.directory.is_none());
+        let idle = message::encode(&phone.request()).len() + message::encode(&next).len();
+        assert!(idle <= 100, "an idle exchange takes {idle} bytes");
     }
     assert!(far.pull(&server).await.entries.is_empty());
     server.stop().await;

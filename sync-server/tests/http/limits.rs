@@ -85,3 +85,38 @@ async fn f62_a_second_server_on_the_same_data_folder_refuses_to_start() {
     assert!(server.data().join("fengge.db").exists());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_request_in_flight_finishes_while_the_server_stops() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/health").await.status, 200);
+    let mut client = TcpStream::connect(server.address).await.expect("connects");
+    let head = "POST /api/v1/exchange HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\
+        content-type: application/octet-stream\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n";
+    client.write_all(head.as_bytes()).await.expect("writes");
+    let mut go_on = [0; 25];
+    client
+        .read_exact(&mut go_on)
+        .await
+        .expect("the server waits for the body");
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused)
+        .await
+        .expect("nobody new is let in");
+    client.write_all(&[1, 0, 9, 9]).await.expect("writes");
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.expect("reads");
+    assert!(
+        answer.starts_with(b"HTTP/1.1 400"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    stopping.await.expect("stopped");
+}

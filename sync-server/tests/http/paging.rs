@@ -65,3 +65,18 @@ async fn a_cursor_that_is_damaged_or_of_another_log_begins_anew() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_phone_that_lost_its_records_gets_its_own_back() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let item = one.hazard("a1").2;
+    let pushed = one.push(&server, 1, &[(item.clone(), "a1")]).await;
+    assert!(pushed.entries.is_empty() && pushed.cursor.is_some());
+    assert!(one.pull(&server).await.entries.is_empty());
+    one.cursor.clear();
+    let page = one.pull(&server).await;
+    assert_eq!(page.entries.len(), 1);
+    assert_eq!(page.entries[0].change, item.change);
+    server.stop().await;
+}
