@@ -87,13 +87,21 @@ fn request(path: &str, body: &[u8], abort: &AbortController) -> Result<Request, 
 /// Grows with what is sent: a phone at the edge of the network is slow, not dead.
 fn wait_ms(bytes: usize) -> u32 {
     let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    (bytes / SLOWEST_BYTES_PER_S).saturating_mul(1_000).saturating_add(WAIT_MS).min(WAIT_MS_MAX)
+    (bytes / SLOWEST_BYTES_PER_S)
+        .saturating_mul(1_000)
+        .saturating_add(WAIT_MS)
+        .min(WAIT_MS_MAX)
 }
 
 async fn read(answer: Result<JsValue, JsValue>) -> Result<Vec<u8>, LinkFault> {
     let answer = answer.map_err(|_| LinkFault::Unreachable)?;
     let response: Response = answer.dyn_into().map_err(|_| LinkFault::NotOurs)?;
-    let kind = response.headers().get("content-type").ok().flatten().unwrap_or_default();
+    let kind = response
+        .headers()
+        .get("content-type")
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     if response.ok() && kind == OURS && !is_too_long(&response) {
         return bytes(&response).await;
     }
@@ -102,17 +110,26 @@ async fn read(answer: Result<JsValue, JsValue>) -> Result<Vec<u8>, LinkFault> {
     }
     let body = bytes(&response).await?;
     let code = code(&body).ok_or(LinkFault::NotOurs)?;
-    Err(LinkFault::Refused { status: response.status(), code })
+    Err(LinkFault::Refused {
+        status: response.status(),
+        code,
+    })
 }
 
 fn is_too_long(response: &Response) -> bool {
     let length = response.headers().get("content-length").ok().flatten();
-    length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > ANSWER_BYTES_MAX.into())
+    length
+        .and_then(|text| text.parse::<u64>().ok())
+        .is_some_and(|n| n > ANSWER_BYTES_MAX.into())
 }
 
 async fn bytes(response: &Response) -> Result<Vec<u8>, LinkFault> {
-    let promise = response.array_buffer().map_err(|_| LinkFault::Unreachable)?;
-    let buffer = JsFuture::from(promise).await.map_err(|_| LinkFault::Unreachable)?;
+    let promise = response
+        .array_buffer()
+        .map_err(|_| LinkFault::Unreachable)?;
+    let buffer = JsFuture::from(promise)
+        .await
+        .map_err(|_| LinkFault::Unreachable)?;
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
@@ -122,5 +139,7 @@ fn code(body: &[u8]) -> Option<String> {
         return None;
     }
     let parsed = js_sys::JSON::parse(core::str::from_utf8(body).ok()?).ok()?;
-    Reflect::get(&parsed, &JsValue::from_str("code")).ok()?.as_string()
+    Reflect::get(&parsed, &JsValue::from_str("code"))
+        .ok()?
+        .as_string()
 }

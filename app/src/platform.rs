@@ -23,7 +23,10 @@ use web_sys::VisibilityState;
 /// The device's clock.
 #[must_use]
 pub fn now() -> Millis {
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number far below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a whole number far below 2^53"
+    )]
     Millis(js_sys::Date::now() as i64)
 }
 
@@ -49,7 +52,11 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// A setting of this browser; none when storage is blocked.
 #[must_use]
 pub fn setting(key: &str) -> Option<String> {
-    web_sys::window()?.local_storage().ok()??.get_item(key).ok()?
+    web_sys::window()?
+        .local_storage()
+        .ok()??
+        .get_item(key)
+        .ok()?
 }
 
 /// Keeps a setting; where storage is blocked it lasts until the page is closed.
@@ -74,20 +81,30 @@ pub struct Room {
 
 /// Asks the browser to keep our data and tells what it answered.
 pub async fn keep_storage() -> Room {
-    let Some(storage) = storage_manager() else { return Room::default() };
+    let Some(storage) = storage_manager() else {
+        return Room::default();
+    };
     let persisted = match is_true(storage.persisted()).await {
         true => true,
         false => is_true(storage.persist()).await,
     };
     let (used, quota) = estimate().await.unwrap_or_default();
-    Room { persisted, used, quota }
+    Room {
+        persisted,
+        used,
+        quota,
+    }
 }
 
 /// Bytes in use and bytes allowed.
 pub async fn estimate() -> Option<(u64, u64)> {
-    let answer = JsFuture::from(storage_manager()?.estimate().ok()?).await.ok()?;
+    let answer = JsFuture::from(storage_manager()?.estimate().ok()?)
+        .await
+        .ok()?;
     let number = |name: &str| {
-        let found = Reflect::get(&answer, &JsValue::from_str(name)).ok()?.as_f64()?;
+        let found = Reflect::get(&answer, &JsValue::from_str(name))
+            .ok()?
+            .as_f64()?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -107,7 +124,9 @@ fn storage_manager() -> Option<web_sys::StorageManager> {
 
 async fn is_true(asked: Result<Promise, JsValue>) -> bool {
     match asked {
-        Ok(promise) => JsFuture::from(promise).await.is_ok_and(|answer| answer.is_truthy()),
+        Ok(promise) => JsFuture::from(promise)
+            .await
+            .is_ok_and(|answer| answer.is_truthy()),
         Err(_) => false,
     }
 }
@@ -140,7 +159,9 @@ pub enum Signal {
 
 /// Tells every signal from now on, for the life of the page.
 pub fn watch_signals(tell: impl Fn(Signal) + Clone + 'static) {
-    let Some(window) = web_sys::window() else { return };
+    let Some(window) = web_sys::window() else {
+        return;
+    };
     for (event, signal) in [("online", Signal::Online), ("offline", Signal::Offline)] {
         let tell = tell.clone();
         EventListener::new(&window, event, move |_| tell(signal)).forget();
@@ -149,7 +170,11 @@ pub fn watch_signals(tell: impl Fn(Signal) + Clone + 'static) {
     EventListener::new(&window, "pagehide", move |_| hide(Signal::Hidden)).forget();
     if let Some(document) = window.document() {
         EventListener::new(&document, "visibilitychange", move |_| {
-            tell(if is_visible() { Signal::Shown } else { Signal::Hidden });
+            tell(if is_visible() {
+                Signal::Shown
+            } else {
+                Signal::Hidden
+            });
         })
         .forget();
     }
@@ -157,10 +182,14 @@ pub fn watch_signals(tell: impl Fn(Signal) + Clone + 'static) {
 
 /// Shows a number on the app's icon where the system can; zero clears it.
 pub fn badge(count: u32) {
-    let Some(window) = web_sys::window() else { return };
+    let Some(window) = web_sys::window() else {
+        return;
+    };
     let navigator: JsValue = window.navigator().into();
     let method = Reflect::get(&navigator, &JsValue::from_str("setAppBadge"));
-    if let Some(method) = method.ok().and_then(|found| found.dyn_into::<Function>().ok())
+    if let Some(method) = method
+        .ok()
+        .and_then(|found| found.dyn_into::<Function>().ok())
         && let Ok(promise) = method.call1(&navigator, &JsValue::from(count))
     {
         // A refused badge is not worth a message, but an unheard refusal would reach the console.
@@ -193,7 +222,9 @@ impl Timer {
 
 /// Calls `then` once, after `ms`.
 pub fn after(ms: u32, then: impl FnOnce() + 'static) -> Timer {
-    Timer { timeout: Timeout::new(ms, then) }
+    Timer {
+        timeout: Timeout::new(ms, then),
+    }
 }
 
 /// Leaves for another page of ours, with a fresh start of the app.

@@ -82,7 +82,9 @@ impl<S: Store + 'static> Runtime<S> {
     pub fn listen(self: &Rc<Self>) {
         let runtime = Rc::downgrade(self);
         platform::watch_signals(move |signal| {
-            let Some(runtime) = runtime.upgrade() else { return };
+            let Some(runtime) = runtime.upgrade() else {
+                return;
+            };
             match signal {
                 Signal::Online => runtime.wake(Cause::Online),
                 Signal::Shown => runtime.wake(Cause::Visible),
@@ -113,18 +115,29 @@ impl<S: Store + 'static> Runtime<S> {
         self.waiting.borrow_mut().insert(ticket, done.clone());
         let fresh = Fresh::new(platform::now(), platform::random());
         let command = Box::new(command);
-        self.take(Event::Command { ticket, command, fresh, drafts });
+        self.take(Event::Command {
+            ticket,
+            command,
+            fresh,
+            drafts,
+        });
         done.wait().await
     }
 
     /// Joins with an invitation code.
     pub fn join(self: &Rc<Self>, code: &str) {
-        self.take(Event::Join { code: code.to_owned(), now: platform::now() });
+        self.take(Event::Join {
+            code: code.to_owned(),
+            now: platform::now(),
+        });
     }
 
     /// Looks for something to exchange.
     pub fn wake(self: &Rc<Self>, cause: Cause) {
-        self.take(Event::Wake { cause, now: platform::now() });
+        self.take(Event::Wake {
+            cause,
+            now: platform::now(),
+        });
     }
 
     /// A record for its page; `None` when it is not here, or when nothing of it can be read.
@@ -174,7 +187,10 @@ impl<S: Store + 'static> Runtime<S> {
     fn run(self: &Rc<Self>, effect: Effect) {
         match effect {
             Effect::Load { ticket, records } => self.spawn(|this| this.load(ticket, records)),
-            Effect::ReadOutbox { bytes_max, items_max } => {
+            Effect::ReadOutbox {
+                bytes_max,
+                items_max,
+            } => {
                 self.spawn(move |this| this.read_outbox(bytes_max, items_max));
             }
             Effect::Commit { ticket, batch } => {
@@ -201,10 +217,7 @@ impl<S: Store + 'static> Runtime<S> {
         }
     }
 
-    fn spawn<F: Future<Output = ()> + 'static>(
-        self: &Rc<Self>,
-        work: impl FnOnce(Rc<Self>) -> F,
-    ) {
+    fn spawn<F: Future<Output = ()> + 'static>(self: &Rc<Self>, work: impl FnOnce(Rc<Self>) -> F) {
         platform::spawn(work(Rc::clone(self)));
     }
 
@@ -238,7 +251,10 @@ impl<S: Store + 'static> Runtime<S> {
                 if !batch.aside.is_empty() {
                     self.count_aside().await;
                 }
-                self.take(Event::Committed { ticket, now: platform::now() });
+                self.take(Event::Committed {
+                    ticket,
+                    now: platform::now(),
+                });
             }
             Err(Fault::Stale) => self.take(Event::Stale { ticket }),
             Err(fault) => self.failed(ticket, fault),
@@ -259,7 +275,11 @@ impl<S: Store + 'static> Runtime<S> {
     }
 
     fn failed(self: &Rc<Self>, ticket: Ticket, fault: Fault) {
-        self.take(Event::StoreFailed { ticket, fault: fault.into(), now: platform::now() });
+        self.take(Event::StoreFailed {
+            ticket,
+            fault: fault.into(),
+            now: platform::now(),
+        });
     }
 
     /// Shows these records as they are stored now.

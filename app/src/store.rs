@@ -80,7 +80,10 @@ pub struct Outbox {
 ///
 /// Whatever cannot be read is set aside with its bytes and counted, and the rest is given: a
 /// damaged row or change never makes a read fail.
-#[expect(async_fn_in_trait, reason = "a page has one thread, so no future here is ever sent")]
+#[expect(
+    async_fn_in_trait,
+    reason = "a page has one thread, so no future here is ever sent"
+)]
 pub trait Store {
     /// Everything of these records, in the order asked.
     async fn load(&self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, Fault>;

@@ -40,7 +40,10 @@ async fn share(file: &File) -> Option<bool> {
 
 fn share_method(name: &str) -> Option<(JsValue, Function)> {
     let navigator: JsValue = web_sys::window()?.navigator().into();
-    let method = Reflect::get(&navigator, &JsValue::from_str(name)).ok()?.dyn_into().ok()?;
+    let method = Reflect::get(&navigator, &JsValue::from_str(name))
+        .ok()?
+        .dyn_into()
+        .ok()?;
     Some((navigator, method))
 }
 

@@ -25,7 +25,9 @@ impl Drop for Lock {
 /// Where the browser knows no locks the answer is always yes: whatever the lock guards must be
 /// correct without it, and only wasteful.
 pub async fn lock(name: &str, wait_ms: u32) -> Option<Lock> {
-    let Some((locks, request)) = manager() else { return Some(Lock { release: None }) };
+    let Some((locks, request)) = manager() else {
+        return Some(Lock { release: None });
+    };
     let asked: Outcome<Option<Lock>> = Outcome::new();
     let answer = asked.clone();
     let granted = Closure::once_into_js(move |_lock: JsValue| -> JsValue {
@@ -52,7 +54,9 @@ pub async fn lock(name: &str, wait_ms: u32) -> Option<Lock> {
 
 /// A refusal (such as in a page that is being closed) counts as "no lock known here".
 fn forget_failure(promise: &JsValue, asked: Outcome<Option<Lock>>) {
-    let Some(promise) = promise.dyn_ref::<Promise>().cloned() else { return };
+    let Some(promise) = promise.dyn_ref::<Promise>().cloned() else {
+        return;
+    };
     wasm_bindgen_futures::spawn_local(async move {
         if wasm_bindgen_futures::JsFuture::from(promise).await.is_err() {
             asked.settle(Some(Lock { release: None }));
@@ -63,6 +67,9 @@ fn forget_failure(promise: &JsValue, asked: Outcome<Option<Lock>>) {
 fn manager() -> Option<(JsValue, Function)> {
     let navigator = web_sys::window()?.navigator();
     let locks = Reflect::get(&navigator, &JsValue::from_str("locks")).ok()?;
-    let request = Reflect::get(&locks, &JsValue::from_str("request")).ok()?.dyn_into().ok()?;
+    let request = Reflect::get(&locks, &JsValue::from_str("request"))
+        .ok()?
+        .dyn_into()
+        .ok()?;
     Some((locks, request))
 }

@@ -26,14 +26,22 @@ struct Slot<T> {
 
 impl<T> Clone for Outcome<T> {
     fn clone(&self) -> Self {
-        Self { slot: Rc::clone(&self.slot) }
+        Self {
+            slot: Rc::clone(&self.slot),
+        }
     }
 }
 
 impl<T: 'static> Outcome<T> {
     /// Nothing has arrived.
     pub(crate) fn new() -> Self {
-        Self { slot: Rc::new(RefCell::new(Slot { value: None, settled: false, waker: None })) }
+        Self {
+            slot: Rc::new(RefCell::new(Slot {
+                value: None,
+                settled: false,
+                waker: None,
+            })),
+        }
     }
 
     /// Leaves the result; only the first one counts.

@@ -22,7 +22,10 @@ pub struct LastWords {
 pub fn install(words: LastWords) {
     panic::set_hook(Box::new(move |fault| {
         // The place alone: a message might quote what somebody typed.
-        let place = fault.location().map(ToString::to_string).unwrap_or_default();
+        let place = fault
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         web_sys::console::error_2(&"stopped at".into(), &place.into());
         #[cfg(debug_assertions)]
         web_sys::console::error_1(&fault.to_string().into());

@@ -24,14 +24,19 @@ impl Tabs {
                 }
             })
         });
-        Self { channel, _listening: listening }
+        Self {
+            channel,
+            _listening: listening,
+        }
     }
 
     /// Tells the other tabs.
     pub fn tell(&self, changed: &[RecordId]) {
         if let Some(channel) = &self.channel {
-            let list: Array =
-                changed.iter().map(|id| JsValue::from_str(&id.to_string())).collect();
+            let list: Array = changed
+                .iter()
+                .map(|id| JsValue::from_str(&id.to_string()))
+                .collect();
             // A tab that hears nothing shows an older row until it is shown again.
             let _told = channel.post_message(&list);
         }
@@ -47,6 +52,10 @@ impl Drop for Tabs {
 }
 
 fn records(data: &JsValue) -> Vec<RecordId> {
-    let Some(list) = data.dyn_ref::<Array>() else { return Vec::new() };
-    list.iter().filter_map(|id| id.as_string()?.parse().ok()).collect()
+    let Some(list) = data.dyn_ref::<Array>() else {
+        return Vec::new();
+    };
+    list.iter()
+        .filter_map(|id| id.as_string()?.parse().ok())
+        .collect()
 }

@@ -14,7 +14,9 @@ const READY: &str = "fengge:update-ready";
 
 /// Calls `ready` when a new version waits, now or later.
 pub fn watch(ready: impl Fn() + Clone + 'static) {
-    let Some(window) = web_sys::window() else { return };
+    let Some(window) = web_sys::window() else {
+        return;
+    };
     let heard = ready.clone();
     EventListener::new(&window, READY, move |_| heard()).forget();
     // The event may have come before this listener.
@@ -45,7 +47,10 @@ pub async fn apply() {
 
 async fn waiting() -> Option<ServiceWorker> {
     let found = JsFuture::from(container()?.get_registration()).await.ok()?;
-    found.dyn_into::<ServiceWorkerRegistration>().ok()?.waiting()
+    found
+        .dyn_into::<ServiceWorkerRegistration>()
+        .ok()?
+        .waiting()
 }
 
 /// Absent where the page does not come from a secure address.

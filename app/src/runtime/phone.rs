@@ -50,7 +50,11 @@ pub enum PhoneError {
 impl Phone {
     /// A phone that nobody has opened yet.
     pub fn new(screens: Rc<dyn Screens>) -> Rc<Self> {
-        let phone = Self { screens, session: RefCell::default(), known: RefCell::new(stranger()) };
+        let phone = Self {
+            screens,
+            session: RefCell::default(),
+            known: RefCell::new(stranger()),
+        };
         Rc::new(phone)
     }
 
@@ -81,7 +85,9 @@ impl Phone {
         let current = index.current().await;
         let all = index.all().await;
         index.close();
-        let (Some(current), all) = (current?, all?) else { return Ok(()) };
+        let (Some(current), all) = (current?, all?) else {
+            return Ok(());
+        };
         self.show_people(all, current.device);
         self.open(current).await
     }
@@ -93,14 +99,18 @@ impl Phone {
         let meta = store.meta().await?;
         let actor = ActorKey(platform::random());
         let replica = Replica::new(known.device, known.secret, actor, &meta);
-        let ears = Ears { phone: Rc::downgrade(self), screens: Rc::clone(&self.screens) };
+        let ears = Ears {
+            phone: Rc::downgrade(self),
+            screens: Rc::clone(&self.screens),
+        };
         let session = Session::new(known.device.hex(), replica, store, Rc::new(ears));
         *self.known.borrow_mut() = known;
         if let Some(directory) = meta.directory {
             self.screens.directory(directory);
         }
         self.screens.drafts(session.store().drafts().await?);
-        self.screens.rows(session.store().rows(List::Newest, ROWS_MAX).await?);
+        self.screens
+            .rows(session.store().rows(List::Newest, ROWS_MAX).await?);
         session.count_aside().await;
         session.listen();
         *self.session.borrow_mut() = Some(session);

@@ -88,7 +88,13 @@ pub(super) fn unreadable(place: Place, key: &str, bytes: Vec<u8>) -> Aside {
             (record.map(|record| DocId { record, part }), hash)
         }
     };
-    Aside { doc, hash, reason: AsideReason::Unreadable, at: platform::now(), bytes }
+    Aside {
+        doc,
+        hash,
+        reason: AsideReason::Unreadable,
+        at: platform::now(),
+        bytes,
+    }
 }
 
 /// Puts a change where it belongs in its record.

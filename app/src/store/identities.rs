@@ -73,8 +73,10 @@ impl Identities {
     pub async fn all(&self) -> Result<Vec<Known>, Fault> {
         let entries = self.reads.range(IDENTITIES, None, None).await?;
         let decode = |value: &JsValue| postcard::from_bytes(&from_js(value)?).ok();
-        let mut known: Vec<Known> =
-            entries.iter().filter_map(|entry| decode(&entry.value)).collect();
+        let mut known: Vec<Known> = entries
+            .iter()
+            .filter_map(|entry| decode(&entry.value))
+            .collect();
         known.sort_by_key(|identity| identity.joined);
         Ok(known)
     }
@@ -87,7 +89,9 @@ impl Identities {
         let chosen = self.reads.one(SETTINGS, CURRENT.into()).await?;
         let chosen = chosen.and_then(|value| value.as_string());
         let mut all = self.all().await?;
-        let place = all.iter().position(|known| Some(known.device.hex()) == chosen);
+        let place = all
+            .iter()
+            .position(|known| Some(known.device.hex()) == chosen);
         Ok(match place {
             Some(place) => Some(all.swap_remove(place)),
             None => all.pop(),
@@ -106,7 +110,14 @@ impl Identities {
             encode::put(IDENTITIES, &device, to_js(&bytes)),
             encode::put(SETTINGS, CURRENT, device.into()),
         ];
-        save::save(&self.database, Plan { expect: Vec::new(), writes }).await
+        save::save(
+            &self.database,
+            Plan {
+                expect: Vec::new(),
+                writes,
+            },
+        )
+        .await
     }
 
     /// Chooses who uses the phone from now on.
@@ -114,7 +125,9 @@ impl Identities {
     /// # Errors
     /// When the store does not take it.
     pub async fn choose(&self, device: DeviceId) -> Result<(), Fault> {
-        self.reads.put(SETTINGS, &CURRENT.into(), &device.hex().into()).await
+        self.reads
+            .put(SETTINGS, &CURRENT.into(), &device.hex().into())
+            .await
     }
 
     /// Forgets an invitation that came to nothing: nobody joined with this device.

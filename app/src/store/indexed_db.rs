@@ -57,7 +57,11 @@ impl IndexedDb {
         match Reads::open(name, IDENTITY).await {
             Ok(reads) => {
                 let database = Rc::new(Shut::new(database));
-                Ok(Self { database, reads, _listening: listening })
+                Ok(Self {
+                    database,
+                    reads,
+                    _listening: listening,
+                })
             }
             Err(error) => {
                 database.close();
@@ -89,7 +93,8 @@ impl IndexedDb {
             };
             plan.writes.push(encode::delete(store, &key));
             let aside = codec::unreadable(place, &key, bytes);
-            plan.writes.push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+            plan.writes
+                .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
         }
         // Where even this cannot be written, the same bytes are met again at the next read.
         let _kept = self.save(plan).await;
@@ -100,7 +105,9 @@ impl IndexedDb {
         let mut rows = Vec::with_capacity(entries.len());
         let mut broken = Vec::new();
         for entry in entries {
-            let Some(key) = entry.key.as_string() else { continue };
+            let Some(key) = entry.key.as_string() else {
+                continue;
+            };
             let bytes = row_bytes(&entry.value);
             match codec::decode_row(&key, &bytes) {
                 Some(row) => rows.push(row),
@@ -124,7 +131,11 @@ impl IndexedDb {
         let mut mended = Vec::new();
         for (key, bytes, rev) in broken {
             if !codec::is_other_version(&bytes) {
-                damaged.push(Damaged { place: Place::Rows, key: key.clone(), bytes });
+                damaged.push(Damaged {
+                    place: Place::Rows,
+                    key: key.clone(),
+                    bytes,
+                });
             }
             let Ok(id) = key.parse() else { continue };
             let stored = self.reads.records(&[id]).await?;
@@ -134,7 +145,12 @@ impl IndexedDb {
         self.set_aside(damaged).await;
         let writes = mended.iter().map(encode::row).collect();
         // A mended row that cannot be stored is mended again at the next read.
-        let _kept = self.save(Plan { expect: Vec::new(), writes }).await;
+        let _kept = self
+            .save(Plan {
+                expect: Vec::new(),
+                writes,
+            })
+            .await;
         Ok(mended)
     }
 
@@ -154,7 +170,9 @@ struct Damaged {
 }
 
 fn row_bytes(value: &JsValue) -> Vec<u8> {
-    field(value, "bytes").and_then(|bytes| from_js(&bytes)).unwrap_or_default()
+    field(value, "bytes")
+        .and_then(|bytes| from_js(&bytes))
+        .unwrap_or_default()
 }
 
 /// A record's changes by document, and those that cannot be read; the row is left to the caller.
@@ -162,11 +180,17 @@ fn sorted(id: RecordId, stored: Stored) -> (StoredRecord, Vec<Damaged>) {
     let mut record = StoredRecord::absent(id);
     let mut damaged = Vec::new();
     for entry in stored.changes {
-        let Some(key) = entry.key.as_string() else { continue };
+        let Some(key) = entry.key.as_string() else {
+            continue;
+        };
         let bytes = from_js(&entry.value).unwrap_or_default();
         match codec::decode_change(&key, &bytes) {
             Some(change) => codec::sort_in(&mut record, change),
-            None => damaged.push(Damaged { place: Place::Changes, key, bytes }),
+            None => damaged.push(Damaged {
+                place: Place::Changes,
+                key,
+                bytes,
+            }),
         }
     }
     (record, damaged)
@@ -181,7 +205,10 @@ impl Store for IndexedDb {
             let (mut record, damaged) = sorted(*id, stored);
             all_damaged.extend(damaged);
             if let Some(value) = row {
-                let entry = Entry { key: id.to_string().into(), value };
+                let entry = Entry {
+                    key: id.to_string().into(),
+                    value,
+                };
                 record.row = self.decode_rows(vec![entry]).await?.pop();
             }
             records.push(record);
@@ -199,7 +226,9 @@ impl Store for IndexedDb {
             List::Due => self.reads.indexed(ROWS, BY_DUE, None, limit).await?,
             List::OfKind(kind) => {
                 let range = kind_range(kind.code())?;
-                self.reads.indexed(ROWS, BY_KIND, Some(range), limit).await?
+                self.reads
+                    .indexed(ROWS, BY_KIND, Some(range), limit)
+                    .await?
             }
         };
         let mut rows = self.decode_rows(entries).await?;
@@ -221,13 +250,17 @@ impl Store for IndexedDb {
         let mut records = BTreeSet::new();
         let mut waiting = Vec::new();
         for (key, bytes) in self.bytes_of(OUTBOX).await? {
-            let Some(entry) = codec::decode_waiting(&bytes) else { continue };
+            let Some(entry) = codec::decode_waiting(&bytes) else {
+                continue;
+            };
             records.insert(entry.0.record);
             waiting.push((place(&key), entry));
         }
         let records = u32::try_from(records.len()).unwrap_or(u32::MAX);
         waiting.truncate(items_max);
-        let keys = waiting.iter().map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
+        let keys = waiting
+            .iter()
+            .map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
         let found = self.reads.several(CHANGES, keys.collect()).await?;
         let mut items: Vec<OutboxItem> = Vec::new();
         let mut bytes = 0_usize;
@@ -242,7 +275,13 @@ impl Store for IndexedDb {
             if bytes > bytes_max && !items.is_empty() {
                 break;
             }
-            items.push(OutboxItem { n, doc, grid, hash, bytes: change.bytes });
+            items.push(OutboxItem {
+                n,
+                doc,
+                grid,
+                hash,
+                bytes: change.bytes,
+            });
         }
         Ok(Outbox { items, records })
     }
@@ -251,7 +290,9 @@ impl Store for IndexedDb {
         let keys = MetaKey::ALL.iter().map(|key| key.name().into()).collect();
         let entries = self.reads.several(META, keys).await?;
         Ok(Meta::decode(|key| {
-            let found = entries.iter().find(|entry| entry.key.as_string().as_deref() == Some(key.name()));
+            let found = entries
+                .iter()
+                .find(|entry| entry.key.as_string().as_deref() == Some(key.name()));
             found.and_then(|entry| from_js(&entry.value))
         }))
     }
@@ -276,7 +317,10 @@ impl Store for IndexedDb {
 
     async fn aside(&self) -> Result<Vec<Aside>, Fault> {
         let kept = self.bytes_of(ASIDE).await?;
-        Ok(kept.iter().filter_map(|(_, bytes)| codec::decode_aside(bytes)).collect())
+        Ok(kept
+            .iter()
+            .filter_map(|(_, bytes)| codec::decode_aside(bytes))
+            .collect())
     }
 
     async fn aside_count(&self) -> Result<u32, Fault> {

@@ -55,12 +55,15 @@ impl Store for Memory {
     }
 
     async fn commit(&self, batch: &WriteBatch) -> Result<(), Fault> {
-        self.kept.borrow_mut().commit(batch).map_err(|error| match error {
-            CommitError::Stale => Fault::Stale,
-            CommitError::Fault(StoreFault::Full) => Fault::Full,
-            CommitError::Fault(StoreFault::Closed) => Fault::Closed,
-            CommitError::Fault(StoreFault::Aborted | StoreFault::Unreadable) => Fault::Aborted,
-        })
+        self.kept
+            .borrow_mut()
+            .commit(batch)
+            .map_err(|error| match error {
+                CommitError::Stale => Fault::Stale,
+                CommitError::Fault(StoreFault::Full) => Fault::Full,
+                CommitError::Fault(StoreFault::Closed) => Fault::Closed,
+                CommitError::Fault(StoreFault::Aborted | StoreFault::Unreadable) => Fault::Aborted,
+            })
     }
 
     async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault> {
@@ -71,7 +74,11 @@ impl Store for Memory {
 
     async fn remove_draft(&self, key: &str) -> Result<(), Fault> {
         let drafts_remove = vec![key.to_owned()];
-        self.commit(&WriteBatch { drafts_remove, ..WriteBatch::default() }).await
+        self.commit(&WriteBatch {
+            drafts_remove,
+            ..WriteBatch::default()
+        })
+        .await
     }
 
     async fn drafts(&self) -> Result<Vec<(String, String)>, Fault> {

@@ -27,7 +27,12 @@ impl Ways {
             *ways.unsent.entry(doc.record).or_default() += 1;
         }
         for aside in aside.filter_map(codec::decode_aside) {
-            if let Aside { doc: Some(doc), reason: AsideReason::Refused(_), .. } = aside {
+            if let Aside {
+                doc: Some(doc),
+                reason: AsideReason::Refused(_),
+                ..
+            } = aside
+            {
                 *ways.refused.entry(doc.record).or_default() += 1;
             }
         }
@@ -40,7 +45,11 @@ impl Ways {
 /// `rev` is that of the row which cannot be read, so that whoever loaded it before is not stopped.
 pub(super) fn row(record: &StoredRecord, rev: u32, ways: &Ways) -> Option<Row> {
     let mut row = Opened::open(record).row(record.id, None).ok()?;
-    let places = record.body.iter().chain(&record.vault).filter_map(|change| change.seq);
+    let places = record
+        .body
+        .iter()
+        .chain(&record.vault)
+        .filter_map(|change| change.seq);
     row.delivery = Delivery {
         rev,
         unsent: ways.unsent.get(&record.id).copied().unwrap_or_default(),

@@ -57,7 +57,10 @@ async fn what_is_put_reads_back(store: &impl Store) {
         vault: Vec::new(),
     };
     assert_eq!(records, [first, StoredRecord::absent(id(2))]);
-    assert_eq!(store.rows_of(&[id(2), id(1)]).await.expect("rows"), [row(1, 1, 1)]);
+    assert_eq!(
+        store.rows_of(&[id(2), id(1)]).await.expect("rows"),
+        [row(1, 1, 1)]
+    );
 }
 
 async fn a_batch_on_an_older_revision_writes_nothing(store: &impl Store) {
@@ -67,10 +70,16 @@ async fn a_batch_on_an_older_revision_writes_nothing(store: &impl Store) {
     assert_eq!(store.commit(&again).await, Err(Fault::Stale));
     let records = store.load(&[id(1)]).await.expect("loaded");
     assert!(records[0].vault.is_empty());
-    assert_eq!(store.outbox(1_000, 10).await.expect("outbox").items.len(), 1);
+    assert_eq!(
+        store.outbox(1_000, 10).await.expect("outbox").items.len(),
+        1
+    );
     again.expect = vec![(id(1), 1)];
     again.rows = vec![row(1, 2, 5)];
-    store.commit(&again).await.expect("saved on the revision that is there");
+    store
+        .commit(&again)
+        .await
+        .expect("saved on the revision that is there");
 }
 
 async fn one_stale_row_of_many_stops_all(store: &impl Store) {
@@ -106,7 +115,10 @@ async fn drafts_are_kept_by_key(store: &impl Store) {
     store.put_draft("a", "三").await.expect("kept");
     store.remove_draft("b").await.expect("dropped");
     store.remove_draft("never").await.expect("nothing to drop");
-    assert_eq!(store.drafts().await.expect("drafts"), [("a".to_owned(), "三".to_owned())]);
+    assert_eq!(
+        store.drafts().await.expect("drafts"),
+        [("a".to_owned(), "三".to_owned())]
+    );
 }
 
 async fn the_outbox_keeps_its_order_and_its_limits(store: &impl Store) {
@@ -129,7 +141,12 @@ async fn the_outbox_keeps_its_order_and_its_limits(store: &impl Store) {
 
 async fn a_confirmed_change_leaves_the_outbox_and_keeps_its_place(store: &impl Store) {
     store.commit(&registration(1)).await.expect("saved");
-    let item = store.outbox(1_000, 1).await.expect("outbox").items.remove(0);
+    let item = store
+        .outbox(1_000, 1)
+        .await
+        .expect("outbox")
+        .items
+        .remove(0);
     let mut confirmed = change(1, 40);
     confirmed.seq = Some(77);
     let batch = WriteBatch {
@@ -140,7 +157,10 @@ async fn a_confirmed_change_leaves_the_outbox_and_keeps_its_place(store: &impl S
         ..WriteBatch::default()
     };
     store.commit(&batch).await.expect("saved");
-    assert_eq!(store.load(&[id(1)]).await.expect("loaded")[0].body, [confirmed]);
+    assert_eq!(
+        store.load(&[id(1)]).await.expect("loaded")[0].body,
+        [confirmed]
+    );
     let outbox = store.outbox(1_000, 1).await.expect("outbox");
     assert_eq!((outbox.items.len(), outbox.records), (0, 0));
     // A place is never given twice.
@@ -152,13 +172,22 @@ async fn lists_come_newest_first_and_due_first(store: &impl Store) {
     let mut task = due(row(4, 1, 40), 5);
     task.kind = Kind::Task;
     let rows = vec![row(1, 1, 10), due(row(2, 1, 30), 9), row(3, 1, 20), task];
-    store.commit(&WriteBatch { rows, ..WriteBatch::default() }).await.expect("saved");
+    store
+        .commit(&WriteBatch {
+            rows,
+            ..WriteBatch::default()
+        })
+        .await
+        .expect("saved");
     let ids = |rows: Vec<domain::view::Row>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
     let newest = store.rows(List::Newest, 10).await.expect("rows");
     assert_eq!(ids(newest), [id(4), id(2), id(3), id(1)]);
     let two = store.rows(List::Newest, 2).await.expect("rows");
     assert_eq!(ids(two), [id(4), id(2)]);
-    let disputes = store.rows(List::OfKind(Kind::Dispute), 2).await.expect("rows");
+    let disputes = store
+        .rows(List::OfKind(Kind::Dispute), 2)
+        .await
+        .expect("rows");
     assert_eq!(ids(disputes), [id(2), id(3)]);
     let due = store.rows(List::Due, 10).await.expect("rows");
     assert_eq!(ids(due), [id(4), id(2)]);
@@ -176,12 +205,22 @@ async fn a_big_page_is_one_save(store: &impl Store) {
     store.commit(&page).await.expect("saved");
     let ids: Vec<_> = (0..200).map(id).collect();
     let records = store.load(&ids).await.expect("loaded");
-    assert!(records.iter().all(|one| one.body.len() == 1 && one.vault.len() == 1));
-    assert_eq!(store.rows(List::Newest, 1_000).await.expect("rows").len(), 200);
+    assert!(
+        records
+            .iter()
+            .all(|one| one.body.len() == 1 && one.vault.len() == 1)
+    );
+    assert_eq!(
+        store.rows(List::Newest, 1_000).await.expect("rows").len(),
+        200
+    );
 }
 
 async fn what_is_remembered_reads_back(store: &impl Store) {
-    assert_eq!(store.meta().await.expect("meta"), domain::replica::Meta::default());
+    assert_eq!(
+        store.meta().await.expect("meta"),
+        domain::replica::Meta::default()
+    );
     let batch = WriteBatch {
         meta: vec![(MetaKey::Cursor, vec![1, 2, 3]), (MetaKey::Seen, vec![5])],
         ..WriteBatch::default()
@@ -210,9 +249,20 @@ async fn what_is_set_aside_is_counted(store: &impl Store) {
     store.commit(&batch).await.expect("saved");
     assert_eq!(store.aside().await.expect("aside"), [aside]);
     assert_eq!(store.aside_count().await.expect("count"), 1);
-    assert!(store.load(&[id(1)]).await.expect("loaded")[0].body.is_empty());
+    assert!(
+        store.load(&[id(1)]).await.expect("loaded")[0]
+            .body
+            .is_empty()
+    );
     // What waits in the outbox without its change does not stop the rest.
     store.commit(&registration(2)).await.expect("saved");
     let outbox = store.outbox(1_000, 10).await.expect("outbox");
-    assert_eq!(outbox.items.iter().map(|item| item.doc.record).collect::<Vec<_>>(), [id(2)]);
+    assert_eq!(
+        outbox
+            .items
+            .iter()
+            .map(|item| item.doc.record)
+            .collect::<Vec<_>>(),
+        [id(2)]
+    );
 }

@@ -65,13 +65,24 @@ pub fn row(n: u8, rev: u32, updated_at: i64) -> Row {
         link: None,
         checkins: 0,
         active_ms: 0,
-        delivery: Delivery { rev, unsent: 1, refused: 0, seq: 0 },
+        delivery: Delivery {
+            rev,
+            unsent: 1,
+            refused: 0,
+            seq: 0,
+        },
     }
 }
 
 /// The same row with something due.
 pub fn due(row: Row, at: i64) -> Row {
-    Row { due: Some(Due { at: Millis(at), what: DueKind::Accept }), ..row }
+    Row {
+        due: Some(Due {
+            at: Millis(at),
+            what: DueKind::Accept,
+        }),
+        ..row
+    }
 }
 
 /// What registering record `n` writes.
@@ -96,7 +107,9 @@ pub fn listener() -> (Listener, Rc<RefCell<Vec<Notice>>>) {
 /// A database of its own, deleted if an earlier run has left it.
 pub async fn database(name: &str) -> IndexedDb {
     let name = format!("test-{name}");
-    app::store::indexed_db::delete(&name).await.expect("deleted");
+    app::store::indexed_db::delete(&name)
+        .await
+        .expect("deleted");
     IndexedDb::open(&name, &listener().0).await.expect("opens")
 }
 
@@ -112,7 +125,9 @@ pub fn new_dispute() -> NewDispute {
         party_b_name: "李国清".to_owned(),
         ..Draft::default()
     };
-    draft.parse(Millis::from_local_text("2026-11-22T09:00").expect("a time")).expect("a sound form")
+    draft
+        .parse(Millis::from_local_text("2026-11-22T09:00").expect("a time"))
+        .expect("a sound form")
 }
 
 /// The directory of an officer with one grid.

@@ -18,19 +18,30 @@ async fn a_database_keeps_its_records_when_it_is_opened_again() {
     store.close();
     assert_eq!(store.commit(&registration(2)).await, Err(Fault::Closed));
     assert_eq!(store.rows(List::Newest, 1).await, Err(Fault::Closed));
-    let store = IndexedDb::open("test-again", &listener().0).await.expect("opens");
-    assert_eq!(store.rows(List::Newest, 10).await.expect("rows"), [row(1, 1, 1)]);
+    let store = IndexedDb::open("test-again", &listener().0)
+        .await
+        .expect("opens");
+    assert_eq!(
+        store.rows(List::Newest, 10).await.expect("rows"),
+        [row(1, 1, 1)]
+    );
     store.close();
 }
 
 #[wasm_bindgen_test]
 async fn two_connections_see_each_other_and_never_overwrite() {
     let left = database("two").await;
-    let right = IndexedDb::open("test-two", &listener().0).await.expect("opens");
+    let right = IndexedDb::open("test-two", &listener().0)
+        .await
+        .expect("opens");
     left.commit(&registration(1)).await.expect("saved");
     assert_eq!(right.commit(&registration(1)).await, Err(Fault::Stale));
     let rows = vec![row(1, 2, 9)];
-    let batch = WriteBatch { expect: vec![(id(1), 1)], rows, ..WriteBatch::default() };
+    let batch = WriteBatch {
+        expect: vec![(id(1), 1)],
+        rows,
+        ..WriteBatch::default()
+    };
     right.commit(&batch).await.expect("saved");
     assert_eq!(left.rows_of(&[id(1)]).await.expect("rows"), [row(1, 2, 9)]);
     left.close();
@@ -40,7 +51,9 @@ async fn two_connections_see_each_other_and_never_overwrite() {
 #[wasm_bindgen_test]
 async fn a_newer_window_is_told_of_and_let_through() {
     let (ears, heard) = listener();
-    app::store::indexed_db::delete("test-newer").await.expect("deleted");
+    app::store::indexed_db::delete("test-newer")
+        .await
+        .expect("deleted");
     let store = Rc::new(IndexedDb::open("test-newer", &ears).await.expect("opens"));
     store.commit(&registration(1)).await.expect("saved");
     let closing = Rc::clone(&store);
@@ -51,7 +64,11 @@ async fn a_newer_window_is_told_of_and_let_through() {
     let newer = opening.await.expect("opens");
     newer.close();
     let older = IndexedDb::open("test-newer", &ears).await;
-    assert_eq!(older.err(), Some(OpenError::Newer), "a newer database is left alone");
+    assert_eq!(
+        older.err(),
+        Some(OpenError::Newer),
+        "a newer database is left alone"
+    );
 }
 
 #[wasm_bindgen_test]
@@ -81,12 +98,21 @@ async fn a_damaged_change_is_set_aside_and_the_rest_reads() {
     store.commit(&registration(1)).await.expect("saved");
     store.commit(&registration(2)).await.expect("saved");
     let key = format!("{}b{}", id(1), change(1, 0).hash.hex());
-    raw::put("test-damaged-change", "changes", &key, &raw::bytes(&[250, 1, 2])).await;
+    raw::put(
+        "test-damaged-change",
+        "changes",
+        &key,
+        &raw::bytes(&[250, 1, 2]),
+    )
+    .await;
     let records = store.load(&[id(1), id(2)]).await.expect("loaded");
     assert!(records[0].body.is_empty() && records[1].body.len() == 1);
     let aside = store.aside().await.expect("aside");
     assert_eq!(aside.len(), 1);
-    assert_eq!((aside[0].reason, aside[0].bytes.as_slice()), (AsideReason::Unreadable, &[250, 1, 2][..]));
+    assert_eq!(
+        (aside[0].reason, aside[0].bytes.as_slice()),
+        (AsideReason::Unreadable, &[250, 1, 2][..])
+    );
     assert_eq!(aside[0].hash, Some(change(1, 0).hash));
     // It is set aside once.
     store.load(&[id(1)]).await.expect("loaded");
@@ -100,13 +126,29 @@ async fn a_damaged_row_is_set_aside_and_the_rest_reads() {
     store.commit(&registration(1)).await.expect("saved");
     store.commit(&registration(2)).await.expect("saved");
     let value = js_sys::Object::new();
-    for (name, field) in [("bytes", raw::bytes(&[1, 9, 9])), ("rev", 1.into()), ("newest", JsValue::from(-5))] {
+    for (name, field) in [
+        ("bytes", raw::bytes(&[1, 9, 9])),
+        ("rev", 1.into()),
+        ("newest", JsValue::from(-5)),
+    ] {
         js_sys::Reflect::set(&value, &name.into(), &field).expect("set");
     }
-    raw::put("test-damaged-row", "rows", &id(1).to_string(), value.unchecked_ref()).await;
-    assert_eq!(store.rows(List::Newest, 10).await.expect("rows"), [row(2, 1, 2)]);
+    raw::put(
+        "test-damaged-row",
+        "rows",
+        &id(1).to_string(),
+        value.unchecked_ref(),
+    )
+    .await;
+    assert_eq!(
+        store.rows(List::Newest, 10).await.expect("rows"),
+        [row(2, 1, 2)]
+    );
     assert_eq!(store.aside_count().await.expect("count"), 1);
-    assert_eq!(store.rows(List::Newest, 10).await.expect("rows"), [row(2, 1, 2)]);
+    assert_eq!(
+        store.rows(List::Newest, 10).await.expect("rows"),
+        [row(2, 1, 2)]
+    );
     assert_eq!(store.aside_count().await.expect("count"), 1);
     store.close();
 }

@@ -70,7 +70,9 @@ pub fn open(name: &str, version: u32) -> impl Future<Output = Result<IdbDatabase
 /// Writes a value past the store.
 pub async fn put(name: &str, store: &str, key: &str, value: &JsValue) {
     let database = open(name, 0).await.expect("opens");
-    JsFuture::from(put_raw(&database, store, key, value)).await.expect("written");
+    JsFuture::from(put_raw(&database, store, key, value))
+        .await
+        .expect("written");
     database.close();
 }
 

@@ -26,7 +26,9 @@ pub(crate) fn strict_transaction(
     stores: &[&str],
 ) -> Result<IdbTransaction, JsValue> {
     let options = object(&[("durability", JsValue::from_str("strict"))]);
-    database.unchecked_ref::<Durable>().transaction_with(&strings(stores), "readwrite", &options)
+    database
+        .unchecked_ref::<Durable>()
+        .transaction_with(&strings(stores), "readwrite", &options)
 }
 
 /// A plain object with these fields.

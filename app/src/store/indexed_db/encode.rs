@@ -24,7 +24,10 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
         writes.push(append(OUTBOX, &codec::encode_waiting(*doc, grid, *hash)));
     }
     for place in &batch.outbox_remove {
-        writes.push(Write::Delete { store: OUTBOX, key: place_key(*place) });
+        writes.push(Write::Delete {
+            store: OUTBOX,
+            key: place_key(*place),
+        });
     }
     for (key, bytes) in &batch.meta {
         writes.push(put(META, key.name(), to_js(bytes)));
@@ -35,7 +38,11 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
     for key in &batch.drafts_remove {
         writes.push(delete(DRAFTS, key));
     }
-    let expect = batch.expect.iter().map(|(id, rev)| (id.to_string().into(), *rev)).collect();
+    let expect = batch
+        .expect
+        .iter()
+        .map(|(id, rev)| (id.to_string().into(), *rev))
+        .collect();
     Plan { expect, writes }
 }
 
@@ -56,24 +63,41 @@ pub(crate) fn row(row: &Row) -> Write {
 }
 
 pub(crate) fn put(store: &'static str, key: &str, value: JsValue) -> Write {
-    Write::Put { store, key: Some(key.into()), value }
+    Write::Put {
+        store,
+        key: Some(key.into()),
+        value,
+    }
 }
 
 pub(crate) fn append(store: &'static str, bytes: &[u8]) -> Write {
-    Write::Put { store, key: None, value: to_js(bytes) }
+    Write::Put {
+        store,
+        key: None,
+        value: to_js(bytes),
+    }
 }
 
 pub(crate) fn delete(store: &'static str, key: &str) -> Write {
-    Write::Delete { store, key: key.into() }
+    Write::Delete {
+        store,
+        key: key.into(),
+    }
 }
 
 /// Places of the outbox are the browser's own numbers, from 1.
-#[expect(clippy::cast_precision_loss, reason = "the browser counts in floats up to 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the browser counts in floats up to 2^53"
+)]
 fn place_key(place: u64) -> JsValue {
     JsValue::from_f64(place as f64)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds stay far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds stay far below 2^53"
+)]
 fn millis(at: i64) -> f64 {
     at as f64
 }

@@ -9,8 +9,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbVersionChangeEvent};
 
 use super::bridge::{error_name, field};
-use crate::platform::outcome::Outcome;
 use super::schema::Schema;
+use crate::platform::outcome::Outcome;
 
 /// Opening a healthy database takes milliseconds; after this long it is called stuck.
 const OPEN_MS_MAX: u32 = 10_000;
@@ -62,15 +62,20 @@ pub(crate) async fn open(
     schema: Schema,
     listener: &Listener,
 ) -> Result<IdbDatabase, OpenError> {
-    let request =
-        factory()?.open_with_u32(name, schema.version()).map_err(|error| cause(&error))?;
+    let request = factory()?
+        .open_with_u32(name, schema.version())
+        .map_err(|error| cause(&error))?;
     let opened: Opened = Outcome::new();
     let blocked = Rc::new(Cell::new(false));
     let listening = listen(&request, schema, &opened, &blocked, listener);
     let watchdog = {
         let opened = opened.clone();
         Timeout::new(OPEN_MS_MAX, move || {
-            let error = if blocked.get() { OpenError::Blocked } else { OpenError::Stuck };
+            let error = if blocked.get() {
+                OpenError::Blocked
+            } else {
+                OpenError::Stuck
+            };
             opened.settle(Err(error));
         })
     };
@@ -104,7 +109,10 @@ fn listen(
     let success = {
         let (request, opened) = (request.clone(), opened.clone());
         EventListener::new(&request.clone(), "success", move |_| {
-            let database = request.result().ok().and_then(|value| value.dyn_into().ok());
+            let database = request
+                .result()
+                .ok()
+                .and_then(|value| value.dyn_into().ok());
             opened.settle(database.ok_or(OpenError::Broken));
         })
     };
@@ -132,7 +140,9 @@ fn upgrade(
     listener: &Listener,
 ) -> Result<(), JsValue> {
     let database: IdbDatabase = request.result()?.dyn_into()?;
-    let from = event.dyn_ref::<IdbVersionChangeEvent>().map_or(0.0, IdbVersionChangeEvent::old_version);
+    let from = event
+        .dyn_ref::<IdbVersionChangeEvent>()
+        .map_or(0.0, IdbVersionChangeEvent::old_version);
     // Chromium alone says so when it threw damaged files away; `open` itself succeeds.
     let loss = field(event, "dataLoss").and_then(|loss| loss.as_string());
     if loss.is_some_and(|loss| loss != "none") {
@@ -161,7 +171,9 @@ fn close_when_it_comes(request: &IdbOpenDbRequest) {
 pub(crate) fn watch(database: &IdbDatabase, listener: &Listener) -> [EventListener; 2] {
     let change = {
         let listener = Rc::clone(listener);
-        EventListener::new(database, "versionchange", move |_| listener(Notice::Closing))
+        EventListener::new(database, "versionchange", move |_| {
+            listener(Notice::Closing)
+        })
     };
     let close = {
         let listener = Rc::clone(listener);
@@ -172,12 +184,16 @@ pub(crate) fn watch(database: &IdbDatabase, listener: &Listener) -> [EventListen
 
 /// Deletes a database; waits until every connection to it is closed.
 pub async fn delete(name: &str) -> Result<(), OpenError> {
-    let request = factory()?.delete_database(name).map_err(|error| cause(&error))?;
+    let request = factory()?
+        .delete_database(name)
+        .map_err(|error| cause(&error))?;
     let done = Outcome::new();
     let mut listening = Vec::new();
     for (event, result) in [("success", Ok(())), ("error", Err(OpenError::Broken))] {
         let done = done.clone();
-        listening.push(EventListener::new(&request, event, move |_| done.settle(result)));
+        listening.push(EventListener::new(&request, event, move |_| {
+            done.settle(result)
+        }));
     }
     let ring = done.clone();
     let watchdog = Timeout::new(OPEN_MS_MAX, move || ring.settle(Err(OpenError::Blocked)));

@@ -47,9 +47,13 @@ impl Reads {
             // rexie would drop a store that it is not told of, should it ever have to upgrade.
             builder = builder.add_object_store(ObjectStore::new(store));
         }
-        let opened = within(READ_MS_MAX, builder.build()).await.ok_or(OpenError::Stuck)?;
+        let opened = within(READ_MS_MAX, builder.build())
+            .await
+            .ok_or(OpenError::Stuck)?;
         let rexie = opened.map_err(|_| OpenError::Broken)?;
-        Ok(Self { rexie: Shut::new(rexie) })
+        Ok(Self {
+            rexie: Shut::new(rexie),
+        })
     }
 
     /// Closes the connection; running transactions end first.
@@ -109,8 +113,9 @@ impl Reads {
 
     /// Rows and changes of these records, all from one moment.
     pub(crate) async fn records(&self, ids: &[RecordId]) -> Result<Vec<Stored>, Fault> {
-        let begun =
-            self.rexie.with(|rexie| rexie.transaction(&[ROWS, CHANGES], TransactionMode::ReadOnly));
+        let begun = self
+            .rexie
+            .with(|rexie| rexie.transaction(&[ROWS, CHANGES], TransactionMode::ReadOnly));
         let transaction = begun.ok_or(Fault::Closed)?.map_err(fault)?;
         let work = async {
             let (rows, changes) = (transaction.store(ROWS)?, transaction.store(CHANGES)?);
@@ -121,7 +126,10 @@ impl Reads {
                 let range = KeyRange::bound(&first.into(), &last.into(), None, None)?;
                 let keys = changes.get_all_keys(Some(range.clone()), None).await?;
                 let values = changes.get_all(Some(range), None).await?;
-                found.push(Stored { row, changes: pair(keys, values) });
+                found.push(Stored {
+                    row,
+                    changes: pair(keys, values),
+                });
             }
             Ok(found)
         };
@@ -179,11 +187,17 @@ impl Reads {
 }
 
 fn pair(keys: Vec<JsValue>, values: Vec<JsValue>) -> Vec<Entry> {
-    keys.into_iter().zip(values).map(|(key, value)| Entry { key, value }).collect()
+    keys.into_iter()
+        .zip(values)
+        .map(|(key, value)| Entry { key, value })
+        .collect()
 }
 
 async fn limited<T>(work: impl Future<Output = rexie::Result<T>>) -> Result<T, Fault> {
-    within(READ_MS_MAX, work).await.ok_or(Fault::Timeout)?.map_err(fault)
+    within(READ_MS_MAX, work)
+        .await
+        .ok_or(Fault::Timeout)?
+        .map_err(fault)
 }
 
 /// rexie keeps the browser's error inside its own; its text begins with the error's name.

@@ -76,7 +76,9 @@ impl Plan {
 
     fn wait_ms(&self) -> u32 {
         let writes = u32::try_from(self.writes.len()).unwrap_or(u32::MAX);
-        writes.saturating_mul(WRITE_MS_MAX).saturating_add(SAVE_MS_MAX)
+        writes
+            .saturating_mul(WRITE_MS_MAX)
+            .saturating_add(SAVE_MS_MAX)
     }
 }
 
@@ -87,8 +89,8 @@ pub(crate) async fn save(database: &IdbDatabase, plan: Plan) -> Result<(), Fault
         return Ok(());
     }
     let wait_ms = plan.wait_ms();
-    let transaction =
-        strict_transaction(database, &stores).map_err(|error| Fault::from_name(&error_name(&error)))?;
+    let transaction = strict_transaction(database, &stores)
+        .map_err(|error| Fault::from_name(&error_name(&error)))?;
     let saving = Saving::new(transaction, plan.writes);
     let ends = saving.listen();
     let watchdog = {
@@ -136,7 +138,9 @@ impl Saving {
     fn listen(&self) -> [EventListener; 2] {
         let complete = {
             let end = self.end.clone();
-            EventListener::new(&self.transaction, "complete", move |_| end.settle(End::Complete))
+            EventListener::new(&self.transaction, "complete", move |_| {
+                end.settle(End::Complete)
+            })
         };
         let abort = {
             let (end, transaction) = (self.end.clone(), self.transaction.clone());
@@ -159,7 +163,10 @@ impl Saving {
         self.unanswered.set(expect.len());
         let mut listening = Vec::with_capacity(expect.len());
         for (key, revision) in expect {
-            let asked = self.transaction.object_store(ROWS).and_then(|rows| rows.get(&key));
+            let asked = self
+                .transaction
+                .object_store(ROWS)
+                .and_then(|rows| rows.get(&key));
             match asked {
                 Ok(request) => listening.push(self.answer(&request, revision)),
                 Err(error) => {
@@ -179,7 +186,9 @@ impl Saving {
                 saving.give_up(Fault::Stale);
                 return;
             }
-            saving.unanswered.set(saving.unanswered.get().saturating_sub(1));
+            saving
+                .unanswered
+                .set(saving.unanswered.get().saturating_sub(1));
             if saving.unanswered.get() == 0 {
                 saving.write();
             }
@@ -198,8 +207,14 @@ impl Saving {
     fn issue(&self, write: &Write) -> Result<(), JsValue> {
         let store = self.transaction.object_store(write.store())?;
         match write {
-            Write::Put { key: Some(key), value, .. } => store.put_with_key(value, key)?,
-            Write::Put { key: None, value, .. } => store.put(value)?,
+            Write::Put {
+                key: Some(key),
+                value,
+                ..
+            } => store.put_with_key(value, key)?,
+            Write::Put {
+                key: None, value, ..
+            } => store.put(value)?,
             Write::Delete { key, .. } => store.delete(key)?,
         };
         Ok(())
@@ -215,7 +230,9 @@ impl Saving {
 
 /// The revision of a stored row; a row that is not there has none.
 pub(crate) fn revision(row: &JsValue) -> u32 {
-    let number = field(row, "rev").and_then(|rev| rev.as_f64()).unwrap_or(0.0);
+    let number = field(row, "rev")
+        .and_then(|rev| rev.as_f64())
+        .unwrap_or(0.0);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

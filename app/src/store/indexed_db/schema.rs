@@ -41,11 +41,16 @@ pub(crate) struct Schema {
 }
 
 /// The database of one identity.
-pub(crate) const IDENTITY: Schema =
-    Schema { stores: &[CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE], steps: &[first_stores] };
+pub(crate) const IDENTITY: Schema = Schema {
+    stores: &[CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE],
+    steps: &[first_stores],
+};
 
 /// The database that knows the identities.
-pub(crate) const INDEX: Schema = Schema { stores: &[IDENTITIES, SETTINGS], steps: &[first_index] };
+pub(crate) const INDEX: Schema = Schema {
+    stores: &[IDENTITIES, SETTINGS],
+    steps: &[first_index],
+};
 
 impl Schema {
     /// The newest version.
@@ -56,7 +61,10 @@ impl Schema {
     /// Runs the steps that a database of version `from` has not seen.
     pub(crate) fn upgrade(&self, database: &IdbDatabase, from: u32) -> Result<(), JsValue> {
         let done = usize::try_from(from).unwrap_or(usize::MAX);
-        self.steps.iter().skip(done).try_for_each(|step| step(database))
+        self.steps
+            .iter()
+            .skip(done)
+            .try_for_each(|step| step(database))
     }
 }
 
