@@ -15,4 +15,6 @@ mod paging;
 #[cfg(test)]
 mod phone;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod server;

@@ -220,7 +220,8 @@ pub async fn entries(server: &TestServer) -> u64 {
     health["entries"].as_u64().expect("a number")
 }
 
-const TOWN: &str = r#"{
+/// The organisation of every test.
+pub const TOWN: &str = r#"{
   "units": [
     { "id": "city", "level": 1, "name": "City" },
     { "id": "district", "level": 2, "name": "District", "parent": "city" },

@@ -71,6 +71,27 @@ impl TestServer {
         }
     }
 
+    /// A server that runs in another process.
+    pub fn elsewhere(address: std::net::SocketAddr, data: &Path) -> Self {
+        let config = Config {
+            listen: address,
+            data: data.to_owned(),
+            app: None,
+            tls: None,
+            public_url: None,
+            demo: false,
+        };
+        let task = tokio::spawn(async {});
+        let folder = tempfile::tempdir().expect("folder");
+        Self {
+            config,
+            address,
+            stop: None,
+            task,
+            folder,
+        }
+    }
+
     /// Stops the server and starts it again on the same data.
     pub async fn restart(mut self) -> Self {
         drop(self.stop.take());
