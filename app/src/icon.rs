@@ -5,7 +5,8 @@ use leptos::prelude::*;
 /// An icon by its path; decoration only, the words beside it say what it is.
 #[must_use]
 pub fn icon(path: &'static str) -> AnyView {
-    view! { <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=path /></svg> }.into_any()
+    view! { <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=path /></svg> }
+        .into_any()
 }
 
 /// A house: today.
@@ -13,8 +14,7 @@ pub const TODAY: &str = "M4 11l8-7 8 7v8a1 1 0 0 1-1 1h-4v-6H9v6H5a1 1 0 0 1-1-1
 /// A sheet: records.
 pub const RECORDS: &str = "M6 3h9l4 4v14H6zM9 12h7M9 16h7";
 /// A pin: patrols.
-pub const PATROL: &str =
-    "M12 21s7-6.2 7-11a7 7 0 0 0-14 0c0 4.8 7 11 7 11zM12 12.4a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8z";
+pub const PATROL: &str = "M12 21s7-6.2 7-11a7 7 0 0 0-14 0c0 4.8 7 11 7 11zM12 12.4a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8z";
 /// A wheel: settings.
 pub const SETTINGS: &str = "M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1";
 /// A building: the station.

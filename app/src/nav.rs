@@ -113,13 +113,20 @@ thread_local! {
 /// The route that is shown; set up by [`start`].
 #[must_use]
 pub fn route() -> RwSignal<Route> {
-    ROUTE.with(|slot| *slot.borrow_mut().get_or_insert_with(|| RwSignal::new(here())))
+    ROUTE.with(|slot| {
+        *slot
+            .borrow_mut()
+            .get_or_insert_with(|| RwSignal::new(here()))
+    })
 }
 
 fn here() -> Route {
     let location = web_sys::window().map(|window| window.location());
     let part = |read: fn(&web_sys::Location) -> Result<String, JsValue>| {
-        location.as_ref().and_then(|location| read(location).ok()).unwrap_or_default()
+        location
+            .as_ref()
+            .and_then(|location| read(location).ok())
+            .unwrap_or_default()
     };
     Route::parse(&format!(
         "{}{}",
@@ -130,14 +137,18 @@ fn here() -> Route {
 
 /// Listens to the browser's Back and to links of ours, for the life of the page.
 pub fn start() {
-    let (Some(window), shown) = (web_sys::window(), route()) else { return };
+    let (Some(window), shown) = (web_sys::window(), route()) else {
+        return;
+    };
     EventListener::new(&window, "popstate", move |_| {
         if !close_sheet() {
             shown.set(here());
         }
     })
     .forget();
-    let Some(document) = window.document() else { return };
+    let Some(document) = window.document() else {
+        return;
+    };
     let options = gloo::events::EventListenerOptions::enable_prevent_default();
     EventListener::new_with_options(&document, "click", options, move |event| {
         let Some(path) = followed(event) else { return };
@@ -171,7 +182,9 @@ pub fn replace(to: Route) {
 
 fn visit(to: Route, replace: bool) {
     close_sheet();
-    let Some(window) = web_sys::window() else { return };
+    let Some(window) = web_sys::window() else {
+        return;
+    };
     if let Ok(history) = window.history() {
         let path = to.path();
         // A refused entry only costs the Back button one step.

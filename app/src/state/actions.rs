@@ -87,7 +87,9 @@ impl Actions {
         let Some(session) = Self::phone().and_then(|phone| phone.session()) else {
             return CaseState::NotHere;
         };
-        let Ok(mut found) = session.store().load(&[id]).await else { return CaseState::Damaged };
+        let Ok(mut found) = session.store().load(&[id]).await else {
+            return CaseState::Damaged;
+        };
         match found.pop() {
             None => CaseState::NotHere,
             Some(stored) if stored.is_absent() => CaseState::NotHere,
@@ -101,8 +103,14 @@ impl Actions {
     /// # Errors
     /// When it could not be written.
     pub async fn keep_draft(key: &str, text: &str) -> Result<(), LoadFault> {
-        let session = Self::phone().and_then(|phone| phone.session()).ok_or(LoadFault)?;
-        session.store().put_draft(key, text).await.map_err(|_| LoadFault)
+        let session = Self::phone()
+            .and_then(|phone| phone.session())
+            .ok_or(LoadFault)?;
+        session
+            .store()
+            .put_draft(key, text)
+            .await
+            .map_err(|_| LoadFault)
     }
 
     /// Drops an unfinished form.
@@ -163,9 +171,16 @@ impl Actions {
     ) -> Result<Arc<Overview>, OverviewFault> {
         let phone = Self::phone().ok_or(OverviewFault::Offline)?;
         let (device, secret) = phone.proof();
-        let request = OverviewRequest { device, secret, unit, period };
+        let request = OverviewRequest {
+            device,
+            secret,
+            unit,
+            period,
+        };
         match link::post(link::OVERVIEW, &encode(&request)).await {
-            Ok(bytes) => decode(&bytes).map(Arc::new).map_err(|_| OverviewFault::Unreadable),
+            Ok(bytes) => decode(&bytes)
+                .map(Arc::new)
+                .map_err(|_| OverviewFault::Unreadable),
             Err(link::LinkFault::Refused { .. }) => Err(OverviewFault::NotAllowed),
             Err(link::LinkFault::NotOurs) => Err(OverviewFault::Unreadable),
             Err(link::LinkFault::Unreachable | link::LinkFault::Timeout) => {

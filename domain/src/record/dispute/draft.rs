@@ -92,6 +92,21 @@ impl Draft {
         check.finish(new)
     }
 
+    /// Reads party A alone, for one more party of a case that is registered already.
+    ///
+    /// # Errors
+    /// Every field that is missing or wrong.
+    pub fn parse_party(&self) -> Result<Party, Vec<FieldError>> {
+        let mut check = Checker::default();
+        let fields = (FieldName::PartyAName, FieldName::PartyAPhone);
+        let typed = (self.party_a_name.as_str(), self.party_a_phone.as_str());
+        let party = party(&mut check, PartyRole::A, fields, typed);
+        if party.is_none() {
+            check.fail(FieldName::PartyAName, Problem::Missing);
+        }
+        check.finish(party)
+    }
+
     /// Whether nothing was typed that would be worth keeping.
     #[must_use]
     pub fn is_blank(&self) -> bool {

@@ -1,0 +1,289 @@
+//! Form fields: native inputs that are never written back while somebody types into them.
+
+use domain::record::{FieldError, FieldName};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use crate::locale::{Word, fault, word};
+use crate::platform;
+
+/// A form: what was typed so far and what is wrong with it.
+#[derive(Debug)]
+pub struct Form<D: Send + Sync + 'static> {
+    /// What was typed.
+    pub draft: RwSignal<D>,
+    /// What is wrong, shown beside the fields.
+    pub errors: RwSignal<Vec<FieldError>>,
+    /// What went wrong when it was to be saved.
+    pub failure: RwSignal<Option<String>>,
+    /// It is being saved.
+    pub busy: RwSignal<bool>,
+}
+
+impl<D: Send + Sync + 'static> Clone for Form<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Send + Sync + 'static> Copy for Form<D> {}
+
+impl<D: Send + Sync + 'static> Form<D> {
+    /// A form that begins with `draft`.
+    #[must_use]
+    pub fn new(draft: D) -> Self {
+        Self {
+            draft: RwSignal::new(draft),
+            errors: RwSignal::new(Vec::new()),
+            failure: RwSignal::new(None),
+            busy: RwSignal::new(false),
+        }
+    }
+
+    /// Shows what is wrong and leads to the first wrong field.
+    pub fn show_errors(&self, errors: Vec<FieldError>) {
+        self.errors.set(errors);
+        focus_first_error();
+    }
+
+    /// The text field for one part of the draft.
+    pub fn text(&self, spec: Text, part: fn(&mut D) -> &mut String) -> AnyView {
+        let draft = self.draft;
+        let initial = draft
+            .try_update_untracked(|draft| part(draft).clone())
+            .unwrap_or_default();
+        let errors = self.errors;
+        let typed = Box::new(move |text: String| {
+            errors.update(|errors| errors.retain(|error| error.field != spec.field));
+            draft.update(|draft| *part(draft) = text);
+        });
+        text_field(spec, errors, initial, typed)
+    }
+
+    /// A tick box for one part of the draft.
+    pub fn tick(&self, label: Word, field: FieldName, part: fn(&mut D) -> &mut bool) -> AnyView {
+        let draft = self.draft;
+        let errors = self.errors;
+        let initial = draft
+            .try_update_untracked(|draft| *part(draft))
+            .unwrap_or_default();
+        let set = Box::new(move |on: bool| {
+            errors.update(|errors| errors.retain(|error| error.field != field));
+            draft.update(|draft| *part(draft) = on);
+        });
+        tick_box(label.s(), field, errors, initial, set)
+    }
+}
+
+/// How a text field looks and what it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    /// Which field it is.
+    pub field: FieldName,
+    /// Its visible label.
+    pub label: Word,
+    /// Its accessible name, where the label alone would be heard twice.
+    pub name: Option<Word>,
+    /// What it takes.
+    pub kind: TextKind,
+    /// An example or a rule below the field.
+    pub hint: Option<Word>,
+    /// Whether it must be filled in.
+    pub required: bool,
+}
+
+/// What a text field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// One line.
+    Line,
+    /// Several lines.
+    Area,
+    /// A telephone number.
+    Phone,
+    /// A moment.
+    Moment,
+    /// A day.
+    Day,
+}
+
+impl Text {
+    /// A field that must be filled in.
+    #[must_use]
+    pub const fn required(field: FieldName, label: Word, kind: TextKind) -> Self {
+        Self {
+            field,
+            label,
+            name: None,
+            kind,
+            hint: None,
+            required: true,
+        }
+    }
+
+    /// A field that may stay empty.
+    #[must_use]
+    pub const fn optional(field: FieldName, label: Word, kind: TextKind) -> Self {
+        Self {
+            field,
+            label,
+            name: None,
+            kind,
+            hint: None,
+            required: false,
+        }
+    }
+
+    /// With an example or a rule.
+    #[must_use]
+    pub const fn hint(mut self, hint: Word) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// With an accessible name of its own.
+    #[must_use]
+    pub const fn named(mut self, name: Word) -> Self {
+        self.name = Some(name);
+        self
+    }
+}
+
+/// The id of a field's element.
+fn element_id(field: FieldName) -> String {
+    format!("f-{field:?}").to_lowercase()
+}
+
+fn problem(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> Option<String> {
+    errors.with(|errors| {
+        errors
+            .iter()
+            .find(|error| error.field == field)
+            .map(fault::field)
+    })
+}
+
+fn text_field(
+    spec: Text,
+    errors: RwSignal<Vec<FieldError>>,
+    initial: String,
+    typed: Box<dyn Fn(String)>,
+) -> AnyView {
+    let id = element_id(spec.field);
+    let error_id = format!("{id}-e");
+    let hint_id = format!("{id}-h");
+    let described = format!("{error_id} {hint_id}");
+    let invalid = move || problem(errors, spec.field).is_some().to_string();
+    let name = spec.name.map(Word::s);
+    let hint = spec.hint.map(Word::s);
+    let label = view! {
+        <label for=id.clone()>
+            {spec.label.s()}
+            {(!spec.required).then(|| view! { <small>{word::OPTIONAL.s()}</small> })}
+        </label>
+    };
+    let control = if spec.kind == TextKind::Area {
+        view! {
+            <textarea id=id rows="3" prop:value=initial aria-label=name aria-describedby=described
+                aria-invalid=invalid aria-required=spec.required.to_string()
+                on:input=move |event| typed(event_target_value(&event))></textarea>
+        }
+        .into_any()
+    } else {
+        let (kind, mode) = match spec.kind {
+            TextKind::Phone => ("tel", "tel"),
+            TextKind::Moment => ("datetime-local", "text"),
+            TextKind::Day => ("date", "text"),
+            TextKind::Line | TextKind::Area => ("text", "text"),
+        };
+        view! {
+            <input id=id type=kind inputmode=mode autocomplete="off" prop:value=initial
+                aria-label=name aria-describedby=described aria-invalid=invalid
+                aria-required=spec.required.to_string()
+                on:input=move |event| typed(event_target_value(&event)) />
+        }
+        .into_any()
+    };
+    view! {
+        <div class="field">
+            {label}
+            <div class="control">
+                {control}
+                <p class="error" id=error_id aria-live="polite">
+                    {move || problem(errors, spec.field)}
+                </p>
+                <p class="hint" id=hint_id>{hint}</p>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn tick_box(
+    label: &'static str,
+    field: FieldName,
+    errors: RwSignal<Vec<FieldError>>,
+    initial: bool,
+    set: Box<dyn Fn(bool)>,
+) -> AnyView {
+    let id = element_id(field);
+    let error_id = format!("{id}-e");
+    view! {
+        <div class="field tick">
+            <input id=id.clone() type="checkbox" prop:checked=initial aria-describedby=error_id.clone()
+                aria-invalid=move || problem(errors, field).is_some().to_string()
+                on:change=move |event| set(event_target_checked(&event)) />
+            <label for=id>{label}</label>
+            <p class="error" id=error_id aria-live="polite">{move || problem(errors, field)}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The errors of a field that has no input of its own, such as a row of chips.
+pub fn field_error(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> AnyView {
+    view! {
+        <p class="error" id=element_id(field) aria-live="polite">{move || problem(errors, field)}</p>
+    }
+    .into_any()
+}
+
+/// Leads to the first field that is wrong, once the screen shows it.
+pub fn focus_first_error() {
+    platform::after(0, || {
+        let document = web_sys::window().and_then(|window| window.document());
+        let wrong = document
+            .and_then(|document| {
+                document
+                    .query_selector("[aria-invalid=true]")
+                    .ok()
+                    .flatten()
+            })
+            .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+        if let Some(wrong) = wrong {
+            // A field that cannot take the focus is at least in view.
+            let _focused = wrong.focus();
+            wrong.scroll_into_view();
+        }
+    })
+    .keep();
+}
+
+/// The bar with the one thing to do, in reach of the thumb.
+pub fn save_bar(
+    label: Word,
+    busy: RwSignal<bool>,
+    failure: RwSignal<Option<String>>,
+    hint: impl Fn() -> &'static str + Send + 'static,
+) -> AnyView {
+    view! {
+        <div class="foot">
+            <p class="error" role="alert">{move || failure.get()}</p>
+            <button type="submit" class="button primary" disabled=move || busy.get()>
+                {move || if busy.get() { word::SAVING.s() } else { label.s() }}
+            </button>
+            <small>{hint}</small>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,65 @@
+//! Lists of rows.
+
+use domain::time::Millis;
+use domain::view::{DeliveryState, Row};
+use leptos::prelude::*;
+
+use crate::locale::{format, word};
+use crate::nav::record_route;
+
+/// The tag for a step of the ladder.
+pub fn delivery_tag(state: DeliveryState) -> AnyView {
+    let class = match state {
+        DeliveryState::Draft => "tag plain",
+        DeliveryState::OnPhone => "tag phone",
+        DeliveryState::Sent => "tag sent",
+        DeliveryState::Seen => "tag seen",
+        DeliveryState::NeedsAttention => "tag bad",
+    };
+    view! { <span class=class>{format::delivery(state).s()}</span> }.into_any()
+}
+
+/// The tag for what is due.
+pub fn due_tag(row: &Row, now: Millis) -> Option<AnyView> {
+    let due = row.due.filter(|_| row.open)?;
+    let class = if row.is_overdue(now) {
+        "tag bad"
+    } else {
+        "tag plain"
+    };
+    Some(view! { <span class=class>{format::until(due, now)}</span> }.into_any())
+}
+
+/// The mark of a level that is not ordinary; the word stands beside the colour.
+pub fn level_mark(row: &Row) -> Option<AnyView> {
+    let (class, text) = match (row.kind, row.level.as_str()) {
+        (domain::record::Kind::Dispute, "R") => ("mark red", word::LEVEL_R),
+        (domain::record::Kind::Dispute, "Y") => ("mark yellow", word::LEVEL_Y),
+        _ => return None,
+    };
+    Some(view! { <span class=class>{text.s()}</span> }.into_any())
+}
+
+/// One row as a link to its record: title, tag, one line below.
+pub fn row_link(row: &Row, tag: AnyView, now: Millis) -> AnyView {
+    let detail = format::row_detail(row, now);
+    view! {
+        <li>
+            <a class="row" href=record_route(row.kind, row.id).path()>
+                <b>{format::row_title(row)}</b>
+                {tag}
+                <p>{detail}</p>
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+/// A card with a list, or a line that says what to do where it is empty.
+pub fn list_card(items: Vec<AnyView>, empty: &'static str) -> AnyView {
+    if items.is_empty() {
+        view! { <div class="card empty"><p>{empty}</p></div> }.into_any()
+    } else {
+        view! { <ul class="card rows">{items}</ul> }.into_any()
+    }
+}

@@ -1,0 +1,105 @@
+//! All text that people read, in Chinese and English.
+
+pub mod fault;
+pub mod format;
+pub mod word;
+
+use core::cell::Cell;
+
+use domain::codelist::{self, Language, List};
+
+thread_local! {
+    static LANGUAGE: Cell<Language> = const { Cell::new(Language::Zh) };
+}
+
+/// The language that a setting names; Chinese where there is none.
+#[must_use]
+pub fn language(setting: Option<&str>) -> Language {
+    if setting == Some("en") {
+        Language::En
+    } else {
+        Language::Zh
+    }
+}
+
+/// The language that text is given in now.
+#[must_use]
+pub fn spoken() -> Language {
+    LANGUAGE.with(Cell::get)
+}
+
+/// Changes the language; the app's root draws everything anew.
+pub fn speak(language: Language) {
+    LANGUAGE.with(|slot| slot.set(language));
+    let root = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.document_element());
+    if let Some(root) = root {
+        let tag = if language == Language::Zh {
+            "zh-CN"
+        } else {
+            "en"
+        };
+        // A page without the right tag is still read.
+        let _tagged = root.set_attribute("lang", tag);
+    }
+}
+
+/// A text in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    zh: &'static str,
+    en: &'static str,
+}
+
+/// A text in both languages.
+#[must_use]
+pub const fn word(zh: &'static str, en: &'static str) -> Word {
+    Word { zh, en }
+}
+
+impl Word {
+    /// The text in the language of now.
+    #[must_use]
+    pub fn s(self) -> &'static str {
+        match spoken() {
+            Language::Zh => self.zh,
+            Language::En => self.en,
+        }
+    }
+
+    /// The text with `{}` replaced.
+    #[must_use]
+    pub fn with(self, value: impl core::fmt::Display) -> String {
+        self.s().replacen("{}", &value.to_string(), 1)
+    }
+
+    /// The text with two `{}` replaced, in their order.
+    #[must_use]
+    pub fn with2(self, first: impl core::fmt::Display, second: impl core::fmt::Display) -> String {
+        self.with(first).replacen("{}", &second.to_string(), 1)
+    }
+}
+
+/// The name of a code.
+#[must_use]
+pub fn code(list: List, code: &str) -> String {
+    codelist::name(list, code, spoken()).to_owned()
+}
+
+/// The short name of a dispute's category: without the word for dispute, which the page has said.
+#[must_use]
+pub fn category(code: &str) -> String {
+    let name = codelist::name(List::DisputeCategory, code, spoken());
+    name.strip_suffix("纠纷").unwrap_or(name).to_owned()
+}
+
+/// What stands on the page when the app has stopped: both languages, for nobody can be asked.
+pub const LAST_WORDS: crate::platform::panic::LastWords = crate::platform::panic::LastWords {
+    heading: "枫格出错停下了 · Fengge has stopped",
+    paragraphs: &[
+        "已保存的记录都在本机，没有丢失；正在填写的内容已存为草稿。",
+        "Saved records are safe on this phone; what you were typing is kept as a draft.",
+    ],
+    again: "重新打开 · Open again",
+};

@@ -1,0 +1,303 @@
+//! The words of the screens.
+
+use super::{Word, word};
+
+macro_rules! words {
+    ($($name:ident: $zh:literal, $en:literal;)*) => {
+        $(
+            #[doc = $en]
+            pub const $name: Word = word($zh, $en);
+        )*
+    };
+}
+
+words! {
+    APP: "枫格", "Fengge";
+    DEMO: "演示", "Demo";
+    DEMO_DATA: "演示数据 DEMO", "Demo data";
+
+    // Screens.
+    JOIN: "加入", "Join";
+    TODAY: "今天", "Today";
+    NEW_DISPUTE: "登记纠纷", "New dispute";
+    START_PATROL: "开始巡逻", "Start patrol";
+    NEW_HAZARD: "登记隐患", "New hazard";
+    SYNC_NOW: "立即同步", "Sync now";
+    MY_RECORDS: "我的记录", "My records";
+    RECORDS: "记录", "Records";
+    PATROL: "巡逻", "Patrol";
+    PATROLS: "巡逻", "Patrols";
+    HAZARD: "隐患", "Hazard";
+    DISPUTE: "纠纷", "Dispute";
+    TASK: "任务", "Task";
+    RETURN_VISIT: "回访", "Return visit";
+    STATION: "本所", "Station";
+    OVERVIEW: "概览", "Overview";
+    SETTINGS: "设置", "Settings";
+    NOT_FOUND: "没有这个页面", "No such page";
+    BACK: "返回", "Back";
+    CLOSE: "关闭", "Close";
+    CANCEL: "取消", "Cancel";
+    SAVE: "保存", "Save";
+    SAVING: "正在保存…", "Saving…";
+    EDIT: "修改", "Edit";
+    MORE: "更多", "More";
+    LESS: "收起", "Less";
+    ALL: "全部", "All";
+    SEARCH: "搜索", "Search";
+    OPTIONAL: "选填", "optional";
+    MAIN_NAV: "主要页面", "Main pages";
+
+    // The ladder.
+    DRAFT: "草稿", "Draft";
+    ON_PHONE: "在本机", "On this phone";
+    SENT: "已送达", "Sent";
+    SEEN: "所里已见", "Seen at station";
+    NEEDS_ATTENTION: "需处理", "Needs attention";
+
+    // The status line.
+    SYNC_WORKING: "正在同步…", "Syncing…";
+    SYNC_DONE: "全部送达", "Everything is sent";
+    SYNC_NEVER: "还没有同步过", "Not synced yet";
+    SYNC_OFFLINE: "离线，可继续工作", "Offline: you can go on working";
+    SYNC_PORTAL: "网络需要登录或不通，可继续工作", "This network needs a login: you can go on working";
+    SYNC_SERVER: "服务器暂时没有应答，可继续工作", "The server does not answer for now: you can go on working";
+    SYNC_REVOKED: "本机已停用，请联系所里", "This device was shut out: call the station";
+    SYNC_STORE: "手机空间不足，新内容暂时收不下", "The phone has no room for what is new";
+    SYNC_KEPT: "{} 条在本机", "{} on this phone";
+    SYNC_LAST: "上次送达 {}", "last sent {}";
+
+    // Join.
+    INVITATION_CODE: "邀请码", "Invitation code";
+    JOIN_LEAD: "请输入所里给您的邀请码。只需联网加入一次，之后没有信号也能用。", "Enter the invitation code from your station. Join once while online; after that the app works without signal.";
+    JOIN_HINT: "8 位字母和数字，不分大小写", "8 letters and digits, in any case";
+    JOINING: "正在加入…", "Joining…";
+    JOIN_INCOMPLETE: "邀请码应为 8 位字母和数字，请再核对", "The code has 8 letters and digits: please check it";
+    JOIN_UNKNOWN: "没有这个邀请码，请再核对，或向所里要一个新的", "This code is not known: check it or ask the station for a new one";
+    JOIN_USED: "这个邀请码已被别的手机用过，请向所里要一个新的", "Another phone has used this code: ask the station for a new one";
+    JOIN_EXPIRED: "这个邀请码已过期，请向所里要一个新的", "This code is too old: ask the station for a new one";
+    JOIN_TOO_MANY: "试得太多了，请过几分钟再试", "Too many tries: wait some minutes";
+    JOIN_OFFLINE: "现在没有网络。请到有信号的地方再试，邀请码仍然有效", "There is no network now. Try again where there is signal; the code stays valid";
+    JOIN_FAILED: "没有成功，请稍后再试", "That did not work: try again later";
+    NOT_SURVEILLANCE: "枫格只记事，不记人的行踪；没有积分、排名和打卡。", "Fengge records matters, not people’s movements; no points, rankings or forced check-ins.";
+
+    // Home.
+    DUE: "今天要做", "Due";
+    NOTHING_DUE: "今天没有到期的事", "Nothing is due today";
+    NO_RECORDS: "还没有记录。遇到纠纷时点“登记纠纷”，一分钟就好。", "No records yet. Tap “New dispute” when you meet one; it takes a minute.";
+    ALL_RECORDS: "全部记录", "All records";
+    PATROL_RUNNING: "巡逻进行中", "Patrol under way";
+    CONTINUE: "继续", "Continue";
+    DRAFT_LEFT: "有一份没有保存的登记", "An unfinished form is waiting";
+    HEALTH_ASIDE: "有 {} 条内容读不出来，已单独存放，不影响使用", "{} items could not be read; they are kept apart and nothing else is affected";
+
+    // The quick register.
+    CATEGORY: "类别", "Category";
+    PLACE: "地点", "Place";
+    TIME: "时间", "Time";
+    WHAT_HAPPENED: "简况", "What happened";
+    PARTY_A: "甲方", "Party A";
+    PARTY_B: "乙方", "Party B";
+    NAME: "姓名", "name";
+    PHONE: "电话", "phone";
+    LEVEL: "级别", "Level";
+    GRID: "网格", "Grid";
+    PARTIES: "当事人", "Parties";
+    PARTY_NAME: "姓名", "Name";
+    PARTY_PHONE: "电话", "Phone";
+    PARTY_A_NAME: "甲方姓名", "Party A name";
+    PARTY_A_PHONE: "甲方电话", "Party A phone";
+    PARTY_B_NAME: "乙方姓名", "Party B name";
+    PARTY_B_PHONE: "乙方电话", "Party B phone";
+    PLACE_HINT: "如：4 组水井旁", "e.g. group 4, by the well";
+    BRIEF_HINT: "谁和谁、因为什么。不写证件号", "Who with whom, and why. No ID numbers";
+    SAVE_HINT: "没有信号也能保存，联网后自动送达", "Saves without signal; sends itself when there is one";
+    DRAFT_KEPT: "草稿已存在本机", "Draft kept on this phone";
+    DRAFT_RESTORED: "已恢复上次没有保存的内容", "What you had not saved is back";
+    DRAFT_DISCARD: "不要了，重新填", "Discard and start over";
+    SAVED: "已保存在本机", "Saved on this phone";
+    LEVEL_G: "绿 · 一般", "Green · ordinary";
+    LEVEL_Y: "黄 · 较大", "Yellow · serious";
+    LEVEL_R: "红 · 重大", "Red · major";
+
+    // A case.
+    ADD_EVENT: "添加进展", "Add event";
+    SESSION: "调解记录", "Session";
+    AGREEMENT: "达成协议", "Agreement";
+    CLOSE_CASE: "结案", "Close case";
+    ACCEPT: "受理", "Accept";
+    COURSE: "经过", "Course";
+    REGISTERED: "登记", "Registered";
+    SESSION_NO: "第 {} 次调解", "Session {}";
+    AGREED_ON: "达成协议", "Agreement reached";
+    STEP_TO: "转为“{}”", "Now “{}”";
+    STEP_PENDING: "与前一步矛盾，待定夺", "Contradicts the step before: to be decided";
+    USE_THIS: "用这个", "Use this";
+    TWO_WROTE: "两人同时修改了“{}”", "Two people changed “{}” at the same time";
+    TWO_STEPS: "两人同时办理，结果不一致", "Two people took different steps at the same time";
+    STANDS: "现在的状态", "Status now";
+    OTHER_STEP: "另一人的办理", "The other step";
+    KEEP_STANDING: "保持“{}”", "Keep “{}”";
+    TERMS: "约定事项", "Terms";
+    TERM_DONE: "已履行", "Performed";
+    MARK_DONE: "标记已履行", "Mark performed";
+    NO_PARTIES: "没有登记当事人", "No parties registered";
+    PARTIES_WITHHELD: "当事人信息不在本机", "The parties’ data is not on this phone";
+    SHOW_PARTIES: "显示当事人", "Show parties";
+    ADD_PARTY: "添加当事人", "Add party";
+    CALL: "拨打", "Call";
+    WRITTEN_BY: "{} · {}", "{} · {}";
+    CASE_READING: "正在打开…", "Opening…";
+    CASE_MISSING: "这条记录不在本机。联网同步后再看。", "This record is not on this phone. Sync when online and look again.";
+    CASE_DAMAGED: "这条记录有一部分读不出来，已单独存放。请联网同步。", "Part of this record could not be read and was set aside. Please sync when online.";
+    CASE_NEWER: "这条记录由新版本写成：可以查看，更新后才能修改。", "Written by a newer version: you can read it; update to edit it.";
+    CASE_WAITING: "还有内容在路上，联网后补齐", "More of this is on its way and comes with the next sync";
+    REFUSED_NOTE: "有修改没有被服务器接受，内容仍在本机。请联系所里。", "The server did not take some changes; they are kept on this phone. Please call the station.";
+    LINKED_VISIT: "有一次回访", "A return visit follows";
+
+    // Sheets of a case.
+    KIND: "方式", "Kind";
+    TEXT: "内容", "Text";
+    MODE: "方式", "Mode";
+    STATEMENTS: "调解经过", "What was said";
+    RESULT: "结果", "Result";
+    NEXT_AT: "下次时间", "Next session";
+    CONSENT: "各方当事人同意调解", "Every party agrees to mediation";
+    NOTICE: "已告知权利义务", "Rights and duties were explained";
+    FORM: "形式", "Form";
+    CONTENT: "协议内容", "What was agreed";
+    TERM: "第 {} 项", "Term {}";
+    TERM_TEXT: "约定事项", "To be done";
+    DUE_DATE: "期限", "By";
+    ADD_TERM: "再加一项", "Add a term";
+    OUTCOME: "办理结果", "Outcome";
+    FAIL_REASON: "终止原因", "Reason";
+    SUMMARY: "小结", "Summary";
+    REMEDIES: "已告知仲裁、行政、诉讼等途径", "Arbitration, administrative and court ways were explained";
+    VISIT_MADE: "已安排回访", "A return visit is planned";
+
+    // Patrols.
+    PAUSE: "暂停", "Pause";
+    RESUME: "继续", "Resume";
+    CHECK_IN: "到点", "Check in";
+    FINISH: "结束", "Finish";
+    ELAPSED: "已巡", "On patrol";
+    MINUTES: "{} 分钟", "{} min";
+    HOURS_MINUTES: "{} 小时 {} 分", "{} h {} min";
+    CHECKPOINTS: "巡逻点", "Checkpoints";
+    OTHER_PLACE: "其他地点", "Another place";
+    REMARK: "备注", "Remark";
+    CHECKED_AT: "{} 到过", "checked in at {}";
+    CHECKINS: "到点 {} 个", "{} check-ins";
+    PERSUADED: "劝导（人次）", "People persuaded";
+    HOUSEHOLDS: "走访（户）", "Households visited";
+    LEAFLETS: "宣传单（份）", "Leaflets";
+    HELPED: "帮助（人次）", "People helped";
+    ONE_MORE: "加一", "One more";
+    ONE_LESS: "减一", "One less";
+    LOG: "巡逻小结", "Log";
+    PATROL_KIND: "巡逻类型", "Kind of patrol";
+    PATROL_MODE: "巡逻方式", "Mode";
+    NO_PATROLS: "还没有巡逻记录", "No patrols yet";
+    FOUND_ON_PATROL: "巡逻中发现", "Found on this patrol";
+    FINISH_HINT: "写几句情况；没有特别情况可以不写", "A few words; leave it empty when all was quiet";
+    NO_TRACK: "只记到点，不记轨迹", "Check-ins only; no track is kept";
+
+    // Hazards.
+    DESCRIPTION: "描述", "Description";
+    FIXED: "现场整改", "Fixed on the spot";
+    FIXED_HINT: "当场改好了就写怎么改的；没有就留空", "What was done on the spot; leave empty when nothing could be";
+    HAND_OVER: "移交", "Hand over";
+    RECTIFIED: "已整改", "Put right";
+    RECHECK: "复查合格", "Passed the recheck";
+    RECHECK_FAILED: "复查不合格", "Failed the recheck";
+    TARGET: "移交去向", "Handed over to";
+    MEASURE: "情况说明", "What was done";
+
+    // Tasks.
+    REPORT: "完成回访", "Report the visit";
+    FINDING: "回访情况", "Finding";
+    OPEN_CASE: "查看纠纷", "Open the dispute";
+
+    // Station.
+    NEW_SINCE: "昨日以来新增", "New since yesterday";
+    OVERDUE: "逾期", "Overdue";
+    MAJOR: "红色事项", "Major matters";
+    TO_DECIDE: "需要定夺", "To decide";
+    OPEN_NOW: "在办", "Open";
+    MATTER: "事项", "Matter";
+    VILLAGE_GRID: "村 / 网格", "Village / grid";
+    STATUS: "状态", "Status";
+    DUE_COLUMN: "期限", "Due";
+    TYPE: "类型", "Type";
+    VILLAGE: "村", "Village";
+    BY_VILLAGE: "各村在办", "Open by village";
+    NO_MATCH: "没有符合条件的记录", "No record matches";
+    CHOOSE_ROW: "选一条记录查看", "Choose a record";
+    GRIDS: "{} 个网格", "{} grids";
+    NEW_MARK: "新", "New";
+    DECIDE_MARK: "需定夺", "To decide";
+    SHOWN_OF: "显示 {} / {} 条", "{} of {} shown";
+    SHOW_MORE: "显示更多", "Show more";
+
+    // Supervisor.
+    UNIT: "单位", "Unit";
+    PERIOD: "期间", "Period";
+    WEEK_AHEAD: "7 天内", "Within 7 days";
+    WEEK: "近 7 天", "Last 7 days";
+    MONTH: "近 30 天", "Last 30 days";
+    QUARTER: "近 90 天", "Last 90 days";
+    FOUND: "登记", "Found";
+    SETTLED_RATE: "化解率", "Settled";
+    OVERDUE_RATE: "超期率", "Overdue";
+    HAZARD_RATE: "隐患整改率", "Hazards put right";
+    VISIT_RATE: "回访率", "Visits done";
+    OF_N: "{} / {}", "{} of {}";
+    NO_BASE: "暂无", "none yet";
+    LESS_THAN: "少于 {}", "under {}";
+    BY_CATEGORY: "纠纷类别", "By category";
+    BY_UNIT: "下级单位", "Units below";
+    OPEN_ROWS: "在办事项", "Open matters";
+    DEIDENTIFIED: "不含个人信息", "Without personal data";
+    OVERVIEW_OFFLINE: "现在没有网络，联网后再看", "No network now: look again when online";
+    OVERVIEW_REFUSED: "这个单位不在您的范围内", "This unit is not in your scope";
+    OVERVIEW_BROKEN: "没有收到完整的数据，请稍后再试", "The figures did not arrive whole: try again later";
+    TRY_AGAIN: "再试一次", "Try again";
+    AS_OF: "截至 {}", "as of {}";
+
+    // Settings.
+    LANGUAGE: "语言", "Language";
+    LARGE_TEXT: "大字模式", "Large text";
+    THEME: "主题", "Theme";
+    THEME_AUTO: "跟随系统", "System";
+    THEME_LIGHT: "浅色", "Light";
+    THEME_DARK: "深色", "Dark";
+    THEME_SUN: "户外", "Sunlight";
+    ME: "我", "Me";
+    ON_THIS_PHONE: "本机用户", "People on this phone";
+    IN_USE: "正在使用", "in use";
+    SWITCH: "切换", "Switch";
+    JOIN_ANOTHER: "另一人加入", "Another person joins";
+    STORAGE: "本机存储", "Storage";
+    PERSISTED: "浏览器会一直保留本机数据", "The browser keeps this phone’s data";
+    NOT_PERSISTED: "空间紧张时浏览器可能清理，请安装到桌面并及时同步", "The browser may clear data when space is short: install the app and sync often";
+    USED: "已用 {}", "{} used";
+    SET_ASIDE: "单独存放 {} 条", "{} set aside";
+    VERSION: "版本", "Version";
+    UPDATE_READY: "有新版本", "A new version is ready";
+    UPDATE_NOW: "现在更新", "Update now";
+    ABOUT: "枫格不做什么", "What Fengge does not do";
+    ABOUT_TEXT: "不建人口台账，不给人贴标签或定颜色，不按人搜索案件，不记身份证号、民族、宗教、政治面貌，不在后台定位，没有积分、排名、在线时长和强制打卡。", "No population register, no labels or colours on people, no search across cases by person, no ID numbers, ethnicity, religion or politics, no background tracking, no points, rankings, online hours or forced check-ins.";
+
+    // Notices.
+    CLOSED_UNAVAILABLE: "这个浏览器窗口不能保存数据（可能是无痕模式）。请用普通窗口打开。", "This window cannot keep data (a private window?). Please use a normal one.";
+    CLOSED_NEWER: "本机数据由新版本写成。请刷新页面更新。记录没有丢失。", "This phone’s data was written by a newer version. Reload to update. Nothing is lost.";
+    CLOSED_BLOCKED: "请先关闭枫格的其他窗口，再刷新。", "Close the other windows of Fengge, then reload.";
+    CLOSED_FULL: "手机空间已满，请清理一些照片或应用后再打开。", "The phone is full: free some space and open again.";
+    CLOSED_BROKEN: "浏览器打不开本机数据。请重启手机再试；不要清除浏览器数据。", "The browser cannot open the data. Restart the phone and try again; do not clear the browser’s data.";
+    NOTICE_BLOCKED: "请关闭枫格的其他窗口。", "Please close the other windows of Fengge.";
+    NOTICE_CLOSING: "新版本已在另一个窗口打开，请刷新本页。", "A newer version is open in another window: reload this page.";
+    NOTICE_CLOSED: "浏览器关闭了本机数据，请刷新本页。输入的内容已存草稿。", "The browser closed the data: reload this page. What you typed is kept as a draft.";
+    NOTICE_LOST: "浏览器报告本机数据损坏，已重新建立。请联网同步，并告诉所里。", "The browser reported damaged data and started afresh. Sync when online and tell the station.";
+    RELOAD: "刷新", "Reload";
+}

@@ -1,0 +1,194 @@
+//! Screens: one for each route; they read the state and ask for actions.
+
+pub mod case;
+pub mod case_sheets;
+pub mod dispute_form;
+pub mod hazard;
+pub mod home;
+pub mod join;
+pub mod overview;
+pub mod patrol;
+pub mod records;
+pub mod settings;
+pub mod station;
+pub mod task;
+
+use std::sync::Arc;
+
+use domain::command::Command;
+use domain::id::RecordId;
+use domain::unit::Directory;
+use leptos::prelude::*;
+
+use crate::component::field::Form;
+use crate::locale::{fault, format, word};
+use crate::platform;
+use crate::state::{Actions, CaseState, State, state};
+
+/// The record for its page: read anew whenever its row changes.
+pub(crate) fn watched_case(id: RecordId) -> RwSignal<CaseState> {
+    let state = state();
+    let shown = RwSignal::new(CaseState::Reading);
+    let rev = Memo::new(move |_| {
+        state
+            .rows
+            .with(|rows| rows.get(&id).map(|row| (row.delivery.rev, row.updated_at)))
+    });
+    Effect::new(move |_| {
+        rev.track();
+        platform::spawn(async move {
+            let found = Actions::case(id).await;
+            // The page may be gone by now.
+            shown.try_set(found);
+        });
+    });
+    shown
+}
+
+/// The page of a record: what stands in its place while it is read or is not there.
+pub(crate) fn case_or_note(
+    shown: RwSignal<CaseState>,
+    page: impl Fn(Arc<domain::view::case::Case>) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    let view = move || match shown.get() {
+        CaseState::Here(case) => page(case),
+        CaseState::Reading => note(""),
+        CaseState::NotHere => note(word::CASE_MISSING.s()),
+        CaseState::Damaged => note(word::CASE_DAMAGED.s()),
+    };
+    view! { {view} }.into_any()
+}
+
+fn note(text: &'static str) -> AnyView {
+    let top = crate::component::shell::Top {
+        back: true,
+        ..Default::default()
+    };
+    view! {
+        <div class="screen">
+            {crate::component::shell::top(top)}
+            <main><p class="empty">{text}</p></main>
+        </div>
+    }
+    .into_any()
+}
+
+/// Carries out a command of a form: what went wrong stands above its button and everything typed
+/// stays; `done` is told when the record is committed.
+pub(crate) fn submit<D: Send + Sync + 'static>(
+    form: Form<D>,
+    command: Command,
+    drafts: Vec<String>,
+    done: impl FnOnce(RecordId) + 'static,
+) {
+    if form.busy.get_untracked() {
+        return;
+    }
+    form.busy.set(true);
+    form.failure.set(None);
+    platform::spawn(async move {
+        let result = Actions::submit(command, drafts).await;
+        form.busy.try_set(false);
+        match result {
+            Ok(id) => done(id),
+            Err(error) => {
+                form.failure.try_set(Some(fault::command(&error)));
+            }
+        }
+    });
+}
+
+/// Carries out a command of a single button and says how it went.
+pub(crate) fn submit_plain(state: State, failure: RwSignal<Option<String>>, command: Command) {
+    failure.set(None);
+    platform::spawn(async move {
+        match Actions::submit(command, Vec::new()).await {
+            Ok(_) => state.say(word::SAVED.s()),
+            Err(error) => {
+                failure.try_set(Some(fault::command(&error)));
+            }
+        }
+    });
+}
+
+/// The one calm line about the exchange.
+pub(crate) fn line(state: State) -> AnyView {
+    crate::component::sync_line::sync_line(state.status, state.minute, Actions::sync_now)
+}
+
+/// The name of a grid, where the directory knows it.
+pub(crate) fn grid_name(known: Option<&Directory>, grid: &domain::id::UnitId) -> String {
+    known
+        .and_then(|known| known.grid(grid))
+        .map_or_else(|| grid.to_string(), |grid| grid.name.clone())
+}
+
+/// The name of a person, where the directory knows it.
+pub(crate) fn person_name(known: Option<&Directory>, person: &domain::id::PersonId) -> String {
+    known.map_or_else(
+        || person.to_string(),
+        |known| known.name_of(person).to_owned(),
+    )
+}
+
+/// The line under an entry: when and by whom.
+pub(crate) fn when_and_who(
+    known: Option<&Directory>,
+    at: domain::time::Millis,
+    by: &domain::id::PersonId,
+) -> String {
+    format!(
+        "{} · {}",
+        format::moment(at, platform::now()),
+        person_name(known, by)
+    )
+}
+
+/// Whether everything on this phone is invented.
+pub(crate) fn is_demo(state: State) -> bool {
+    state
+        .directory
+        .with_untracked(|known| known.as_ref().is_some_and(|known| known.demo))
+}
+
+/// Keeps what is typed into a form as a draft, a moment after the last key.
+pub(crate) fn keep_draft<D: serde::Serialize + Send + Sync + 'static>(
+    form: Form<D>,
+    key: &'static str,
+    kept: RwSignal<bool>,
+    is_blank: fn(&D) -> bool,
+) {
+    const PAUSE_MS: u32 = 400;
+    let turn = StoredValue::new(0_u32);
+    Effect::new(move |first: Option<()>| {
+        let text = form.draft.with(|draft| {
+            (!is_blank(draft)).then(|| serde_json::to_string(draft).unwrap_or_default())
+        });
+        if first.is_none() {
+            return;
+        }
+        kept.set(false);
+        let mine = turn.try_update_value(|turn| {
+            *turn = turn.wrapping_add(1);
+            *turn
+        });
+        platform::after(PAUSE_MS, move || {
+            if turn.try_get_value() == mine && form.busy.try_get_untracked() == Some(false) {
+                store_draft(key, text, kept);
+            }
+        })
+        .keep();
+    });
+}
+
+fn store_draft(key: &'static str, text: Option<String>, kept: RwSignal<bool>) {
+    let Some(text) = text else {
+        Actions::drop_draft(key.to_owned());
+        return;
+    };
+    platform::spawn(async move {
+        if Actions::keep_draft(key, &text).await.is_ok() {
+            kept.try_set(true);
+        }
+    });
+}

@@ -1,0 +1,398 @@
+//! The sheets of a dispute: event, session, agreement, closing, edit, party.
+
+use domain::codelist::{self, List};
+use domain::command::Command;
+use domain::id::RecordId;
+use domain::record::FieldName;
+use domain::record::dispute::{
+    AgreementDraft, CloseDraft, Dispute, Draft, EventDraft, SessionDraft, TermDraft,
+};
+use domain::record::vault::{Party, PartyRole};
+use domain::view::case::Contents;
+use leptos::prelude::*;
+
+use crate::component::chips::{Choice, chips};
+use crate::component::field::{Form, Text, TextKind, field_error, save_bar};
+use crate::component::sheet::sheet;
+use crate::locale::{self, Word, word};
+use crate::nav;
+use crate::platform;
+use crate::screen::dispute_form::{category_choices, level_choices};
+use crate::screen::submit;
+use crate::state::{CaseState, state};
+
+/// One of the sheets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sheet {
+    /// A note on the course.
+    Event,
+    /// A session of mediation.
+    Session,
+    /// An agreement.
+    Agreement,
+    /// The closing.
+    Close,
+    /// The fields of the quick register.
+    Edit,
+    /// One more party.
+    Party,
+}
+
+/// Which sheet of which case is open.
+#[derive(Debug, Clone, Copy)]
+pub struct Sheets {
+    id: RecordId,
+    open: RwSignal<bool>,
+    which: RwSignal<Sheet>,
+}
+
+impl Sheets {
+    /// No sheet is open.
+    #[must_use]
+    pub fn new(id: RecordId) -> Self {
+        Self {
+            id,
+            open: RwSignal::new(false),
+            which: RwSignal::new(Sheet::Event),
+        }
+    }
+
+    /// Opens a sheet.
+    pub fn show(&self, sheet: Sheet) {
+        self.which.set(sheet);
+        self.open.set(true);
+    }
+}
+
+/// The place where the sheets appear.
+pub fn sheets(shown: RwSignal<CaseState>, open: Sheets) -> AnyView {
+    let title = move || {
+        match open.which.get() {
+            Sheet::Event => word::ADD_EVENT,
+            Sheet::Session => word::SESSION,
+            Sheet::Agreement => word::AGREEMENT,
+            Sheet::Close => word::CLOSE_CASE,
+            Sheet::Edit => word::EDIT,
+            Sheet::Party => word::ADD_PARTY,
+        }
+        .s()
+        .to_owned()
+    };
+    let body = move || {
+        // The form begins with a copy and is not rewritten under the officer's thumb.
+        let CaseState::Here(case) = shown.get_untracked() else {
+            return ().into_any();
+        };
+        let Contents::Dispute(dispute) = &case.contents else {
+            return ().into_any();
+        };
+        match open.which.get_untracked() {
+            Sheet::Event => event(open.id),
+            Sheet::Session => session(open.id, dispute),
+            Sheet::Agreement => agreement(open.id),
+            Sheet::Close => close(open.id, dispute),
+            Sheet::Edit => edit(open.id, dispute),
+            Sheet::Party => party(open.id),
+        }
+    };
+    sheet(open.open, title, body)
+}
+
+/// A form in a sheet: sends on submit, closes when the record is committed.
+fn sheet_form<D: Send + Sync + 'static>(
+    form: Form<D>,
+    fields: AnyView,
+    command: impl Fn() -> Option<Command> + 'static,
+) -> AnyView {
+    let state = state();
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        if let Some(command) = command() {
+            submit(form, command, Vec::new(), move |_| {
+                nav::sheet_dismissed();
+                state.say(word::SAVED.s());
+            });
+        }
+    };
+    view! {
+        <form novalidate on:submit=send>
+            <div class="card">{fields}</div>
+            {save_bar(word::SAVE, form.busy, form.failure, || "")}
+        </form>
+    }
+    .into_any()
+}
+
+/// Chips for a code of the draft.
+pub(super) fn code_chips<D: Send + Sync + 'static>(
+    form: Form<D>,
+    (label, field): (Word, FieldName),
+    choices: Vec<Choice>,
+    part: fn(&mut D) -> &mut String,
+) -> AnyView {
+    let initial = form.draft.try_update_untracked(|draft| part(draft).clone());
+    let chosen = RwSignal::new(initial.unwrap_or_default());
+    let choose = move |code: String| {
+        chosen.set(code.clone());
+        form.errors
+            .update(|errors| errors.retain(|error| error.field != field));
+        form.draft.update(|draft| *part(draft) = code);
+    };
+    view! {
+        <div class="field chips-field">
+            {chips(label.s(), choices, 8, chosen.into(), choose)}
+            {field_error(form.errors, field)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The codes of a list as choices.
+pub(super) fn code_choices(list: List) -> Vec<Choice> {
+    codelist::codes(list)
+        .map(|entry| Choice::new(entry.code, entry.name(locale::spoken())))
+        .collect()
+}
+
+fn event(id: RecordId) -> AnyView {
+    let form = Form::new(EventDraft {
+        kind: "visit".to_owned(),
+        ..EventDraft::default()
+    });
+    let fields = view! {
+        {code_chips(form, (word::KIND, FieldName::EventKind), code_choices(List::EventKind),
+            |draft| &mut draft.kind)}
+        {form.text(Text::required(FieldName::Text, word::TEXT, TextKind::Area),
+            |draft| &mut draft.text)}
+    };
+    sheet_form(form, fields.into_any(), move || {
+        match form.draft.get_untracked().parse(platform::now()) {
+            Ok(new) => Some(Command::AddEvent { id, new }),
+            Err(errors) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}
+
+fn session(id: RecordId, dispute: &Dispute) -> AnyView {
+    let consented = dispute.consent_at.is_some();
+    let now = platform::now();
+    let draft = SessionDraft {
+        at: now.to_local_text(),
+        place: dispute.place.clone(),
+        mode: "joint".to_owned(),
+        ..SessionDraft::default()
+    };
+    let form = Form::new(draft);
+    let consent = (!consented).then(|| {
+        view! {
+            {form.tick(word::CONSENT, FieldName::Consent, |draft| &mut draft.consent)}
+            {form.tick(word::NOTICE, FieldName::Notice, |draft| &mut draft.notice)}
+        }
+    });
+    let fields = view! {
+        {consent}
+        {code_chips(form, (word::MODE, FieldName::Mode), code_choices(List::SessionMode),
+            |draft| &mut draft.mode)}
+        {form.text(Text::required(FieldName::SessionAt, word::TIME, TextKind::Moment),
+            |draft| &mut draft.at)}
+        {form.text(Text::optional(FieldName::SessionPlace, word::PLACE, TextKind::Line),
+            |draft| &mut draft.place)}
+        {form.text(Text::required(FieldName::Statements, word::STATEMENTS, TextKind::Area),
+            |draft| &mut draft.statements)}
+        {code_chips(form, (word::RESULT, FieldName::Result), code_choices(List::SessionResult),
+            |draft| &mut draft.result)}
+        {form.text(Text::optional(FieldName::NextAt, word::NEXT_AT, TextKind::Moment),
+            |draft| &mut draft.next_at)}
+    };
+    sheet_form(form, fields.into_any(), move || {
+        match form.draft.get_untracked().parse(platform::now(), consented) {
+            Ok(new) => Some(Command::RecordSession { id, new }),
+            Err(errors) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}
+
+/// How many terms the sheet offers at most; more are rare and stand in the text.
+const TERMS_OFFERED: usize = 3;
+
+fn agreement(id: RecordId) -> AnyView {
+    let draft = AgreementDraft {
+        form: "oral".to_owned(),
+        terms: vec![TermDraft::default(); TERMS_OFFERED],
+        ..AgreementDraft::default()
+    };
+    let form = Form::new(draft);
+    let shown = RwSignal::new(1_usize);
+    let full = move || shown.get() >= TERMS_OFFERED;
+    let terms: Vec<_> = (0..TERMS_OFFERED)
+        .map(|place| term(form, place, shown))
+        .collect();
+    let fields = view! {
+        {code_chips(form, (word::FORM, FieldName::Form), code_choices(List::AgreementForm),
+            |draft| &mut draft.form)}
+        {form.text(Text::required(FieldName::Terms, word::CONTENT, TextKind::Area),
+            |draft| &mut draft.content)}
+        {terms}
+        {field_error(form.errors, FieldName::Due)}
+        <button type="button" class="mini" hidden=full
+            on:click=move |_| shown.update(|shown| *shown += 1)>
+            {word::ADD_TERM.s()}
+        </button>
+    };
+    sheet_form(form, fields.into_any(), move || {
+        match form.draft.get_untracked().parse(platform::now()) {
+            Ok(new) => Some(Command::RecordAgreement { id, new }),
+            Err(errors) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}
+
+fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> AnyView {
+    let put = move |write: fn(&mut TermDraft, String), text: String| {
+        form.draft.update(|draft| {
+            if let Some(term) = draft.terms.get_mut(place) {
+                write(term, text);
+            }
+        });
+    };
+    let hidden = move || place >= shown.get();
+    let (text_id, due_id) = (format!("term-{place}"), format!("term-{place}-due"));
+    view! {
+        <div class="term" hidden=hidden>
+            <div class="field">
+                <label for=text_id.clone()>{word::TERM.with(place + 1)}</label>
+                <div class="control">
+                    <input id=text_id type="text" autocomplete="off"
+                        on:input=move |event| {
+                            put(|term, text| term.text = text, event_target_value(&event));
+                        } />
+                </div>
+            </div>
+            <div class="field">
+                <label for=due_id.clone()>{word::DUE_DATE.s()}</label>
+                <div class="control">
+                    <input id=due_id type="date"
+                        on:input=move |event| {
+                            put(|term, text| term.due = text, event_target_value(&event));
+                        } />
+                </div>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn close(id: RecordId, dispute: &Dispute) -> AnyView {
+    let outcome = match dispute.agreements.last() {
+        Some(agreement) if agreement.form == "written" => "11",
+        Some(_) => "12",
+        None if dispute.standing.status == "reported" => "13",
+        None => "",
+    };
+    let form = Form::new(CloseDraft {
+        outcome: outcome.to_owned(),
+        ..CloseDraft::default()
+    });
+    let failed = move || form.draft.with(|draft| draft.outcome.starts_with('2'));
+    let reason = move || {
+        failed().then(|| {
+            view! {
+                {code_chips(form, (word::FAIL_REASON, FieldName::Result),
+                    code_choices(List::FailReason), |draft| &mut draft.fail_reason)}
+                {form.tick(word::REMEDIES, FieldName::Remedies, |draft| &mut draft.remedies_told)}
+            }
+        })
+    };
+    let fields = view! {
+        {code_chips(form, (word::OUTCOME, FieldName::Outcome), code_choices(List::DisputeOutcome),
+            |draft| &mut draft.outcome)}
+        {reason}
+        {form.text(Text::optional(FieldName::Summary, word::SUMMARY, TextKind::Area),
+            |draft| &mut draft.summary)}
+    };
+    sheet_form(form, fields.into_any(), move || {
+        match form.draft.get_untracked().parse() {
+            Ok(new) => Some(Command::CloseDispute { id, new }),
+            Err(errors) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}
+
+fn edit(id: RecordId, dispute: &Dispute) -> AnyView {
+    let base = dispute.to_draft();
+    let form: Form<Draft> = Form::new(base.clone());
+    let fields = view! {
+        {code_chips(form, (word::CATEGORY, FieldName::Category), category_choices(),
+            |draft| &mut draft.category)}
+        {form.text(Text::required(FieldName::Place, word::PLACE, TextKind::Line),
+            |draft| &mut draft.place)}
+        {form.text(Text::required(FieldName::FoundAt, word::TIME, TextKind::Moment),
+            |draft| &mut draft.found_at)}
+        {form.text(Text::required(FieldName::Brief, word::WHAT_HAPPENED, TextKind::Area),
+            |draft| &mut draft.brief)}
+        {code_chips(form, (word::LEVEL, FieldName::Level), level_choices(),
+            |draft| &mut draft.level)}
+    };
+    sheet_form(form, fields.into_any(), move || {
+        let now = platform::now();
+        match (base.parse(now), form.draft.get_untracked().parse(now)) {
+            (Ok(base), Ok(new)) => Some(Command::EditDispute { id, base, new }),
+            (_, Err(errors)) | (Err(errors), Ok(_)) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}
+
+fn party(id: RecordId) -> AnyView {
+    let form = Form::new(Draft {
+        level: "A".to_owned(),
+        ..Draft::default()
+    });
+    let roles = vec![
+        Choice::new("A", word::PARTY_A.s()),
+        Choice::new("B", word::PARTY_B.s()),
+        Choice::new("C", locale::code(List::PartyRole, "C")),
+    ];
+    let fields = view! {
+        {code_chips(form, (word::PARTIES, FieldName::Level), roles, |draft| &mut draft.level)}
+        {form.text(Text::required(FieldName::PartyAName, word::PARTY_NAME, TextKind::Line),
+            |draft| &mut draft.party_a_name)}
+        {form.text(Text::optional(FieldName::PartyAPhone, word::PARTY_PHONE, TextKind::Phone),
+            |draft| &mut draft.party_a_phone)}
+    };
+    sheet_form(form, fields.into_any(), move || {
+        let draft = form.draft.get_untracked();
+        match draft.parse_party() {
+            Ok(party) => {
+                let role = match draft.level.as_str() {
+                    "B" => PartyRole::B,
+                    "C" => PartyRole::C,
+                    _ => PartyRole::A,
+                };
+                Some(Command::PutParty {
+                    id,
+                    item: None,
+                    party: Party { role, ..party },
+                })
+            }
+            Err(errors) => {
+                form.show_errors(errors);
+                None
+            }
+        }
+    })
+}

@@ -1,0 +1,318 @@
+//! Hazards: the form, and the page with its steps.
+
+use domain::codelist::List;
+use domain::command::Command;
+use domain::id::RecordId;
+use domain::record::hazard::{Draft, Hazard, StepDraft};
+use domain::record::{EventKind, FieldName, Kind};
+use domain::view::case::{Case, Contents};
+use leptos::prelude::*;
+
+use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::list::{delivery_tag, due_tag};
+use crate::component::sheet::sheet;
+use crate::component::shell::{Top, top};
+use crate::locale::{self, Word, format, word};
+use crate::nav::{self, Route};
+use crate::platform;
+use crate::screen::case_sheets::{code_chips, code_choices};
+use crate::screen::{
+    case_or_note, grid_name, is_demo, keep_draft, submit, watched_case, when_and_who,
+};
+use crate::state::{Actions, State, state};
+
+/// The key of the form's draft.
+const DRAFT: &str = "hazard";
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Begun {
+    id: RecordId,
+    draft: Draft,
+}
+
+/// The form for a hazard; `patrol` is the one on which it was found.
+pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
+    let state = state();
+    let left = state.drafts.with_untracked(|drafts| {
+        drafts
+            .get(DRAFT)
+            .and_then(|text| serde_json::from_str::<Begun>(text).ok())
+    });
+    let restored = left.is_some();
+    let grid = state.directory.with_untracked(|known| {
+        let known = known.as_ref()?;
+        known.grids.first().map(|grid| grid.id.to_string())
+    });
+    let begun = left.unwrap_or_else(|| Begun {
+        id: Actions::new_id(),
+        draft: Draft {
+            grid: grid.unwrap_or_default(),
+            level: "1".to_owned(),
+            patrol: patrol.map(|id| id.to_string()).unwrap_or_default(),
+            ..Draft::default()
+        },
+    });
+    let form = Form::new(begun);
+    let kept = RwSignal::new(restored);
+    keep_draft(form, DRAFT, kept, |begun| begun.draft.is_blank());
+    on_cleanup(move || {
+        let Some(begun) = form.draft.try_get_untracked() else {
+            return;
+        };
+        state
+            .drafts
+            .update(|drafts| match serde_json::to_string(&begun) {
+                Ok(text) if !begun.draft.is_blank() => {
+                    drafts.insert(DRAFT.to_owned(), text);
+                }
+                Ok(_) | Err(_) => {
+                    drafts.remove(DRAFT);
+                }
+            });
+    });
+    let demo = is_demo(state);
+    view! {
+        <form class="screen" novalidate on:submit=move |event| {
+            event.prevent_default();
+            register(state, form);
+        }>
+            {top(Top { title: word::NEW_HAZARD.s().to_owned(), back: true, demo, ..Top::default() })}
+            <main>
+                {restored.then(|| view! {
+                    <p class="restored" role="status">{word::DRAFT_RESTORED.s()}</p>
+                })}
+                <section class="card">{fields(form)}</section>
+            </main>
+            {save_bar(word::SAVE, form.busy, form.failure, move || {
+                if kept.get() { word::DRAFT_KEPT.s() } else { word::SAVE_HINT.s() }
+            })}
+        </form>
+    }
+    .into_any()
+}
+
+fn fields(form: Form<Begun>) -> AnyView {
+    view! {
+        {code_chips(form, (word::CATEGORY, FieldName::Category), code_choices(List::HazardCategory),
+            |begun| &mut begun.draft.category)}
+        {form.text(Text::required(FieldName::Place, word::PLACE, TextKind::Line),
+            |begun| &mut begun.draft.place)}
+        {form.text(Text::required(FieldName::Description, word::DESCRIPTION, TextKind::Area),
+            |begun| &mut begun.draft.description)}
+        {code_chips(form, (word::LEVEL, FieldName::Level), code_choices(List::HazardLevel),
+            |begun| &mut begun.draft.level)}
+        {form.text(Text::optional(FieldName::Text, word::FIXED, TextKind::Area)
+            .hint(word::FIXED_HINT), |begun| &mut begun.draft.fixed)}
+    }
+    .into_any()
+}
+
+fn register(state: State, form: Form<Begun>) {
+    let begun = form.draft.get_untracked();
+    match begun.draft.parse() {
+        Err(errors) => form.show_errors(errors),
+        Ok(new) => {
+            let command = Command::RegisterHazard { id: begun.id, new };
+            submit(form, command, vec![DRAFT.to_owned()], move |id| {
+                form.draft
+                    .update_untracked(|begun| begun.draft = Draft::default());
+                state.drafts.update(|drafts| {
+                    drafts.remove(DRAFT);
+                });
+                state.say(word::SAVED.s());
+                nav::replace(Route::Hazard(id));
+            });
+        }
+    }
+}
+
+/// The page of a hazard.
+pub fn hazard_page(id: RecordId) -> AnyView {
+    let state = state();
+    let shown = watched_case(id);
+    let open = RwSignal::new(false);
+    let to = RwSignal::new("rectified");
+    view! {
+        {case_or_note(shown, move |case| page(state, &case, (open, to)))}
+        {step_sheet(id, open, to)}
+    }
+    .into_any()
+}
+
+fn page(state: State, case: &Case, step: (RwSignal<bool>, RwSignal<&'static str>)) -> AnyView {
+    let Contents::Hazard(hazard) = &case.contents else {
+        return ().into_any();
+    };
+    let title = format::number(&case.row.number);
+    let aside = locale::code(List::HazardCategory, &hazard.category);
+    view! {
+        <div class="screen case">
+            {top(Top { title, aside, back: true, demo: is_demo(state) })}
+            {hazard_body(state, case, hazard)}
+            {(!case.newer).then(|| buttons(hazard, step))}
+        </div>
+    }
+    .into_any()
+}
+
+/// What a hazard's page says, without its frame; the station shows it beside its list.
+pub(super) fn hazard_body(state: State, case: &Case, hazard: &Hazard) -> AnyView {
+    let known = state.directory.get_untracked();
+    let known = known.as_deref();
+    let now = platform::now();
+    let row = case.row.clone();
+    let delivery = {
+        let row = row.clone();
+        move || delivery_tag(state.delivery(&row))
+    };
+    let fact = |label: Word, text: String| {
+        (!text.is_empty())
+            .then(|| view! { <div class="fact"><dt>{label.s()}</dt><dd>{text}</dd></div> })
+    };
+    view! {
+        <div class="standing">
+            <span class="tag strong">{format::status(Kind::Hazard, &row.status)}</span>
+            {delivery}
+            {due_tag(&row, now)}
+        </div>
+        <main>
+            <dl class="card facts">
+                {fact(word::CATEGORY, locale::code(List::HazardCategory, &hazard.category))}
+                {fact(word::PLACE, hazard.place.clone())}
+                {fact(word::DESCRIPTION, hazard.description.clone())}
+                {fact(word::LEVEL, locale::code(List::HazardLevel, &hazard.level))}
+                {fact(word::TARGET, locale::code(List::ReferralTarget, &hazard.target))}
+                {fact(word::GRID, grid_name(known, &row.grid))}
+            </dl>
+            {course(hazard, known)}
+        </main>
+    }
+    .into_any()
+}
+
+fn course(hazard: &Hazard, known: Option<&domain::unit::Directory>) -> AnyView {
+    let header = &hazard.header;
+    let mut lines = vec![(
+        header.created_at,
+        word::REGISTERED.s().to_owned(),
+        String::new(),
+        &header.by,
+    )];
+    for event in &hazard.events {
+        let (title, text) = match &event.what {
+            EventKind::Note { kind, text } => (locale::code(List::EventKind, kind), text.clone()),
+            EventKind::Step(step) => (format::status(Kind::Hazard, &step.to), step.reason.clone()),
+        };
+        lines.push((event.at, title, text, &event.by));
+    }
+    let line =
+        |(at, title, text, by): (domain::time::Millis, String, String, &domain::id::PersonId)| {
+            view! {
+                <li>
+                    <span>{title}</span>
+                    {(!text.is_empty()).then(|| view! { <p>{text}</p> })}
+                    <small>{when_and_who(known, at, by)}</small>
+                </li>
+            }
+        };
+    let lines: Vec<_> = lines.into_iter().map(line).collect();
+    view! {
+        <section>
+            <h2>{word::COURSE.s()}</h2>
+            <div class="card"><ol class="line">{lines}</ol></div>
+        </section>
+    }
+    .into_any()
+}
+
+fn buttons(hazard: &Hazard, (open, to): (RwSignal<bool>, RwSignal<&'static str>)) -> AnyView {
+    let steps: &[(&'static str, Word)] = match hazard.standing.status.as_str() {
+        "found" => &[
+            ("transferred", word::HAND_OVER),
+            ("onspot", word::FIXED),
+            ("rectified", word::RECTIFIED),
+        ],
+        "assigned" | "rectifying" | "recheck_failed" => &[("rectified", word::RECTIFIED)],
+        "rectified" => &[
+            ("recheck_failed", word::RECHECK_FAILED),
+            ("closed", word::RECHECK),
+        ],
+        "transferred" | "onspot" => &[("closed", word::CLOSE_CASE)],
+        _ => &[],
+    };
+    let last = steps.len().saturating_sub(1);
+    let button = |(place, (step, label)): (usize, &(&'static str, Word))| {
+        let step = *step;
+        let class = if place == last {
+            "button primary"
+        } else {
+            "button"
+        };
+        view! {
+            <button type="button" class=class on:click=move |_| {
+                to.set(step);
+                open.set(true);
+            }>{label.s()}</button>
+        }
+    };
+    let buttons: Vec<_> = steps.iter().enumerate().map(button).collect();
+    (!buttons.is_empty())
+        .then(|| view! { <div class="foot grid">{buttons}</div> })
+        .into_any()
+}
+
+fn step_sheet(id: RecordId, open: RwSignal<bool>, to: RwSignal<&'static str>) -> AnyView {
+    let title = move || {
+        match to.get() {
+            "transferred" => word::HAND_OVER,
+            "onspot" => word::FIXED,
+            "rectified" => word::RECTIFIED,
+            "recheck_failed" => word::RECHECK_FAILED,
+            _ => word::CLOSE_CASE,
+        }
+        .s()
+        .to_owned()
+    };
+    let body = move || {
+        let state = state();
+        let to = to.get_untracked();
+        let form = Form::new(StepDraft {
+            to: to.to_owned(),
+            ..StepDraft::default()
+        });
+        let send = move |event: web_sys::SubmitEvent| {
+            event.prevent_default();
+            match form.draft.get_untracked().parse() {
+                Err(errors) => form.show_errors(errors),
+                Ok(new) => submit(
+                    form,
+                    Command::StepHazard { id, new },
+                    Vec::new(),
+                    move |_| {
+                        nav::sheet_dismissed();
+                        state.say(word::SAVED.s());
+                    },
+                ),
+            }
+        };
+        let handing_over = to == "transferred";
+        let text = if handing_over {
+            Text::optional
+        } else {
+            Text::required
+        };
+        view! {
+            <form novalidate on:submit=send>
+                <div class="card">
+                    {handing_over.then(|| code_chips(form, (word::TARGET, FieldName::Target),
+                        code_choices(List::ReferralTarget), |draft| &mut draft.target))}
+                    {form.text(text(FieldName::Text, word::MEASURE, TextKind::Area),
+                        |draft| &mut draft.text)}
+                </div>
+                {save_bar(word::SAVE, form.busy, form.failure, || "")}
+            </form>
+        }
+        .into_any()
+    };
+    sheet(open, title, body)
+}

@@ -1,0 +1,155 @@
+//! The officer's day: what is due, what was recorded, and the three things to begin.
+
+use domain::record::Kind;
+use domain::view::Row;
+use leptos::prelude::*;
+
+use crate::component::list::{delivery_tag, due_tag, list_card, row_link};
+use crate::component::shell::{Top, top};
+use crate::icon::{self, icon};
+use crate::locale::{format, word};
+use crate::nav::Route;
+use crate::platform;
+use crate::screen::{grid_name, is_demo, patrol::start_patrol};
+use crate::state::{State, state};
+
+/// The most rows under "due".
+const DUE_MAX: usize = 8;
+/// The most rows under "my records".
+const RECENT_MAX: usize = 8;
+/// What falls due within so many days is shown.
+const SOON_DAYS: i64 = 2;
+
+/// The home screen.
+pub fn home() -> AnyView {
+    let state = state();
+    view! {
+        {move || heading(state)}
+        {super::line(state)}
+        <main class="home">
+            <section class="big">
+                <a class="button primary span" href=Route::NewDispute.path()>
+                    {icon(icon::PLUS)}{word::NEW_DISPUTE.s()}
+                </a>
+                {move || patrol_button(state)}
+                <a class="button" href=Route::NewHazard(None).path()>{word::NEW_HAZARD.s()}</a>
+            </section>
+            {move || draft_note(state)}
+            <section aria-labelledby="due">
+                <h2 id="due">{word::DUE.s()}</h2>
+                {move || due(state)}
+            </section>
+            <section aria-labelledby="mine">
+                <h2 id="mine">{word::MY_RECORDS.s()}</h2>
+                {move || recent(state)}
+            </section>
+            {move || aside(state)}
+        </main>
+    }
+    .into_any()
+}
+
+fn heading(state: State) -> AnyView {
+    let known = state.known();
+    let aside = known.as_ref().map_or_else(String::new, |known| {
+        let grid = known
+            .me
+            .units
+            .first()
+            .map(|unit| grid_name(Some(known), unit));
+        format!("{} · {}", grid.unwrap_or_default(), known.me.name)
+    });
+    let demo = is_demo(state);
+    top(Top {
+        title: word::TODAY.s().to_owned(),
+        aside,
+        back: false,
+        demo,
+    })
+}
+
+fn is_mine(state: State, row: &Row) -> bool {
+    state.directory.with(|known| {
+        known
+            .as_ref()
+            .is_some_and(|known| known.me.person == row.by)
+    })
+}
+
+/// The patrol under way, or the button that starts one.
+fn patrol_button(state: State) -> AnyView {
+    let running = state.rows.with(|rows| {
+        rows.values()
+            .rev()
+            .find(|row| row.kind == Kind::Patrol && row.open && is_mine(state, row))
+            .map(|row| row.id)
+    });
+    match running {
+        Some(id) => view! {
+            <a class="button running" href=Route::Patrol(id).path()>
+                {word::PATROL_RUNNING.s()}
+            </a>
+        }
+        .into_any(),
+        None => start_patrol(state),
+    }
+}
+
+fn draft_note(state: State) -> Option<AnyView> {
+    let left = state
+        .drafts
+        .with(|drafts| drafts.contains_key(super::dispute_form::DRAFT));
+    left.then(|| {
+        view! {
+            <a class="card draft" href=Route::NewDispute.path()>
+                <span>{word::DRAFT_LEFT.s()}</span>
+                <span class="tag plain">{word::DRAFT.s()}</span>
+            </a>
+        }
+        .into_any()
+    })
+}
+
+fn due(state: State) -> AnyView {
+    state.minute.track();
+    let now = platform::now();
+    let until = now.day().plus(SOON_DAYS).end();
+    let items = state.rows.with(|rows| {
+        let mut due: Vec<&Row> = rows
+            .values()
+            .filter(|row| row.open && row.due.is_some_and(|due| due.at <= until))
+            .collect();
+        due.sort_by_key(|row| row.due);
+        let item =
+            |row: &&Row| row_link(row, due_tag(row, now).unwrap_or_else(|| ().into_any()), now);
+        due.iter().take(DUE_MAX).map(item).collect::<Vec<_>>()
+    });
+    list_card(items, word::NOTHING_DUE.s())
+}
+
+fn recent(state: State) -> AnyView {
+    let now = platform::now();
+    let (items, more) = state.rows.with(|rows| {
+        let mut mine: Vec<&Row> = rows.values().filter(|row| is_mine(state, row)).collect();
+        mine.sort_by_key(|row| core::cmp::Reverse(row.updated_at));
+        let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
+        let items: Vec<_> = mine.iter().take(RECENT_MAX).map(item).collect();
+        (items, mine.len() > RECENT_MAX)
+    });
+    let all = more.then(|| {
+        view! { <a class="more" href=Route::Records.path()>{word::ALL_RECORDS.s()}</a> }
+    });
+    view! { {list_card(items, word::NO_RECORDS.s())} {all} }.into_any()
+}
+
+fn aside(state: State) -> Option<AnyView> {
+    let count = state.aside.get();
+    (count > 0).then(|| view! { <p class="quiet">{word::HEALTH_ASIDE.with(count)}</p> }.into_any())
+}
+
+/// The name of a day for the heading of the station.
+#[must_use]
+pub fn today() -> String {
+    let now = platform::now();
+    format::day(now.day(), now.day())
+}

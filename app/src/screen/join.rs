@@ -1,0 +1,78 @@
+//! Joining: one code, once, while online.
+
+use domain::replica::Activity;
+use domain::sync::message::normal_code;
+use leptos::prelude::*;
+
+use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::shell::{Top, top};
+use crate::locale::{fault, word};
+use crate::platform;
+use crate::state::{Actions, state};
+
+/// The join screen.
+pub fn join() -> AnyView {
+    let state = state();
+    let form = Form::new(code_from_link().unwrap_or_default());
+    let asked = RwSignal::new(false);
+    // The exchange tells how joining went; success brings the directory, and with it the app.
+    Effect::new(move |_| {
+        let activity = state.status.with(|status| status.activity);
+        if !asked.get_untracked() {
+            return;
+        }
+        match activity {
+            Activity::Failed(failure) => {
+                form.failure.set(Some(fault::join(failure).s().to_owned()));
+                form.busy.set(false);
+            }
+            Activity::StoreFailed(problem) => {
+                form.failure.set(Some(fault::store(problem).s().to_owned()));
+                form.busy.set(false);
+            }
+            Activity::Idle | Activity::Working => {}
+        }
+    });
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let typed = form.draft.get_untracked();
+        if normal_code(&typed).is_none() {
+            form.failure.set(Some(word::JOIN_INCOMPLETE.s().to_owned()));
+            return;
+        }
+        form.failure.set(None);
+        form.busy.set(true);
+        asked.set(true);
+        platform::spawn(async move {
+            if Actions::join(typed).await.is_err() {
+                form.failure.try_set(Some(word::JOIN_FAILED.s().to_owned()));
+                form.busy.try_set(false);
+            }
+        });
+    };
+    let code = Text::required(
+        domain::record::FieldName::Title,
+        word::INVITATION_CODE,
+        TextKind::Line,
+    )
+    .hint(word::JOIN_HINT);
+    view! {
+        <form class="screen join" on:submit=send novalidate>
+            {top(Top { title: word::JOIN.s().to_owned(), ..Top::default() })}
+            <main>
+                <p class="lead">{word::JOIN_LEAD.s()}</p>
+                <div class="card code">{form.text(code, |code| code)}</div>
+                <p class="quiet">{word::NOT_SURVEILLANCE.s()}</p>
+            </main>
+            {save_bar(word::JOIN, form.busy, form.failure, || "")}
+        </form>
+    }
+    .into_any()
+}
+
+/// The code of an invitation link or QR code: what stands behind the `#`.
+fn code_from_link() -> Option<String> {
+    let hash = web_sys::window()?.location().hash().ok()?;
+    let code = hash.strip_prefix('#')?;
+    normal_code(code).map(|_| code.to_owned())
+}

@@ -1,0 +1,108 @@
+//! All records on this phone, with search and filters.
+
+use domain::record::Kind;
+use domain::view::{DeliveryState, Row};
+use leptos::prelude::*;
+
+use crate::component::chips::{Choice, chips};
+use crate::component::list::{delivery_tag, list_card, row_link};
+use crate::component::shell::{Top, top};
+use crate::locale::{format, word};
+use crate::platform;
+use crate::screen::{grid_name, is_demo};
+use crate::state::{State, state};
+
+/// How many rows are drawn at once.
+const PAGE: usize = 50;
+
+/// The records screen.
+pub fn records() -> AnyView {
+    let state = state();
+    let query = RwSignal::new(String::new());
+    let kind = RwSignal::new(String::new());
+    let delivery = RwSignal::new(String::new());
+    let shown = RwSignal::new(PAGE);
+    let title = word::MY_RECORDS.s().to_owned();
+    let reset = move || shown.set(PAGE);
+    view! {
+        {top(Top { title, demo: is_demo(state), ..Top::default() })}
+        {super::line(state)}
+        <main>
+            <div class="search">
+                <label for="search">{word::SEARCH.s()}</label>
+                <input id="search" type="search" autocomplete="off" enterkeyhint="search"
+                    on:input=move |event| { query.set(event_target_value(&event)); reset(); } />
+            </div>
+            {chips(word::TYPE.s(), kind_choices(), 9, kind.into(), move |v| { kind.set(v); reset(); })}
+            {chips(word::STATUS.s(), delivery_choices(), 9, delivery.into(), move |v| {
+                delivery.set(v);
+                reset();
+            })}
+            {move || found(state, &query.get(), &kind.get(), &delivery.get(), shown)}
+        </main>
+    }
+    .into_any()
+}
+
+fn kind_choices() -> Vec<Choice> {
+    let all = Choice::new("", word::ALL.s());
+    let kinds = Kind::ALL
+        .into_iter()
+        .map(|kind| Choice::new(kind.code(), format::kind(kind)));
+    [all].into_iter().chain(kinds).collect()
+}
+
+const STATES: [(&str, DeliveryState); 4] = [
+    ("phone", DeliveryState::OnPhone),
+    ("sent", DeliveryState::Sent),
+    ("seen", DeliveryState::Seen),
+    ("attention", DeliveryState::NeedsAttention),
+];
+
+fn delivery_choices() -> Vec<Choice> {
+    let all = Choice::new("", word::ALL.s());
+    let states = STATES.map(|(code, state)| Choice::new(code, format::delivery(state).s()));
+    [all].into_iter().chain(states).collect()
+}
+
+fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<usize>) -> AnyView {
+    let now = platform::now();
+    let known = state.known();
+    let fits = |row: &&Row| {
+        (kind.is_empty() || row.kind.code() == kind)
+            && (delivery.is_empty() || STATES.contains(&(delivery, state.delivery(row))))
+            && (query.is_empty() || {
+                let grid = grid_name(known.as_deref(), &row.grid);
+                let status = format::status(row.kind, &row.status);
+                let names = format!("{} {grid} {status}", format::row_category(row));
+                row.matches(query, &names)
+            })
+    };
+    let (items, count) = state.rows.with(|rows| {
+        let mut rows: Vec<&Row> = rows.values().filter(fits).collect();
+        rows.sort_by_key(|row| core::cmp::Reverse(row.updated_at));
+        let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
+        (
+            rows.iter().take(shown.get()).map(item).collect::<Vec<_>>(),
+            rows.len(),
+        )
+    });
+    let more = (count > items.len()).then(|| {
+        view! {
+            <button type="button" class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
+                {word::SHOW_MORE.s()}
+            </button>
+        }
+    });
+    let empty = if query.is_empty() && kind.is_empty() && delivery.is_empty() {
+        word::NO_RECORDS.s()
+    } else {
+        word::NO_MATCH.s()
+    };
+    view! {
+        <p class="quiet" role="status">{word::SHOWN_OF.with2(items.len(), count)}</p>
+        {list_card(items, empty)}
+        {more}
+    }
+    .into_any()
+}

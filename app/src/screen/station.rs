@@ -1,0 +1,151 @@
+//! The station: the merged list over all grids, what is new, late or contested, and one case beside it.
+
+mod table;
+
+use std::collections::BTreeMap;
+
+use domain::record::Kind;
+use domain::time::{DAY_MS, HOUR_MS, Millis};
+use domain::unit::Directory;
+use domain::view::Row;
+use leptos::prelude::*;
+
+use crate::component::shell::{Top, top};
+use crate::locale::{Word, word};
+use crate::platform;
+use crate::screen::is_demo;
+use crate::state::{State, state};
+
+pub use table::Filters;
+
+/// "Since yesterday" begins at this hour, when the morning meeting of the day before was held.
+const MORNING_HOUR: i64 = 8;
+
+/// The station screen.
+pub fn station() -> AnyView {
+    let state = state();
+    let filters = Filters::new();
+    view! {
+        <div class="wide">
+            {move || heading(state)}
+            {super::line(state)}
+            <main class="station">
+                {move || figures(state, filters)}
+                <div class="columns">
+                    <div>{table::table(state, filters)}</div>
+                    <aside>{move || villages(state, filters)}</aside>
+                </div>
+            </main>
+        </div>
+    }
+    .into_any()
+}
+
+fn heading(state: State) -> AnyView {
+    let aside = state.known().map_or_else(String::new, |known| {
+        let grids = word::GRIDS.with(known.grids.len());
+        format!("{} · {grids} · {}", known.home.name, super::home::today())
+    });
+    let title = word::STATION.s().to_owned();
+    top(Top {
+        title,
+        aside,
+        back: false,
+        demo: is_demo(state),
+    })
+}
+
+/// The moment since which something is new: yesterday at eight.
+pub(super) fn new_since(now: Millis) -> Millis {
+    now.day().start().plus(MORNING_HOUR * HOUR_MS - DAY_MS)
+}
+
+/// The four figures of the morning; each is a filter as well.
+fn figures(state: State, filters: Filters) -> AnyView {
+    state.minute.track();
+    let now = platform::now();
+    let since = new_since(now);
+    let (new, overdue, major, contested) = state.rows.with(|rows| {
+        let matters = || rows.values().filter(|row| row.kind != Kind::Patrol);
+        (
+            matters().filter(|row| row.created_at >= since).count(),
+            matters().filter(|row| row.is_overdue(now)).count(),
+            matters().filter(|row| row.open && is_major(row)).count(),
+            matters().filter(|row| row.is_contested()).count(),
+        )
+    });
+    let card = move |label: Word, count: usize, mark: &'static str| {
+        let bad = count > 0 && mark == "overdue";
+        let pressed = move || (filters.mark.get() == mark).to_string();
+        view! {
+            <button type="button" class="card kpi" aria-pressed=pressed
+                on:click=move |_| filters.toggle_mark(mark)>
+                <span>{label.s()}</span>
+                <b class:bad=bad>{count}</b>
+            </button>
+        }
+    };
+    view! {
+        <section class="kpis">
+            {card(word::NEW_SINCE, new, "new")}
+            {card(word::OVERDUE, overdue, "overdue")}
+            {card(word::MAJOR, major, "major")}
+            {card(word::TO_DECIDE, contested, "contested")}
+        </section>
+    }
+    .into_any()
+}
+
+pub(super) fn is_major(row: &Row) -> bool {
+    match row.kind {
+        Kind::Dispute => row.level == "R",
+        Kind::Hazard => row.level == "3",
+        Kind::Patrol | Kind::Task => false,
+    }
+}
+
+pub(super) fn village_of(known: Option<&Directory>, row: &Row) -> String {
+    let grid = known.and_then(|known| known.grid(&row.grid));
+    grid.map(|grid| grid.village.clone()).unwrap_or_default()
+}
+
+/// Open disputes and hazards by village, the most first.
+fn villages(state: State, filters: Filters) -> AnyView {
+    let known = state.known();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    state.rows.with(|rows| {
+        for row in rows
+            .values()
+            .filter(|row| row.open && row.kind != Kind::Patrol)
+        {
+            *counts.entry(village_of(known.as_deref(), row)).or_default() += 1;
+        }
+    });
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
+    let most = counts.first().map_or(1, |(_, count)| *count).max(1);
+    let bar = |(village, count): (String, usize)| {
+        let width = format!("{}%", count * 100 / most);
+        let name = village.clone();
+        let pressed = {
+            let village = village.clone();
+            move || (filters.village.get() == village).to_string()
+        };
+        view! {
+            <li>
+                <button type="button" class="bar-row" aria-pressed=pressed
+                    on:click=move |_| filters.toggle_village(&name)>
+                    <span>{village}</span>
+                    <span class="bar" aria-hidden="true"><i style:width=width></i></span>
+                    <output>{count}</output>
+                </button>
+            </li>
+        }
+    };
+    let bars: Vec<_> = counts.into_iter().map(bar).collect();
+    view! {
+        <h2>{word::BY_VILLAGE.s()}</h2>
+        <ul class="card bars">{bars}</ul>
+    }
+    .into_any()
+}

@@ -1,0 +1,275 @@
+//! The station's table: filters named as its columns, one row a record.
+
+use domain::record::Kind;
+use domain::time::Millis;
+use domain::unit::Directory;
+use domain::view::Row;
+use leptos::prelude::*;
+
+use super::{is_major, new_since, village_of};
+use crate::locale::{Word, format, word};
+use crate::nav::record_route;
+use crate::platform;
+use crate::screen::grid_name;
+use crate::state::State;
+
+/// How many rows are drawn at once.
+const PAGE: usize = 60;
+
+/// What the table is narrowed to; empty means everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Filters {
+    /// Words to search for.
+    pub query: RwSignal<String>,
+    /// The kind of record, by its code.
+    pub kind: RwSignal<String>,
+    /// The village.
+    pub village: RwSignal<String>,
+    /// The status: `open`, or a code.
+    pub status: RwSignal<String>,
+    /// The due column: `overdue`, `week`.
+    pub due: RwSignal<String>,
+    /// A mark: `new`, `overdue`, `major`, `contested`.
+    pub mark: RwSignal<&'static str>,
+    shown: RwSignal<usize>,
+}
+
+impl Filters {
+    /// Everything that is open.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            query: RwSignal::new(String::new()),
+            kind: RwSignal::new(String::new()),
+            village: RwSignal::new(String::new()),
+            status: RwSignal::new("open".to_owned()),
+            due: RwSignal::new(String::new()),
+            mark: RwSignal::new(""),
+            shown: RwSignal::new(PAGE),
+        }
+    }
+
+    /// Shows what bears a mark, whatever its status; or everything again.
+    pub fn toggle_mark(&self, mark: &'static str) {
+        let on = self.mark.get_untracked() != mark;
+        self.mark.set(if on { mark } else { "" });
+        self.status
+            .set(if on { String::new() } else { "open".to_owned() });
+    }
+
+    /// Shows one village, or all again.
+    pub fn toggle_village(&self, village: &str) {
+        let on = self.village.with_untracked(|now| now != village);
+        self.village.set(if on {
+            village.to_owned()
+        } else {
+            String::new()
+        });
+    }
+
+    fn fits(&self, row: &Row, known: Option<&Directory>, now: Millis) -> bool {
+        let kind = self.kind.with(|kind| match kind.as_str() {
+            "" => row.kind != Kind::Patrol,
+            code => row.kind.code() == code,
+        });
+        let status = self.status.with(|status| match status.as_str() {
+            "" => true,
+            "open" => row.open,
+            "closed" => !row.open,
+            _ => true,
+        });
+        let due = self.due.with(|due| match due.as_str() {
+            "overdue" => row.is_overdue(now),
+            "week" => row.open && row.due.is_some_and(|due| due.at <= now.day().plus(7).end()),
+            _ => true,
+        });
+        let mark = match self.mark.get() {
+            "new" => row.created_at >= new_since(now),
+            "overdue" => row.is_overdue(now),
+            "major" => row.open && is_major(row),
+            "contested" => row.is_contested(),
+            _ => true,
+        };
+        let village = self
+            .village
+            .with(|village| village.is_empty() || village_of(known, row) == *village);
+        kind && status
+            && due
+            && mark
+            && village
+            && self.query.with(|query| {
+                query.is_empty() || {
+                    let status = format::status(row.kind, &row.status);
+                    let grid = grid_name(known, &row.grid);
+                    row.matches(
+                        query,
+                        &format!("{} {grid} {status}", format::row_category(row)),
+                    )
+                }
+            })
+    }
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The table with its filters.
+pub(super) fn table(state: State, filters: Filters) -> AnyView {
+    view! {
+        {controls(state, filters)}
+        {move || rows(state, filters)}
+    }
+    .into_any()
+}
+
+fn controls(state: State, filters: Filters) -> AnyView {
+    let known = state.directory.get_untracked();
+    let mut villages: Vec<String> = known
+        .iter()
+        .flat_map(|known| known.grids.iter().map(|grid| grid.village.clone()))
+        .collect();
+    villages.sort();
+    villages.dedup();
+    let villages = villages
+        .into_iter()
+        .map(|village| (village.clone(), village))
+        .collect();
+    let kinds = Kind::ALL.map(|kind| (kind.code().to_owned(), format::kind(kind).to_owned()));
+    let statuses = vec![
+        ("open".to_owned(), word::OPEN_NOW.s().to_owned()),
+        ("closed".to_owned(), word::CLOSE_CASE.s().to_owned()),
+    ];
+    let dues = vec![
+        ("overdue".to_owned(), word::OVERDUE.s().to_owned()),
+        ("week".to_owned(), word::WEEK_AHEAD.s().to_owned()),
+    ];
+    view! {
+        <div class="filters" role="search">
+            <div class="filter grow">
+                <label for="station-search">{word::SEARCH.s()}</label>
+                <input id="station-search" type="search" autocomplete="off"
+                    on:input=move |event| filters.query.set(event_target_value(&event)) />
+            </div>
+            {choice("f-kind", word::TYPE, kinds.to_vec(), filters.kind)}
+            {choice("f-village", word::VILLAGE_GRID, villages, filters.village)}
+            {choice("f-status", word::STATUS, statuses, filters.status)}
+            {choice("f-due", word::DUE_COLUMN, dues, filters.due)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A drop-down filter named as its column.
+fn choice(
+    id: &'static str,
+    label: Word,
+    options: Vec<(String, String)>,
+    chosen: RwSignal<String>,
+) -> AnyView {
+    let option = |(value, label): (String, String)| {
+        let test = value.clone();
+        view! {
+            <option value=value prop:selected=move || chosen.with(|now| *now == test)>{label}</option>
+        }
+    };
+    let all = (String::new(), word::ALL.s().to_owned());
+    let options: Vec<_> = [all].into_iter().chain(options).map(option).collect();
+    view! {
+        <div class="filter">
+            <label for=id>{label.s()}</label>
+            <select id=id on:change=move |event| chosen.set(event_target_value(&event))>
+                {options}
+            </select>
+        </div>
+    }
+    .into_any()
+}
+
+fn rows(state: State, filters: Filters) -> AnyView {
+    state.minute.track();
+    let now = platform::now();
+    let known = state.known();
+    let known = known.as_deref();
+    let shown = filters.shown.get();
+    let (lines, count) = state.rows.with(|rows| {
+        let mut fitting: Vec<&Row> = rows
+            .values()
+            .filter(|row| filters.fits(row, known, now))
+            .collect();
+        // What must be decided first, then what is due first, then the newest.
+        fitting.sort_by_key(|row| {
+            let due = row
+                .due
+                .filter(|_| row.open)
+                .map_or(i64::MAX, |due| due.at.0);
+            (!row.is_contested(), due, core::cmp::Reverse(row.updated_at))
+        });
+        let lines: Vec<_> = fitting
+            .iter()
+            .take(shown)
+            .map(|row| line(row, known, now))
+            .collect();
+        (lines, fitting.len())
+    });
+    let more = (count > shown).then(|| {
+        view! {
+            <button type="button" class="button" on:click=move |_| filters.shown.update(|n| *n += PAGE)>
+                {word::SHOW_MORE.s()}
+            </button>
+        }
+    });
+    if lines.is_empty() {
+        return view! { <div class="card empty"><p>{word::NO_MATCH.s()}</p></div> }.into_any();
+    }
+    let shown = word::SHOWN_OF.with2(lines.len(), count);
+    view! {
+        <div class="card">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">{word::MATTER.s()}</th>
+                        <th scope="col">{word::VILLAGE_GRID.s()}</th>
+                        <th scope="col">{word::STATUS.s()}</th>
+                        <th scope="col" class="n">{word::DUE_COLUMN.s()}</th>
+                    </tr>
+                </thead>
+                <tbody>{lines}</tbody>
+            </table>
+        </div>
+        <p class="quiet" role="status">{shown}</p>
+        {more}
+    }
+    .into_any()
+}
+
+fn line(row: &Row, known: Option<&Directory>, now: Millis) -> AnyView {
+    let status = if row.is_contested() {
+        view! { <span class="tag bad">{word::DECIDE_MARK.s()}</span> }.into_any()
+    } else {
+        view! { <span class="tag plain">{format::status(row.kind, &row.status)}</span> }.into_any()
+    };
+    let new = (row.created_at >= new_since(now))
+        .then(|| view! { <span class="tag sent">{word::NEW_MARK.s()}</span> });
+    let due = row
+        .due
+        .filter(|_| row.open)
+        .map(|due| format::until(due, now));
+    let late = if row.is_overdue(now) { "n due" } else { "n" };
+    view! {
+        <tr>
+            <td>
+                <a href=record_route(row.kind, row.id).path()>{format::row_title(row)}</a>
+                {new}
+                {crate::component::list::level_mark(row)}
+                <small>{format::row_detail(row, now)}</small>
+            </td>
+            <td>{grid_name(known, &row.grid)}</td>
+            <td>{status}</td>
+            <td class=late>{due}</td>
+        </tr>
+    }
+    .into_any()
+}
