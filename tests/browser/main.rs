@@ -1,0 +1,5 @@
+//! The whole, in real browsers, with the network really cut.
+
+mod offline;
+mod server;
+mod shared;

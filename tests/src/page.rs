@@ -1,0 +1,211 @@
+//! A page as a person meets it: things are found by what they are and what they are called.
+
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use crate::eventually;
+use crate::words::Word;
+
+/// What is on the screen of one browser.
+#[derive(Debug, Clone)]
+pub struct Page {
+    driver: WebDriver,
+}
+
+impl Page {
+    /// The page of that session.
+    pub fn new(driver: WebDriver) -> Self {
+        Self { driver }
+    }
+
+    /// Types an address into the browser.
+    pub async fn open(&self, url: &str) {
+        self.driver.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.expect("a reload");
+    }
+
+    /// Path of the address.
+    pub async fn path(&self) -> String {
+        self.driver.current_url().await.expect("an address").path().to_owned()
+    }
+
+    /// Waits for an address whose path fits.
+    pub async fn path_where(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        eventually(what, || async { Some(self.path().await).filter(|path| fits(path)) }).await
+    }
+
+    /// Waits for a heading and thereby for its screen.
+    pub async fn heading(&self, word: Word) {
+        self.find("heading", word).await;
+    }
+
+    /// Presses a button or link.
+    pub async fn press(&self, word: Word) {
+        let what = format!("{} to press", word.en);
+        eventually(&what, || async {
+            let element = match self.look("button", word).await {
+                Some(element) => Some(element),
+                None => self.look("link", word).await,
+            }?;
+            // Drawn anew between finding and pressing, or still covered: look again.
+            element.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Puts `text` into a field, in place of what was there.
+    pub async fn fill(&self, word: Word, text: &str) {
+        let field = self.field(word).await;
+        field.clear().await.expect("a field that can be emptied");
+        field.send_keys(text).await.expect("a field that can be typed into");
+    }
+
+    /// Adds to what stands in a field.
+    pub async fn type_into(&self, word: Word, text: &str) {
+        self.field(word).await.send_keys(text).await.expect("a field that can be typed into");
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, word: Word) -> String {
+        let field = self.field(word).await;
+        field.prop("value").await.expect("a field").unwrap_or_default()
+    }
+
+    async fn field(&self, word: Word) -> WebElement {
+        eventually(&format!("field {}", word.en), || async {
+            for role in ["textbox", "searchbox"] {
+                if let Some(element) = self.look(role, word).await {
+                    return Some(element);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Chooses the first of a named group of chips.
+    pub async fn choose_first(&self, group: Word) {
+        eventually(&format!("a choice of {}", group.en), || async {
+            let group = self.look("group", group).await?;
+            group.find(By::Css("label")).await.ok()?.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Waits until `text` is shown.
+    pub async fn sees(&self, text: &str) {
+        let end = tokio::time::Instant::now() + crate::PATIENCE;
+        while !self.text().await.contains(text) {
+            if tokio::time::Instant::now() > end {
+                panic!("never shown: {text}\n--- shown instead at {}\n{}", self.path().await, self.text().await);
+            }
+            tokio::time::sleep(crate::LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until a word is shown in either language.
+    pub async fn sees_word(&self, word: Word) {
+        eventually(word.en, || async {
+            let text = self.text().await;
+            (text.contains(word.zh) || text.contains(word.en)).then_some(())
+        })
+        .await;
+    }
+
+    /// True when `text` is shown at this moment.
+    pub async fn shows(&self, text: &str) -> bool {
+        self.text().await.contains(text)
+    }
+
+    /// All text on the screen.
+    pub async fn text(&self) -> String {
+        let shown = self.driver.execute("return document.body.innerText", Vec::new()).await;
+        shown.map_or_else(|_| String::new(), |value| value.convert().unwrap_or_default())
+    }
+
+    /// Runs a script and gives its value.
+    pub async fn run(&self, script: &str) -> Value {
+        let result = self.driver.execute(script, Vec::new()).await;
+        result.map_or(Value::Null, |value| value.json().clone())
+    }
+
+    /// Runs a script that answers through its last argument.
+    pub async fn run_async(&self, script: &str) -> Value {
+        let result = self.driver.execute_async(script, Vec::new()).await;
+        result.map_or_else(|error| panic!("{error}"), |value| value.json().clone())
+    }
+
+    /// Waits until the service worker holds this page: from then on no network is needed.
+    pub async fn works_without_network(&self) {
+        eventually("a service worker in charge", || async {
+            let script = "return !!(navigator.serviceWorker && navigator.serviceWorker.controller)";
+            (self.run(script).await == Value::Bool(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for the one thing of that role and name.
+    pub async fn find(&self, role: &str, word: Word) -> WebElement {
+        let end = tokio::time::Instant::now() + crate::PATIENCE;
+        loop {
+            if let Some(element) = self.look(role, word).await {
+                return element;
+            }
+            if tokio::time::Instant::now() > end {
+                panic!(
+                    "no {role} “{}” at {}\n--- shown instead\n{}",
+                    word.en,
+                    self.path().await,
+                    self.text().await
+                );
+            }
+            tokio::time::sleep(crate::LOOK_EVERY).await;
+        }
+    }
+
+    /// The first thing of that role and name, if it is there at this moment.
+    pub async fn look(&self, role: &str, word: Word) -> Option<WebElement> {
+        let root = self.cdp("DOM.getDocument", json!({ "depth": 0 })).await?;
+        let query = json!({ "backendNodeId": root.pointer("/root/backendNodeId")?, "role": role });
+        let found = self.cdp("Accessibility.queryAXTree", query).await?;
+        let nodes = found.get("nodes")?.as_array()?.clone();
+        let named = nodes.iter().find(|node| {
+            let name = node.pointer("/name/value").and_then(Value::as_str);
+            let ignored = node.get("ignored").and_then(Value::as_bool).unwrap_or(false);
+            !ignored && name.is_some_and(|name| word.is(name))
+        })?;
+        self.element(named.get("backendDOMNodeId")?).await
+    }
+
+    /// The same node for WebDriver: marked by the browser's protocol, found by the mark.
+    async fn element(&self, backend_node: &Value) -> Option<WebElement> {
+        let object = self.cdp("DOM.resolveNode", json!({ "backendNodeId": backend_node })).await?;
+        let mark = "function(){let e=this.nodeType===1?this:this.parentElement;\
+                    window.__found=(window.__found||0)+1;\
+                    e.setAttribute('data-found',window.__found);return window.__found}";
+        let call = json!({
+            "objectId": object.pointer("/object/objectId")?,
+            "functionDeclaration": mark,
+            "returnByValue": true,
+        });
+        let number = self.cdp("Runtime.callFunctionOn", call).await?;
+        let number = number.pointer("/result/value")?.as_i64()?;
+        self.driver.find(By::Css(format!("[data-found='{number}']"))).await.ok()
+    }
+
+    async fn cdp(&self, method: &str, params: Value) -> Option<Value> {
+        self.driver.cdp().send_raw(method, params).await.ok()
+    }
+
+    /// What the page wrote to its console so far; for a test that has failed.
+    pub async fn console(&self) -> String {
+        match self.driver.browser_log().await {
+            Ok(entries) => entries.iter().map(|entry| format!("{entry:?}\n")).collect(),
+            Err(error) => error.to_string(),
+        }
+    }
+}

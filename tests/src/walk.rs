@@ -1,0 +1,101 @@
+//! Steps that many tests share: joining, recording, the network going and coming back.
+
+use crate::browser::{Browser, Screen};
+use crate::gate::{Gate, Mode};
+use crate::page::Page;
+use crate::server::{Join, Server};
+use crate::words::{self, Word};
+
+/// One person: a browser, the gate that its network goes through, and who it is.
+#[derive(Debug)]
+pub struct Person {
+    /// The browser.
+    pub browser: Browser,
+    /// The network between it and the server.
+    pub gate: Gate,
+}
+
+impl Person {
+    /// Opens the app for the first time and joins with a code of that role.
+    pub async fn join(server: &mut Server, role: &str, screen: Screen) -> Self {
+        let join = server.join(role);
+        Self::join_as(server, &join, screen).await
+    }
+
+    /// Opens the app for the first time and joins with that code.
+    pub async fn join_as(server: &Server, join: &Join, screen: Screen) -> Self {
+        let gate = Gate::before(server.address()).await;
+        let browser = Browser::new(screen).await;
+        let person = Self { browser, gate };
+        let page = person.page();
+        page.open(&format!("{}/join", person.gate.url())).await;
+        page.heading(words::JOIN).await;
+        page.fill(words::CODE, &join.code).await;
+        page.press(words::JOIN).await;
+        page.heading(home_of(&join.role)).await;
+        page.works_without_network().await;
+        person
+    }
+
+    /// What is on the screen.
+    pub fn page(&self) -> Page {
+        self.browser.page()
+    }
+
+    /// Goes to a path of the app by its address.
+    pub async fn go(&self, path: &str) {
+        self.page().open(&format!("{}{path}", self.gate.url())).await;
+    }
+
+    /// Takes the network away: connections are refused and the browser says so.
+    pub async fn lose_network(&self) {
+        self.gate.set(Mode::Refuse);
+        self.browser.say_offline(true).await;
+    }
+
+    /// Gives it back.
+    pub async fn find_network(&self) {
+        self.gate.set(Mode::Open);
+        self.browser.say_offline(false).await;
+    }
+
+    /// The phone dies and is switched on again; the app opens at home.
+    pub async fn die_and_wake(&mut self) {
+        self.browser.kill().await;
+        self.browser.open().await;
+        self.go("/").await;
+    }
+
+    /// Fills in the quick register and saves; returns the path of the case.
+    pub async fn register_dispute(&self, place: &str, brief: &str) -> String {
+        self.fill_dispute(place, brief).await;
+        let page = self.page();
+        page.press(words::SAVE).await;
+        page.path_where("the case that was saved", |path| {
+            path.starts_with("/disputes/") && path != "/disputes/new"
+        })
+        .await
+    }
+
+    /// Fills in the quick register and leaves it open.
+    pub async fn fill_dispute(&self, place: &str, brief: &str) {
+        self.go("/").await;
+        let page = self.page();
+        page.press(words::NEW_DISPUTE).await;
+        page.heading(words::NEW_DISPUTE).await;
+        page.choose_first(words::CATEGORY).await;
+        page.fill(words::PLACE, place).await;
+        page.fill(words::WHAT_HAPPENED, brief).await;
+        page.fill(words::PARTY_A_NAME, "田一").await;
+        page.fill(words::PARTY_B_NAME, "林二").await;
+    }
+}
+
+/// The heading that greets a role.
+pub fn home_of(role: &str) -> Word {
+    match role {
+        "station" => words::STATION,
+        "supervisor" => words::OVERVIEW,
+        _ => words::TODAY,
+    }
+}

@@ -1,0 +1,93 @@
+//! Names of controls and headings in both languages, as the table of fixed names has them.
+
+/// One name, Chinese and English.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// Simplified Chinese.
+    pub zh: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
+impl Word {
+    /// True when a control that is called `name` is meant.
+    pub fn is(self, name: &str) -> bool {
+        let name = name.trim();
+        name == self.zh || name == self.en
+    }
+}
+
+const fn word(zh: &'static str, en: &'static str) -> Word {
+    Word { zh, en }
+}
+
+/// Heading and button of the join screen.
+pub const JOIN: Word = word("加入", "Join");
+/// Field of the join screen.
+pub const CODE: Word = word("邀请码", "Invitation code");
+/// Heading of the officer's home.
+pub const TODAY: Word = word("今天", "Today");
+/// Button on the home screen and heading of the form.
+pub const NEW_DISPUTE: Word = word("登记纠纷", "New dispute");
+/// Button on the home screen.
+pub const START_PATROL: Word = word("开始巡逻", "Start patrol");
+/// Button on the home screen and heading of the form.
+pub const NEW_HAZARD: Word = word("登记隐患", "New hazard");
+/// Button on the home screen.
+pub const SYNC_NOW: Word = word("立即同步", "Sync now");
+/// Field.
+pub const CATEGORY: Word = word("类别", "Category");
+/// Field.
+pub const PLACE: Word = word("地点", "Place");
+/// Field.
+pub const WHAT_HAPPENED: Word = word("简况", "What happened");
+/// Field.
+pub const PARTY_A_NAME: Word = word("甲方姓名", "Party A name");
+/// Field.
+pub const PARTY_A_PHONE: Word = word("甲方电话", "Party A phone");
+/// Field.
+pub const PARTY_B_NAME: Word = word("乙方姓名", "Party B name");
+/// Field.
+pub const PARTY_B_PHONE: Word = word("乙方电话", "Party B phone");
+/// Field.
+pub const LEVEL: Word = word("级别", "Level");
+/// Field of a hazard.
+pub const DESCRIPTION: Word = word("描述", "Description");
+/// Button of every form.
+pub const SAVE: Word = word("保存", "Save");
+/// Button on a case.
+pub const ADD_EVENT: Word = word("添加进展", "Add event");
+/// Button on a case.
+pub const SESSION: Word = word("调解记录", "Session");
+/// Button on a case.
+pub const AGREEMENT: Word = word("达成协议", "Agreement");
+/// Button on a case.
+pub const CLOSE_CASE: Word = word("结案", "Close case");
+/// Heading of the list.
+pub const MY_RECORDS: Word = word("我的记录", "My records");
+/// Field of the list.
+pub const SEARCH: Word = word("搜索", "Search");
+/// Heading of a patrol.
+pub const PATROL: Word = word("巡逻", "Patrol");
+/// Button of a patrol.
+pub const PAUSE: Word = word("暂停", "Pause");
+/// Button of a patrol.
+pub const RESUME: Word = word("继续", "Resume");
+/// Button of a patrol.
+pub const CHECK_IN: Word = word("到点", "Check in");
+/// Button of a patrol.
+pub const FINISH: Word = word("结束", "Finish");
+/// Heading of the station's screen.
+pub const STATION: Word = word("本所", "Station");
+/// Heading of the supervisor's screen.
+pub const OVERVIEW: Word = word("概览", "Overview");
+/// Heading of the settings.
+pub const SETTINGS: Word = word("设置", "Settings");
+/// State of a record that has not left the phone.
+pub const ON_PHONE: Word = word("在本机", "On this phone");
+/// State of a record that the server has.
+pub const SENT: Word = word("已送达", "Sent");
+/// State of a record that the station has opened.
+pub const SEEN: Word = word("所里已见", "Seen at station");
+/// State of a record that somebody must look at.
+pub const NEEDS_ATTENTION: Word = word("需处理", "Needs attention");

@@ -1,0 +1,3 @@
+//! Tests of the harness itself.
+
+mod gate;
