@@ -22,7 +22,7 @@ async fn pull_all(server: &TestServer, phone: &mut Phone, page_bytes: u32) -> (V
 }
 
 #[tokio::test]
-async fn every_entry_comes_once_whatever_the_size_of_a_page() {
+async fn sy11_every_entry_comes_once_whatever_the_size_of_a_page() {
     let server = town().await;
     let mut one = Phone::joined(&server, 1, "one").await;
     let mut two = Phone::joined(&server, 2, "two").await;
