@@ -86,7 +86,7 @@ impl Identities {
     /// # Errors
     /// When the store does not answer.
     pub async fn current(&self) -> Result<Option<Known>, Fault> {
-        let chosen = self.reads.one(SETTINGS, CURRENT.into()).await?;
+        let chosen = self.reads.one(SETTINGS, CURRENT).await?;
         let chosen = chosen.and_then(|value| value.as_string());
         let mut all = self.all().await?;
         let place = all
@@ -126,7 +126,7 @@ impl Identities {
     /// When the store does not take it.
     pub async fn choose(&self, device: DeviceId) -> Result<(), Fault> {
         self.reads
-            .put(SETTINGS, &CURRENT.into(), &device.hex().into())
+            .put(SETTINGS, CURRENT, &device.hex().into())
             .await
     }
 
@@ -135,7 +135,7 @@ impl Identities {
     /// # Errors
     /// When the store does not take it.
     pub async fn forget(&self, device: DeviceId) -> Result<(), Fault> {
-        self.reads.remove(IDENTITIES, device.hex().into()).await
+        self.reads.remove(IDENTITIES, &device.hex()).await
     }
 }
 

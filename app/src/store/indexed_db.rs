@@ -1,6 +1,7 @@
 //! One identity's database in the browser.
 
 pub(crate) mod bridge;
+mod connection;
 pub(crate) mod encode;
 pub(crate) mod open;
 pub(crate) mod read;
@@ -8,19 +9,16 @@ pub(crate) mod save;
 pub(crate) mod schema;
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use domain::id::{DocId, RecordId};
 use domain::replica::{Aside, Meta, MetaKey, OutboxItem, StoredChange, StoredRecord, WriteBatch};
 use domain::view::Row;
-use gloo::events::EventListener;
 use rexie::KeyRange;
 use wasm_bindgen::JsValue;
-use web_sys::IdbDatabase;
 
 use self::bridge::{field, from_js};
-use self::open::Shut;
-use self::read::{Entry, Reads, Stored};
+use self::connection::{Connection, Live};
+use self::read::{Entry, Stored};
 use self::save::Plan;
 use self::schema::{
     ASIDE, BY_DUE, BY_KIND, BY_NEWEST, CHANGES, DRAFTS, IDENTITY, META, OUTBOX, ROWS,
@@ -30,11 +28,9 @@ use super::{Fault, List, Outbox, Place, Store, codec};
 
 pub use open::{Listener, Notice, OpenError, delete};
 
-/// The database of one identity: our own connection for saves, rexie's for the rest.
+/// The database of one identity.
 pub struct IndexedDb {
-    database: Rc<Shut<IdbDatabase>>,
-    reads: Reads,
-    _listening: [EventListener; 2],
+    connection: Connection,
 }
 
 impl core::fmt::Debug for IndexedDb {
@@ -52,52 +48,25 @@ impl IndexedDb {
     /// # Errors
     /// When the browser does not open it; nothing in it was changed then.
     pub async fn open(name: &str, listener: &Listener) -> Result<Self, OpenError> {
-        let database = open::open(name, IDENTITY, listener).await?;
-        let listening = open::watch(&database, listener);
-        match Reads::open(name, IDENTITY).await {
-            Ok(reads) => {
-                let database = Rc::new(Shut::new(database));
-                Ok(Self {
-                    database,
-                    reads,
-                    _listening: listening,
-                })
-            }
-            Err(error) => {
-                database.close();
-                Err(error)
-            }
-        }
+        let connection = Connection::open(name, IDENTITY, listener).await?;
+        Ok(Self { connection })
     }
 
-    /// Closes both connections; what is being written ends first.
+    /// Closes for good; what is being written ends first.
     pub fn close(&self) {
-        if let Some(database) = self.database.take() {
-            database.close();
-        }
-        self.reads.close();
+        self.connection.close();
     }
 
-    async fn save(&self, plan: Plan) -> Result<(), Fault> {
-        let database = self.database.with(Clone::clone).ok_or(Fault::Closed)?;
-        save::save(&database, plan).await
-    }
-
-    /// Sets aside what cannot be read where it lies; the rest is as it was.
+    /// Sets aside changes that cannot be read where they lie; the rest is as it was.
     async fn set_aside(&self, damaged: Vec<Damaged>) {
         let mut plan = Plan::default();
-        for Damaged { place, key, bytes } in damaged {
-            let store = match place {
-                Place::Changes => CHANGES,
-                Place::Rows => ROWS,
-            };
-            plan.writes.push(encode::delete(store, &key));
-            let aside = codec::unreadable(place, &key, bytes);
-            plan.writes
-                .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+        for Damaged { key, bytes } in damaged {
+            plan.writes.push(encode::delete(CHANGES, &key));
+            let aside = codec::unreadable(Place::Changes, &key, bytes);
+            plan.writes.push(encode::append(ASIDE, &codec::encode_aside(&aside)));
         }
         // Where even this cannot be written, the same bytes are met again at the next read.
-        let _kept = self.save(plan).await;
+        let _kept = self.connection.save(&plan).await;
     }
 
     /// The rows of these entries; those that cannot be read are folded again.
@@ -127,44 +96,50 @@ impl IndexedDb {
             outbox.iter().map(|(_, bytes)| bytes.as_slice()),
             aside.iter().map(|(_, bytes)| bytes.as_slice()),
         );
-        let mut damaged = Vec::new();
         let mut mended = Vec::new();
         for (key, bytes, rev) in broken {
-            if !codec::is_other_version(&bytes) {
-                damaged.push(Damaged {
-                    place: Place::Rows,
-                    key: key.clone(),
-                    bytes,
-                });
+            // Whoever has written the row meanwhile has mended it.
+            let mut plan = Plan { expect: vec![(key.as_str().into(), rev)], writes: Vec::new() };
+            let row = match key.parse() {
+                Ok(id) => self.fold(id, rev, &ways).await?,
+                Err(_) => None,
+            };
+            match &row {
+                Some(row) => plan.writes.push(encode::row(row)),
+                None => plan.writes.push(encode::delete(ROWS, &key)),
             }
-            let Ok(id) = key.parse() else { continue };
-            let stored = self.reads.records(&[id]).await?;
-            let record = stored.into_iter().next().map(|stored| sorted(id, stored).0);
-            mended.extend(record.and_then(|record| mend::row(&record, rev, &ways)));
+            if !codec::is_other_version(&bytes) {
+                let aside = codec::unreadable(Place::Rows, &key, bytes);
+                plan.writes.push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+            }
+            // A mended row that cannot be stored is mended again at the next read.
+            let _kept = self.connection.save(&plan).await;
+            mended.extend(row);
         }
-        self.set_aside(damaged).await;
-        let writes = mended.iter().map(encode::row).collect();
-        // A mended row that cannot be stored is mended again at the next read.
-        let _kept = self
-            .save(Plan {
-                expect: Vec::new(),
-                writes,
-            })
-            .await;
         Ok(mended)
     }
 
+    async fn fold(&self, id: RecordId, rev: u32, ways: &Ways) -> Result<Option<Row>, Fault> {
+        let ids = [id];
+        let stored = self.connection.on(async |live| live.reads.records(&ids).await).await?;
+        let record = stored.into_iter().next().map(|stored| sorted(id, stored).0);
+        Ok(record.and_then(|record| mend::row(&record, rev, ways)))
+    }
+
+    async fn several(&self, store: &str, keys: Vec<JsValue>) -> Result<Vec<Entry>, Fault> {
+        self.connection.on(async |live| live.reads.several(store, &keys).await).await
+    }
+
     async fn bytes_of(&self, store: &str) -> Result<Vec<(JsValue, Vec<u8>)>, Fault> {
-        let entries = self.reads.range(store, None, None).await?;
+        let entries = self.connection.on(async |live| live.reads.range(store, None, None).await);
         let bytes = |entry: Entry| Some((entry.key, from_js(&entry.value)?));
-        Ok(entries.into_iter().filter_map(bytes).collect())
+        Ok(entries.await?.into_iter().filter_map(bytes).collect())
     }
 }
 
-/// Something that cannot be read.
+/// A change that cannot be read.
 #[derive(Debug)]
 struct Damaged {
-    place: Place,
     key: String,
     bytes: Vec<u8>,
 }
@@ -186,11 +161,7 @@ fn sorted(id: RecordId, stored: Stored) -> (StoredRecord, Vec<Damaged>) {
         let bytes = from_js(&entry.value).unwrap_or_default();
         match codec::decode_change(&key, &bytes) {
             Some(change) => codec::sort_in(&mut record, change),
-            None => damaged.push(Damaged {
-                place: Place::Changes,
-                key,
-                bytes,
-            }),
+            None => damaged.push(Damaged { key, bytes }),
         }
     }
     (record, damaged)
@@ -200,7 +171,8 @@ impl Store for IndexedDb {
     async fn load(&self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, Fault> {
         let mut records = Vec::with_capacity(ids.len());
         let mut all_damaged = Vec::new();
-        for (id, mut stored) in ids.iter().zip(self.reads.records(ids).await?) {
+        let found = self.connection.on(async |live| live.reads.records(ids).await).await?;
+        for (id, mut stored) in ids.iter().zip(found) {
             let row = stored.row.take();
             let (mut record, damaged) = sorted(*id, stored);
             all_damaged.extend(damaged);
@@ -220,17 +192,15 @@ impl Store for IndexedDb {
     }
 
     async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault> {
-        let limit = Some(limit);
-        let entries = match list {
-            List::Newest => self.reads.indexed(ROWS, BY_NEWEST, None, limit).await?,
-            List::Due => self.reads.indexed(ROWS, BY_DUE, None, limit).await?,
-            List::OfKind(kind) => {
-                let range = kind_range(kind.code())?;
-                self.reads
-                    .indexed(ROWS, BY_KIND, Some(range), limit)
-                    .await?
-            }
+        let (index, range) = match list {
+            List::Newest => (BY_NEWEST, None),
+            List::Due => (BY_DUE, None),
+            List::OfKind(kind) => (BY_KIND, Some(kind_range(kind.code())?)),
         };
+        let read = async |live: &Live| {
+            live.reads.indexed(ROWS, index, range.clone(), Some(limit)).await
+        };
+        let entries = self.connection.on(read).await?;
         let mut rows = self.decode_rows(entries).await?;
         match list {
             // Rows that had to be folded again stand at the end.
@@ -242,53 +212,44 @@ impl Store for IndexedDb {
 
     async fn rows_of(&self, ids: &[RecordId]) -> Result<Vec<Row>, Fault> {
         let keys = ids.iter().map(|id| id.to_string().into()).collect();
-        let entries = self.reads.several(ROWS, keys).await?;
+        let entries = self.several(ROWS, keys).await?;
         self.decode_rows(entries).await
     }
 
     async fn outbox(&self, bytes_max: usize, items_max: usize) -> Result<Outbox, Fault> {
-        let mut records = BTreeSet::new();
         let mut waiting = Vec::new();
         for (key, bytes) in self.bytes_of(OUTBOX).await? {
-            let Some(entry) = codec::decode_waiting(&bytes) else {
-                continue;
-            };
-            records.insert(entry.0.record);
-            waiting.push((place(&key), entry));
+            waiting.extend(codec::decode_waiting(&bytes).map(|entry| (place(&key), entry)));
         }
+        let records: BTreeSet<_> = waiting.iter().map(|(_, (doc, ..))| doc.record).collect();
         let records = u32::try_from(records.len()).unwrap_or(u32::MAX);
         waiting.truncate(items_max);
-        let keys = waiting
-            .iter()
-            .map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
-        let found = self.reads.several(CHANGES, keys.collect()).await?;
-        let mut items: Vec<OutboxItem> = Vec::new();
-        let mut bytes = 0_usize;
+        let keys = waiting.iter().map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
+        let found = self.several(CHANGES, keys.collect()).await?;
         let mut found = found.iter().filter_map(change).peekable();
+        let mut items: Vec<OutboxItem> = Vec::new();
+        let mut orphans = Plan::default();
+        let mut room = bytes_max;
         for (n, (doc, grid, hash)) in waiting {
-            // A change that was damaged and set aside is not there any more.
-            let Some((_, change)) = found.next_if(|(of, change)| (*of, change.hash) == (doc, hash))
-            else {
+            let is_it = |(of, change): &(DocId, StoredChange)| (*of, change.hash) == (doc, hash);
+            let Some((_, StoredChange { bytes, .. })) = found.next_if(is_it) else {
+                orphans.writes.push(encode::leave_outbox(n));
                 continue;
             };
-            bytes = bytes.saturating_add(change.bytes.len());
-            if bytes > bytes_max && !items.is_empty() {
+            if bytes.len() > room && !items.is_empty() {
                 break;
             }
-            items.push(OutboxItem {
-                n,
-                doc,
-                grid,
-                hash,
-                bytes: change.bytes,
-            });
+            room = room.saturating_sub(bytes.len());
+            items.push(OutboxItem { n, doc, grid, hash, bytes });
         }
+        // Their changes were damaged and set aside: without this they would be counted for ever.
+        let _left = self.connection.save(&orphans).await;
         Ok(Outbox { items, records })
     }
 
     async fn meta(&self) -> Result<Meta, Fault> {
         let keys = MetaKey::ALL.iter().map(|key| key.name().into()).collect();
-        let entries = self.reads.several(META, keys).await?;
+        let entries = self.several(META, keys).await?;
         Ok(Meta::decode(|key| {
             let found = entries
                 .iter()
@@ -298,19 +259,20 @@ impl Store for IndexedDb {
     }
 
     async fn commit(&self, batch: &WriteBatch) -> Result<(), Fault> {
-        self.save(encode::plan(batch)).await
+        self.connection.save(&encode::plan(batch)).await
     }
 
     async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault> {
-        self.reads.put(DRAFTS, &key.into(), &text.into()).await
+        self.connection.on(async |live| live.reads.put(DRAFTS, key, &text.into()).await).await
     }
 
     async fn remove_draft(&self, key: &str) -> Result<(), Fault> {
-        self.reads.remove(DRAFTS, key.into()).await
+        self.connection.on(async |live| live.reads.remove(DRAFTS, key).await).await
     }
 
     async fn drafts(&self) -> Result<Vec<(String, String)>, Fault> {
-        let entries = self.reads.range(DRAFTS, None, None).await?;
+        let entries =
+            self.connection.on(async |live| live.reads.range(DRAFTS, None, None).await).await?;
         let texts = |entry: Entry| Some((entry.key.as_string()?, entry.value.as_string()?));
         Ok(entries.into_iter().filter_map(texts).collect())
     }
@@ -324,7 +286,7 @@ impl Store for IndexedDb {
     }
 
     async fn aside_count(&self) -> Result<u32, Fault> {
-        self.reads.count(ASIDE).await
+        self.connection.on(async |live| live.reads.count(ASIDE).await).await
     }
 }
 

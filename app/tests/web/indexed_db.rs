@@ -162,3 +162,34 @@ async fn a_store_that_never_answers_is_a_fault_in_the_end() {
     assert_eq!(end, Err(Fault::Timeout));
     store.close();
 }
+
+#[wasm_bindgen_test]
+async fn a_connection_that_the_browser_closed_is_opened_again() {
+    let store = database("lost").await;
+    store.commit(&registration(1)).await.expect("saved");
+    raw::lose_connection();
+    store
+        .commit(&registration(2))
+        .await
+        .expect("saved on a new connection");
+    raw::lose_connection();
+    let rows = store.rows(List::Newest, 10).await.expect("rows");
+    raw::back_to_normal();
+    assert_eq!(rows.len(), 2);
+    store.close();
+    assert_eq!(store.commit(&registration(3)).await, Err(Fault::Closed));
+}
+
+#[wasm_bindgen_test]
+async fn what_waits_without_its_change_leaves_the_outbox() {
+    let store = database("orphan").await;
+    store.commit(&registration(1)).await.expect("saved");
+    store.commit(&registration(2)).await.expect("saved");
+    let key = format!("{}b{}", id(1), change(1, 0).hash.hex());
+    raw::put("test-orphan", "changes", &key, &raw::bytes(&[250])).await;
+    store.load(&[id(1)]).await.expect("loaded");
+    assert_eq!(store.outbox(1_000, 10).await.expect("outbox").items.len(), 1);
+    let outbox = store.outbox(1_000, 10).await.expect("outbox");
+    assert_eq!((outbox.items.len(), outbox.records), (1, 1));
+    store.close();
+}

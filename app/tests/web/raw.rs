@@ -9,7 +9,7 @@ use web_sys::IdbDatabase;
 
 #[wasm_bindgen(inline_js = r#"
 const put = IDBObjectStore.prototype.put;
-const listen = IDBTransaction.prototype.addEventListener;
+const begin = IDBDatabase.prototype.transaction;
 export function abort_next_after_success() {
   IDBObjectStore.prototype.put = function (...given) {
     const request = put.apply(this, given);
@@ -28,7 +28,16 @@ export function mute_next_transaction() {
   Object.defineProperty(IDBTransaction.prototype, "addEventListener",
     { value() {}, configurable: true, writable: true });
 }
+export function lose_connection() {
+  let lost = null;
+  IDBDatabase.prototype.transaction = function (...given) {
+    lost = lost || this;
+    if (lost === this) throw new DOMException("for a test", "InvalidStateError");
+    return begin.apply(this, given);
+  };
+}
 export function back_to_normal() {
+  IDBDatabase.prototype.transaction = begin;
   IDBObjectStore.prototype.put = put;
   delete IDBTransaction.prototype.addEventListener;
 }
@@ -55,6 +64,8 @@ extern "C" {
     pub fn fail_next_put(name: &str);
     /// No transaction tells anybody how it ended.
     pub fn mute_next_transaction();
+    /// The next connection that is used turns out to be closed.
+    pub fn lose_connection();
     /// Takes all of this back.
     pub fn back_to_normal();
     fn open_raw(name: &str, version: u32) -> Promise;

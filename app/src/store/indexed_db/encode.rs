@@ -24,10 +24,7 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
         writes.push(append(OUTBOX, &codec::encode_waiting(*doc, grid, *hash)));
     }
     for place in &batch.outbox_remove {
-        writes.push(Write::Delete {
-            store: OUTBOX,
-            key: place_key(*place),
-        });
+        writes.push(leave_outbox(*place));
     }
     for (key, bytes) in &batch.meta {
         writes.push(put(META, key.name(), to_js(bytes)));
@@ -83,6 +80,10 @@ pub(crate) fn delete(store: &'static str, key: &str) -> Write {
         store,
         key: key.into(),
     }
+}
+
+pub(crate) fn leave_outbox(place: u64) -> Write {
+    Write::Delete { store: OUTBOX, key: place_key(place) }
 }
 
 /// Places of the outbox are the browser's own numbers, from 1.

@@ -15,6 +15,9 @@ use crate::store::{Fault, codec};
 /// The longest wait for a read or a plain write.
 const READ_MS_MAX: u32 = 10_000;
 
+/// What each of many keys or records may add to it.
+const STEP_MS_MAX: u32 = 50;
+
 /// A value and the key that it lies under.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -69,24 +72,24 @@ impl Reads {
     }
 
     /// What lies under one key.
-    pub(crate) async fn one(&self, store: &str, key: JsValue) -> Result<Option<JsValue>, Fault> {
+    pub(crate) async fn one(&self, store: &str, key: &str) -> Result<Option<JsValue>, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async { transaction.store(store)?.get(key).await }).await
+        limited(1, async { transaction.store(store)?.get(key.into()).await }).await
     }
 
     /// What lies under several keys; a key without a value is left out.
     pub(crate) async fn several(
         &self,
         store: &str,
-        keys: Vec<JsValue>,
+        keys: &[JsValue],
     ) -> Result<Vec<Entry>, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async {
+        limited(keys.len(), async {
             let source = transaction.store(store)?;
             let mut found = Vec::with_capacity(keys.len());
             for key in keys {
                 if let Some(value) = source.get(key.clone()).await? {
-                    found.push(Entry { key, value });
+                    found.push(Entry { key: key.clone(), value });
                 }
             }
             Ok(found)
@@ -102,7 +105,7 @@ impl Reads {
         limit: Option<u32>,
     ) -> Result<Vec<Entry>, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async {
+        limited(1, async {
             let source = transaction.store(store)?;
             let keys = source.get_all_keys(range.clone(), limit).await?;
             let values = source.get_all(range, limit).await?;
@@ -133,7 +136,7 @@ impl Reads {
             }
             Ok(found)
         };
-        limited(work).await
+        limited(ids.len(), work).await
     }
 
     /// The first `limit` entries of an index; their keys are those of the store.
@@ -145,7 +148,7 @@ impl Reads {
         limit: Option<u32>,
     ) -> Result<Vec<Entry>, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async {
+        limited(1, async {
             let source = transaction.store(store)?.index(index)?;
             let keys = source.get_all_keys(range.clone(), limit).await?;
             let values = source.get_all(range, limit).await?;
@@ -157,29 +160,29 @@ impl Reads {
     /// How many entries a store holds.
     pub(crate) async fn count(&self, store: &str) -> Result<u32, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
-        limited(async { transaction.store(store)?.count(None).await }).await
+        limited(1, async { transaction.store(store)?.count(None).await }).await
     }
 
     /// Stores a value, with the browser's everyday care.
     pub(crate) async fn put(
         &self,
         store: &str,
-        key: &JsValue,
+        key: &str,
         value: &JsValue,
     ) -> Result<(), Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadWrite)?;
-        limited(async {
-            transaction.store(store)?.put(value, Some(key)).await?;
+        limited(1, async {
+            transaction.store(store)?.put(value, Some(&key.into())).await?;
             transaction.commit().await
         })
         .await
     }
 
     /// Removes what lies under a key.
-    pub(crate) async fn remove(&self, store: &str, key: JsValue) -> Result<(), Fault> {
+    pub(crate) async fn remove(&self, store: &str, key: &str) -> Result<(), Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadWrite)?;
-        limited(async {
-            transaction.store(store)?.delete(key).await?;
+        limited(1, async {
+            transaction.store(store)?.delete(key.into()).await?;
             transaction.commit().await
         })
         .await
@@ -193,11 +196,13 @@ fn pair(keys: Vec<JsValue>, values: Vec<JsValue>) -> Vec<Entry> {
         .collect()
 }
 
-async fn limited<T>(work: impl Future<Output = rexie::Result<T>>) -> Result<T, Fault> {
-    within(READ_MS_MAX, work)
-        .await
-        .ok_or(Fault::Timeout)?
-        .map_err(fault)
+async fn limited<T>(
+    steps: usize,
+    work: impl Future<Output = rexie::Result<T>>,
+) -> Result<T, Fault> {
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    let wait_ms = steps.saturating_mul(STEP_MS_MAX).saturating_add(READ_MS_MAX);
+    within(wait_ms, work).await.ok_or(Fault::Timeout)?.map_err(fault)
 }
 
 /// rexie keeps the browser's error inside its own; its text begins with the error's name.

@@ -26,7 +26,7 @@ const WRITE_MS_MAX: u32 = 20;
 const ROOM_BYTES_MIN: u64 = 1024 * 1024;
 
 /// One write, ready for the browser.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Write {
     /// Stores a value under a key, or under the next number where the store counts.
     Put {
@@ -55,7 +55,7 @@ impl Write {
 }
 
 /// A save, encoded: what must still hold, and what to write then.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Plan {
     /// Keys of rows and the revisions that the decision was based on; 0 is "no row".
     pub(crate) expect: Vec<(JsValue, u32)>,
