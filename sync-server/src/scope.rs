@@ -91,6 +91,9 @@ impl Scopes {
 }
 
 async fn work_out(db: &mut SqliteConnection, member: Member) -> Result<Scope, ApiError> {
+    if member.units.is_empty() {
+        return Err(ApiError::NotAllowed);
+    }
     let reach = access::reach(&member);
     let demo = store::setting(db, store::DEMO).await?.is_some();
     let known = directory::of(db, member, demo).await?;
