@@ -67,6 +67,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         self.settle(cx, outcome)
     }
 
+    /// Without this a whole file would be copied into one buffer before it is sent.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, pieces);
+        self.settle(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A flush that is ready at once is no sign of life of the other side.
         match Pin::new(&mut self.inner).poll_flush(cx) {
