@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
+
 use super::act::set_aside;
 use super::{
     Activity, Aside, AsideReason, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica,
@@ -283,9 +285,23 @@ impl Replica {
     }
 }
 
+/// A number that is the same for the same items and, as good as surely, no other: a phone that lost
+/// its store and counts its outbox anew never uses a number twice for different things.
+fn number(items: &[OutboxItem]) -> Option<u64> {
+    let mut hash = Sha256::new();
+    items.first()?;
+    for item in items {
+        hash.update(item.hash.0);
+    }
+    let digest = hash.finalize();
+    let head = digest.first_chunk::<8>()?;
+    // 63 bits, for databases that have no unsigned numbers.
+    Some(u64::from_be_bytes(*head) >> 1)
+}
+
 /// The batch of the outbox's head; `None` when there is nothing to send.
 fn batch(items: &[OutboxItem]) -> Option<Batch> {
-    let no = items.last()?.n;
+    let no = number(items)?;
     let mut grids = Vec::new();
     let items = items.iter().map(|item| {
         let known = grids.iter().position(|grid| *grid == item.grid);

@@ -71,7 +71,7 @@ pub struct Request {
 /// Changes to push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Its number, growing on each device.
+    /// Its number: the same when the same items are sent again, and never used for others.
     pub no: u64,
     /// The grids that the items name.
     pub grids: Vec<UnitId>,
