@@ -105,15 +105,16 @@ impl Phone {
         };
         let session = Session::new(known.device.hex(), replica, store, Rc::new(ears));
         *self.known.borrow_mut() = known;
-        if let Some(directory) = meta.directory {
-            self.screens.directory(directory);
-        }
         self.screens.drafts(session.store().drafts().await?);
         self.screens
             .rows(session.store().rows(List::Newest, ROWS_MAX).await?);
         session.count_aside().await;
         session.listen();
         *self.session.borrow_mut() = Some(session);
+        // Last, since the screens open with it: a form must find its draft and its session.
+        if let Some(directory) = meta.directory {
+            self.screens.directory(directory);
+        }
         Ok(())
     }
 
