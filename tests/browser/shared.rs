@@ -1,6 +1,6 @@
 //! Two people, one record.
 
-use tests::browser::{DESK, PHONE};
+use tests::browser::DESK;
 use tests::server::Server;
 use tests::walk::Person;
 use tests::words;

@@ -91,7 +91,7 @@ impl Page {
     pub async fn choose_first(&self, group: Word) {
         eventually(&format!("a choice of {}", group.en), || async {
             let group = self.look("group", group).await?;
-            group.find(By::Css("label")).await.ok()?.click().await.ok()
+            group.find(By::Css("input")).await.ok()?.click().await.ok()
         })
         .await;
     }
@@ -157,10 +157,11 @@ impl Page {
             }
             if tokio::time::Instant::now() > end {
                 panic!(
-                    "no {role} “{}” at {}\n--- shown instead\n{}",
+                    "no {role} “{}” at {}; there are\n{}{}",
                     word.en,
                     self.path().await,
-                    self.text().await
+                    self.outline().await,
+                    self.console().await
                 );
             }
             tokio::time::sleep(crate::LOOK_EVERY).await;
@@ -199,6 +200,21 @@ impl Page {
 
     async fn cdp(&self, method: &str, params: Value) -> Option<Value> {
         self.driver.cdp().send_raw(method, params).await.ok()
+    }
+
+    /// Everything that has a role and a name, a line each: what a screen reader would meet.
+    pub async fn outline(&self) -> String {
+        let tree = self.cdp("Accessibility.getFullAXTree", json!({})).await.unwrap_or_default();
+        let nodes = tree.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let text = |node: &Value, part: &str| {
+            node.pointer(part).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let line = |node: &Value| {
+            let (role, name) = (text(node, "/role/value"), text(node, "/name/value"));
+            let dull = ["StaticText", "InlineTextBox", "LabelText", "ListMarker"];
+            (!name.is_empty() && !dull.contains(&role.as_str())).then(|| format!("{role} “{name}”\n"))
+        };
+        nodes.iter().filter_map(line).collect()
     }
 
     /// What the page wrote to its console so far; for a test that has failed.

@@ -48,6 +48,7 @@ struct Count {
 /// All counts so far, and the steps that failed as a whole.
 #[derive(Debug, Default)]
 pub struct Report {
+    suite: String,
     counts: BTreeMap<Kind, Count>,
     failed_tests: Vec<String>,
     failed_steps: Vec<String>,
@@ -135,11 +136,12 @@ fn verdict(line: &str) -> Option<(&str, Verdict)> {
     Some((name, verdict))
 }
 
-fn kind(name: &str) -> Kind {
+/// `suite` is what cargo says it runs, such as `tests/http/main.rs (target/...)`.
+fn kind(suite: &str, name: &str) -> Kind {
     let function = name.rsplit("::").next().unwrap_or(name);
     if rule_of(function).is_some() {
         Kind::Spec
-    } else if name.starts_with("api::") || name.contains("::api::") {
+    } else if suite.starts_with("tests/http") {
         Kind::Http
     } else {
         Kind::Unit
@@ -176,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_test_counts_where_it_belongs() {
-        assert_eq!(kind("spec::sync::sy3_ack_clears_only_acked"), Kind::Spec);
-        assert_eq!(kind("api::health_answers"), Kind::Http);
-        assert_eq!(kind("record::dispute::tests::quick_form"), Kind::Unit);
+        assert_eq!(kind("tests/spec/main.rs (x)", "sync::sy3_ack_clears_only_acked"), Kind::Spec);
+        assert_eq!(kind("tests/http/main.rs (x)", "limits::health_answers"), Kind::Http);
+        assert_eq!(kind("unittests src/lib.rs (x)", "record::tests::quick_form"), Kind::Unit);
         assert_eq!(rule_of("is_empty"), None);
     }
 

@@ -42,7 +42,7 @@ pub fn run() -> Result<(), Failure> {
         lints(&[NATIVE, &["--test", "browser"]].concat())
     });
     step("lints, wasm", &mut |_| {
-        lints(&["-p", "app", "--target", WASM])
+        lints(&["-p", "app", "--target", WASM, "--all-targets"])
     });
     step("unit, spec, property and HTTP tests", &mut native_tests);
     step("the app's own tests, in a browser", &mut |report| {
@@ -60,7 +60,7 @@ pub fn run() -> Result<(), Failure> {
 }
 
 fn lints(scope: &[&str]) -> Result<(), Failure> {
-    let mut command = shell::cargo(&["clippy", "--all-targets"]);
+    let mut command = shell::cargo(&["clippy"]);
     shell::run(command.args(scope).args(["--", "-D", "warnings"]))
 }
 
@@ -72,7 +72,7 @@ fn native_tests(report: &mut Report) -> Result<(), Failure> {
 
 /// Compiles all native programs and tests, the server and the drivers of the browser among them.
 pub fn build_native() -> Result<(), Failure> {
-    let mut command = shell::cargo(&["build", "--all-targets", "--test", "browser"]);
+    let mut command = shell::cargo(&["build", "--all-targets"]);
     shell::run(command.args(NATIVE))
 }
 
@@ -109,22 +109,22 @@ fn browser_tests(browser: &Browser, report: &mut Report) -> Result<(), Failure> 
 fn counted(command: &mut Command, report: &mut Report, in_browser: bool) -> Result<(), Failure> {
     let line = shell::line(command);
     let failed = |error: std::io::Error| Failure::Tool(format!("{line}: {error}"));
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
-    if let Some(stdout) = child.stdout.take() {
-        let mut screen = std::io::stdout();
-        for said in BufReader::new(stdout).split(b'\n') {
-            let said = said.map_err(failed)?;
-            let said = String::from_utf8_lossy(&said);
-            report.line(&said, in_browser);
-            writeln!(screen, "{said}").map_err(failed)?;
-        }
+    // Verdicts come on one stream, the names of the suites on the other: in one pipe they keep
+    // their order.
+    let (reader, writer) = std::io::pipe().map_err(failed)?;
+    command.stderr(writer.try_clone().map_err(failed)?).stdout(writer);
+    let mut child = command.spawn().map_err(failed)?;
+    // Our own ends of the pipe must go, or it never ends.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut screen = std::io::stdout();
+    for said in BufReader::new(reader).split(b'\n') {
+        let said = said.map_err(failed)?;
+        let said = String::from_utf8_lossy(&said);
+        report.line(&said, in_browser);
+        writeln!(screen, "{said}").map_err(failed)?;
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::Tool(format!("{line}: {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::Tool(format!("{line}: {status}"))) }
 }
 
 /// A program of the native build.
