@@ -63,7 +63,7 @@ impl Report {
         let kind = if in_browser {
             Kind::Browser
         } else {
-            kind(name)
+            kind(&self.suite, name)
         };
         let count = self.counts.entry(kind).or_default();
         match verdict {
