@@ -63,7 +63,8 @@ impl IndexedDb {
         for Damaged { key, bytes } in damaged {
             plan.writes.push(encode::delete(CHANGES, &key));
             let aside = codec::unreadable(Place::Changes, &key, bytes);
-            plan.writes.push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+            plan.writes
+                .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
         }
         // Where even this cannot be written, the same bytes are met again at the next read.
         let _kept = self.connection.save(&plan).await;
@@ -99,7 +100,10 @@ impl IndexedDb {
         let mut mended = Vec::new();
         for (key, bytes, rev) in broken {
             // Whoever has written the row meanwhile has mended it.
-            let mut plan = Plan { expect: vec![(key.as_str().into(), rev)], writes: Vec::new() };
+            let mut plan = Plan {
+                expect: vec![(key.as_str().into(), rev)],
+                writes: Vec::new(),
+            };
             let row = match key.parse() {
                 Ok(id) => self.fold(id, rev, &ways).await?,
                 Err(_) => None,
@@ -110,7 +114,8 @@ impl IndexedDb {
             }
             if !codec::is_other_version(&bytes) {
                 let aside = codec::unreadable(Place::Rows, &key, bytes);
-                plan.writes.push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+                plan.writes
+                    .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
             }
             // A mended row that cannot be stored is mended again at the next read.
             let _kept = self.connection.save(&plan).await;
@@ -121,17 +126,24 @@ impl IndexedDb {
 
     async fn fold(&self, id: RecordId, rev: u32, ways: &Ways) -> Result<Option<Row>, Fault> {
         let ids = [id];
-        let stored = self.connection.on(async |live| live.reads.records(&ids).await).await?;
+        let stored = self
+            .connection
+            .on(async |live| live.reads.records(&ids).await)
+            .await?;
         let record = stored.into_iter().next().map(|stored| sorted(id, stored).0);
         Ok(record.and_then(|record| mend::row(&record, rev, ways)))
     }
 
     async fn several(&self, store: &str, keys: Vec<JsValue>) -> Result<Vec<Entry>, Fault> {
-        self.connection.on(async |live| live.reads.several(store, &keys).await).await
+        self.connection
+            .on(async |live| live.reads.several(store, &keys).await)
+            .await
     }
 
     async fn bytes_of(&self, store: &str) -> Result<Vec<(JsValue, Vec<u8>)>, Fault> {
-        let entries = self.connection.on(async |live| live.reads.range(store, None, None).await);
+        let entries = self
+            .connection
+            .on(async |live| live.reads.range(store, None, None).await);
         let bytes = |entry: Entry| Some((entry.key, from_js(&entry.value)?));
         Ok(entries.await?.into_iter().filter_map(bytes).collect())
     }
@@ -171,7 +183,10 @@ impl Store for IndexedDb {
     async fn load(&self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, Fault> {
         let mut records = Vec::with_capacity(ids.len());
         let mut all_damaged = Vec::new();
-        let found = self.connection.on(async |live| live.reads.records(ids).await).await?;
+        let found = self
+            .connection
+            .on(async |live| live.reads.records(ids).await)
+            .await?;
         for (id, mut stored) in ids.iter().zip(found) {
             let row = stored.row.take();
             let (mut record, damaged) = sorted(*id, stored);
@@ -198,7 +213,9 @@ impl Store for IndexedDb {
             List::OfKind(kind) => (BY_KIND, Some(kind_range(kind.code())?)),
         };
         let read = async |live: &Live| {
-            live.reads.indexed(ROWS, index, range.clone(), Some(limit)).await
+            live.reads
+                .indexed(ROWS, index, range.clone(), Some(limit))
+                .await
         };
         let entries = self.connection.on(read).await?;
         let mut rows = self.decode_rows(entries).await?;
@@ -224,7 +241,9 @@ impl Store for IndexedDb {
         let records: BTreeSet<_> = waiting.iter().map(|(_, (doc, ..))| doc.record).collect();
         let records = u32::try_from(records.len()).unwrap_or(u32::MAX);
         waiting.truncate(items_max);
-        let keys = waiting.iter().map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
+        let keys = waiting
+            .iter()
+            .map(|(_, (doc, _, hash))| codec::change_key(*doc, *hash).into());
         let found = self.several(CHANGES, keys.collect()).await?;
         let mut found = found.iter().filter_map(change).peekable();
         let mut items: Vec<OutboxItem> = Vec::new();
@@ -240,7 +259,13 @@ impl Store for IndexedDb {
                 break;
             }
             room = room.saturating_sub(bytes.len());
-            items.push(OutboxItem { n, doc, grid, hash, bytes });
+            items.push(OutboxItem {
+                n,
+                doc,
+                grid,
+                hash,
+                bytes,
+            });
         }
         // Their changes were damaged and set aside: without this they would be counted for ever.
         let _left = self.connection.save(&orphans).await;
@@ -263,16 +288,22 @@ impl Store for IndexedDb {
     }
 
     async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault> {
-        self.connection.on(async |live| live.reads.put(DRAFTS, key, &text.into()).await).await
+        self.connection
+            .on(async |live| live.reads.put(DRAFTS, key, &text.into()).await)
+            .await
     }
 
     async fn remove_draft(&self, key: &str) -> Result<(), Fault> {
-        self.connection.on(async |live| live.reads.remove(DRAFTS, key).await).await
+        self.connection
+            .on(async |live| live.reads.remove(DRAFTS, key).await)
+            .await
     }
 
     async fn drafts(&self) -> Result<Vec<(String, String)>, Fault> {
-        let entries =
-            self.connection.on(async |live| live.reads.range(DRAFTS, None, None).await).await?;
+        let entries = self
+            .connection
+            .on(async |live| live.reads.range(DRAFTS, None, None).await)
+            .await?;
         let texts = |entry: Entry| Some((entry.key.as_string()?, entry.value.as_string()?));
         Ok(entries.into_iter().filter_map(texts).collect())
     }
@@ -286,7 +317,9 @@ impl Store for IndexedDb {
     }
 
     async fn aside_count(&self) -> Result<u32, Fault> {
-        self.connection.on(async |live| live.reads.count(ASIDE).await).await
+        self.connection
+            .on(async |live| live.reads.count(ASIDE).await)
+            .await
     }
 }
 

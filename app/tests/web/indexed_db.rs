@@ -188,7 +188,10 @@ async fn what_waits_without_its_change_leaves_the_outbox() {
     let key = format!("{}b{}", id(1), change(1, 0).hash.hex());
     raw::put("test-orphan", "changes", &key, &raw::bytes(&[250])).await;
     store.load(&[id(1)]).await.expect("loaded");
-    assert_eq!(store.outbox(1_000, 10).await.expect("outbox").items.len(), 1);
+    assert_eq!(
+        store.outbox(1_000, 10).await.expect("outbox").items.len(),
+        1
+    );
     let outbox = store.outbox(1_000, 10).await.expect("outbox");
     assert_eq!((outbox.items.len(), outbox.records), (1, 1));
     store.close();

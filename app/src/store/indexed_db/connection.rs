@@ -73,7 +73,9 @@ impl Connection {
         let live = self.live().await?;
         match work(&live).await {
             Err(Fault::Closed) if !self.shut.get() => {
-                self.live.borrow_mut().take_if(|known| Rc::ptr_eq(known, &live));
+                self.live
+                    .borrow_mut()
+                    .take_if(|known| Rc::ptr_eq(known, &live));
                 drop(live);
                 let again = self.live().await?;
                 work(&again).await
@@ -84,7 +86,8 @@ impl Connection {
 
     /// Writes a plan, all of it or nothing.
     pub(crate) async fn save(&self, plan: &Plan) -> Result<(), Fault> {
-        self.on(async |live| save::save(&live.database, plan.clone()).await).await
+        self.on(async |live| save::save(&live.database, plan.clone()).await)
+            .await
     }
 
     async fn live(&self) -> Result<Rc<Live>, Fault> {
@@ -110,7 +113,11 @@ impl Live {
         let database = open::open(name, schema, listener).await?;
         let listening = open::watch(&database, listener);
         match Reads::open(name, schema).await {
-            Ok(reads) => Ok(Self { database, reads, _listening: listening }),
+            Ok(reads) => Ok(Self {
+                database,
+                reads,
+                _listening: listening,
+            }),
             Err(error) => {
                 database.close();
                 Err(error)

@@ -83,7 +83,10 @@ pub(crate) fn delete(store: &'static str, key: &str) -> Write {
 }
 
 pub(crate) fn leave_outbox(place: u64) -> Write {
-    Write::Delete { store: OUTBOX, key: place_key(place) }
+    Write::Delete {
+        store: OUTBOX,
+        key: place_key(place),
+    }
 }
 
 /// Places of the outbox are the browser's own numbers, from 1.

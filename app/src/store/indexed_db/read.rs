@@ -78,18 +78,17 @@ impl Reads {
     }
 
     /// What lies under several keys; a key without a value is left out.
-    pub(crate) async fn several(
-        &self,
-        store: &str,
-        keys: &[JsValue],
-    ) -> Result<Vec<Entry>, Fault> {
+    pub(crate) async fn several(&self, store: &str, keys: &[JsValue]) -> Result<Vec<Entry>, Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadOnly)?;
         limited(keys.len(), async {
             let source = transaction.store(store)?;
             let mut found = Vec::with_capacity(keys.len());
             for key in keys {
                 if let Some(value) = source.get(key.clone()).await? {
-                    found.push(Entry { key: key.clone(), value });
+                    found.push(Entry {
+                        key: key.clone(),
+                        value,
+                    });
                 }
             }
             Ok(found)
@@ -164,15 +163,13 @@ impl Reads {
     }
 
     /// Stores a value, with the browser's everyday care.
-    pub(crate) async fn put(
-        &self,
-        store: &str,
-        key: &str,
-        value: &JsValue,
-    ) -> Result<(), Fault> {
+    pub(crate) async fn put(&self, store: &str, key: &str, value: &JsValue) -> Result<(), Fault> {
         let transaction = self.transaction(store, TransactionMode::ReadWrite)?;
         limited(1, async {
-            transaction.store(store)?.put(value, Some(&key.into())).await?;
+            transaction
+                .store(store)?
+                .put(value, Some(&key.into()))
+                .await?;
             transaction.commit().await
         })
         .await
@@ -201,8 +198,13 @@ async fn limited<T>(
     work: impl Future<Output = rexie::Result<T>>,
 ) -> Result<T, Fault> {
     let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-    let wait_ms = steps.saturating_mul(STEP_MS_MAX).saturating_add(READ_MS_MAX);
-    within(wait_ms, work).await.ok_or(Fault::Timeout)?.map_err(fault)
+    let wait_ms = steps
+        .saturating_mul(STEP_MS_MAX)
+        .saturating_add(READ_MS_MAX);
+    within(wait_ms, work)
+        .await
+        .ok_or(Fault::Timeout)?
+        .map_err(fault)
 }
 
 /// rexie keeps the browser's error inside its own; its text begins with the error's name.
