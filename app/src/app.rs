@@ -2,6 +2,7 @@
 
 use domain::access;
 use domain::codelist::Language;
+use domain::record::Kind;
 use leptos::prelude::*;
 
 use crate::component::shell::{Tab, tab_bar};
@@ -62,67 +63,84 @@ fn root(state: State) -> impl IntoView {
     }
 }
 
+/// What stands on the page: it changes with the route and with who uses the phone, and with nothing
+/// else, so that an open form outlives whatever the runtime brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The database cannot be opened.
+    Closed(OpenError),
+    /// The stored state is being read.
+    Opening,
+    /// Nobody has joined yet.
+    Joining,
+    /// A screen, and the first one of whoever uses the phone.
+    Screen(Route, Route),
+}
+
+fn stage(state: State) -> Stage {
+    if let Some(error) = state.closed.get() {
+        return Stage::Closed(error);
+    }
+    let home = state.directory.with(|known| {
+        known.as_ref().map(|known| {
+            if access::is_supervisor(&known.me) {
+                Route::Overview
+            } else if access::is_station_staff(&known.me) {
+                Route::Station
+            } else {
+                Route::Home
+            }
+        })
+    });
+    match (home, nav::route().get()) {
+        (Some(home), shown) => Stage::Screen(home, shown),
+        (None, Route::Join) => Stage::Joining,
+        (None, _) if state.ready.get() => Stage::Joining,
+        (None, _) => Stage::Opening,
+    }
+}
+
 fn frame(state: State) -> AnyView {
+    let stage = Memo::new(move |_| stage(state));
     let page = move || {
-        let shown = nav::route().get();
-        if let Some(error) = state.closed.get() {
-            return closed(error);
+        nav::arrive();
+        match stage.get() {
+            Stage::Closed(error) => closed(error),
+            Stage::Opening => ().into_any(),
+            Stage::Joining => screen::join::join(),
+            Stage::Screen(home, shown) => screen_of(home, shown),
         }
-        if !state.ready.get() && shown != Route::Join {
-            return ().into_any();
-        }
-        guarded(state, shown)
     };
     view! { {move || notices(state)} {page} }.into_any()
 }
 
-/// The screen of a route, for somebody who may see it: before joining there is only one.
-fn guarded(state: State, shown: Route) -> AnyView {
-    // Only what decides about screens is tracked here: an open form must outlive a new directory.
-    let place = Memo::new(move |_| {
-        state.directory.with(|known| {
-            known.as_ref().map(|known| {
-                if access::is_supervisor(&known.me) {
-                    Route::Overview
-                } else if access::is_station_staff(&known.me) {
-                    Route::Station
-                } else {
-                    Route::Home
-                }
-            })
-        })
-    });
-    let inner = move || {
-        let Some(home) = place.get() else {
-            return screen::join::join();
-        };
-        match shown {
-            Route::Join => {
-                nav::replace(home);
-                ().into_any()
-            }
-            Route::Settings => with_tabs(home, shown, screen::settings::settings()),
-            _ if home == Route::Overview => {
-                with_tabs(home, Route::Overview, screen::overview::overview())
-            }
-            Route::Home | Route::Overview | Route::NotFound if home == Route::Station => {
-                with_tabs(home, Route::Station, screen::station::station())
-            }
-            Route::Home | Route::Overview | Route::NotFound => {
-                with_tabs(home, Route::Home, screen::home::home())
-            }
-            Route::Station => with_tabs(home, shown, screen::station::station()),
-            Route::Records => with_tabs(home, shown, screen::records::records()),
-            Route::Patrols => with_tabs(home, shown, screen::patrol::patrols()),
-            Route::NewDispute => screen::dispute_form::new_dispute(),
-            Route::Dispute(id) => screen::case::case_page(id),
-            Route::Patrol(id) => screen::patrol::patrol_page(id),
-            Route::NewHazard(patrol) => screen::hazard::new_hazard(patrol),
-            Route::Hazard(id) => screen::hazard::hazard_page(id),
-            Route::Task(id) => screen::task::task_page(id),
+/// The screen of a route, as far as it is for somebody with this first screen.
+fn screen_of(home: Route, shown: Route) -> AnyView {
+    match shown {
+        Route::Join => {
+            nav::replace(home);
+            ().into_any()
         }
-    };
-    view! { {inner} }.into_any()
+        Route::Settings => with_tabs(home, shown, screen::settings::settings()),
+        _ if home == Route::Overview => {
+            with_tabs(home, Route::Overview, screen::overview::overview())
+        }
+        Route::Home | Route::Overview | Route::NotFound if home == Route::Station => {
+            with_tabs(home, Route::Station, screen::station::station())
+        }
+        Route::Home | Route::Overview | Route::NotFound => {
+            with_tabs(home, Route::Home, screen::home::home())
+        }
+        Route::Station => with_tabs(home, shown, screen::station::station()),
+        Route::Records => with_tabs(home, shown, screen::records::records()),
+        Route::Patrols => with_tabs(home, shown, screen::patrol::patrols()),
+        Route::NewDispute => screen::dispute_form::new_dispute(),
+        Route::Dispute(id) => screen::record::page(Kind::Dispute, id),
+        Route::Patrol(id) => screen::record::page(Kind::Patrol, id),
+        Route::NewHazard(patrol) => screen::hazard::new_hazard(patrol),
+        Route::Hazard(id) => screen::record::page(Kind::Hazard, id),
+        Route::Task(id) => screen::record::page(Kind::Task, id),
+    }
 }
 
 fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {

@@ -1,6 +1,6 @@
 //! Where one is in the app: routes, links, the browser's history, and sheets that Back closes.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use domain::id::RecordId;
 use gloo::events::EventListener;
@@ -108,6 +108,7 @@ pub const fn record_route(kind: domain::record::Kind, id: RecordId) -> Route {
 thread_local! {
     static ROUTE: RefCell<Option<RwSignal<Route>>> = const { RefCell::new(None) };
     static SHEET: RefCell<Option<RwSignal<bool>>> = const { RefCell::new(None) };
+    static VISITED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The route that is shown; set up by [`start`].
@@ -161,7 +162,12 @@ pub fn start() {
 /// The path of ours that a plain click follows.
 fn followed(event: &web_sys::Event) -> Option<String> {
     let click: &web_sys::MouseEvent = event.dyn_ref()?;
-    if click.button() != 0 || click.ctrl_key() || click.meta_key() || click.shift_key() {
+    if click.default_prevented()
+        || click.button() != 0
+        || click.ctrl_key()
+        || click.meta_key()
+        || click.shift_key()
+    {
         return None;
     }
     let target: web_sys::Element = event.target()?.dyn_into().ok()?;
@@ -196,6 +202,30 @@ fn visit(to: Route, replace: bool) {
     }
     window.scroll_to_with_x_and_y(0.0, 0.0);
     route().set(to);
+}
+
+/// Called when a screen is drawn: names the page after its heading and, unless this is the first
+/// screen, puts the focus there, so that it is read out and the keyboard goes on from it.
+pub fn arrive() {
+    let first = VISITED.with(|slot| !slot.replace(true));
+    crate::platform::after(0, move || {
+        let document = web_sys::window().and_then(|window| window.document());
+        let Some(document) = document else { return };
+        let heading = document.query_selector("h1").ok().flatten();
+        let Some(heading) = heading.and_then(|h| h.dyn_into::<web_sys::HtmlElement>().ok()) else {
+            return;
+        };
+        let app = crate::locale::word::APP.s();
+        let text = heading.text_content().unwrap_or_default();
+        document.set_title(&format!("{text} · {app}"));
+        if !first {
+            let options = web_sys::FocusOptions::new();
+            options.set_prevent_scroll(true);
+            // A heading that cannot take the focus is still on the screen.
+            let _focused = heading.focus_with_options(&options);
+        }
+    })
+    .keep();
 }
 
 /// Goes back, or home where there is nothing to go back to.

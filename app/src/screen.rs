@@ -2,18 +2,18 @@
 
 pub mod case;
 pub mod case_sheets;
+pub mod conflict;
 pub mod dispute_form;
 pub mod hazard;
 pub mod home;
 pub mod join;
 pub mod overview;
 pub mod patrol;
+pub mod record;
 pub mod records;
 pub mod settings;
 pub mod station;
 pub mod task;
-
-use std::sync::Arc;
 
 use domain::command::Command;
 use domain::id::RecordId;
@@ -23,55 +23,7 @@ use leptos::prelude::*;
 use crate::component::field::Form;
 use crate::locale::{fault, format, word};
 use crate::platform;
-use crate::state::{Actions, CaseState, State, state};
-
-/// The record for its page: read anew whenever its row changes.
-pub(crate) fn watched_case(id: RecordId) -> RwSignal<CaseState> {
-    let state = state();
-    let shown = RwSignal::new(CaseState::Reading);
-    let rev = Memo::new(move |_| {
-        state
-            .rows
-            .with(|rows| rows.get(&id).map(|row| (row.delivery.rev, row.updated_at)))
-    });
-    Effect::new(move |_| {
-        rev.track();
-        platform::spawn(async move {
-            let found = Actions::case(id).await;
-            // The page may be gone by now.
-            shown.try_set(found);
-        });
-    });
-    shown
-}
-
-/// The page of a record: what stands in its place while it is read or is not there.
-pub(crate) fn case_or_note(
-    shown: RwSignal<CaseState>,
-    page: impl Fn(Arc<domain::view::case::Case>) -> AnyView + Send + Sync + 'static,
-) -> AnyView {
-    let view = move || match shown.get() {
-        CaseState::Here(case) => page(case),
-        CaseState::Reading => note(""),
-        CaseState::NotHere => note(word::CASE_MISSING.s()),
-        CaseState::Damaged => note(word::CASE_DAMAGED.s()),
-    };
-    view! { {view} }.into_any()
-}
-
-fn note(text: &'static str) -> AnyView {
-    let top = crate::component::shell::Top {
-        back: true,
-        ..Default::default()
-    };
-    view! {
-        <div class="screen">
-            {crate::component::shell::top(top)}
-            <main><p class="empty">{text}</p></main>
-        </div>
-    }
-    .into_any()
-}
+use crate::state::{Actions, State};
 
 /// Carries out a command of a form: what went wrong stands above its button and everything typed
 /// stays; `done` is told when the record is committed.

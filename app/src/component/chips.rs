@@ -48,12 +48,12 @@ pub fn chips(
         let choose = choose.clone();
         let visible = move || open.get() || place < shown;
         view! {
-            <span class="chip-box" hidden=move || !visible()>
-                <input type="radio" id=id.clone() name=name.clone()
+            <label class="chip-box" hidden=move || !visible()>
+                <input type="radio" id=id name=name.clone()
                     prop:checked=move || chosen.with(|chosen| *chosen == test)
                     on:change=move |_| choose(value.clone()) />
-                <label class="chip" for=id>{choice.label}</label>
-            </span>
+                <span class="chip">{choice.label}</span>
+            </label>
         }
     };
     let all: Vec<_> = choices.into_iter().enumerate().map(chip).collect();

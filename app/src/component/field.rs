@@ -46,8 +46,13 @@ impl<D: Send + Sync + 'static> Form<D> {
         focus_first_error();
     }
 
-    /// The text field for one part of the draft.
+    /// The text field for one part of the draft, with its label.
     pub fn text(&self, spec: Text, part: fn(&mut D) -> &mut String) -> AnyView {
+        let control = self.control(spec, part);
+        view! { <div class="field">{label(spec)}{control}</div> }.into_any()
+    }
+
+    fn control(&self, spec: Text, part: fn(&mut D) -> &mut String) -> AnyView {
         let draft = self.draft;
         let initial = draft
             .try_update_untracked(|draft| part(draft).clone())
@@ -57,7 +62,21 @@ impl<D: Send + Sync + 'static> Form<D> {
             errors.update(|errors| errors.retain(|error| error.field != spec.field));
             draft.update(|draft| *part(draft) = text);
         });
-        text_field(spec, errors, initial, typed)
+        control(spec, errors, initial, typed)
+    }
+
+    /// Two text fields side by side under the label of the first, such as a name and its telephone.
+    pub fn pair(
+        &self,
+        first: (Text, fn(&mut D) -> &mut String),
+        second: (Text, fn(&mut D) -> &mut String),
+    ) -> AnyView {
+        let (one, two) = (
+            self.control(first.0, first.1),
+            self.control(second.0, second.1),
+        );
+        view! { <div class="field">{label(first.0)}<div class="pair">{one}{two}</div></div> }
+            .into_any()
     }
 
     /// A tick box for one part of the draft.
@@ -86,7 +105,7 @@ pub struct Text {
     pub name: Option<Word>,
     /// What it takes.
     pub kind: TextKind,
-    /// An example or a rule below the field.
+    /// An example or a rule, shown while the field is empty.
     pub hint: Option<Word>,
     /// Whether it must be filled in.
     pub required: bool,
@@ -163,7 +182,8 @@ fn problem(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> Option<String
     })
 }
 
-fn text_field(
+/// The native control of a text field, and what is wrong with it below.
+fn control(
     spec: Text,
     errors: RwSignal<Vec<FieldError>>,
     initial: String,
@@ -171,21 +191,15 @@ fn text_field(
 ) -> AnyView {
     let id = element_id(spec.field);
     let error_id = format!("{id}-e");
-    let hint_id = format!("{id}-h");
-    let described = format!("{error_id} {hint_id}");
+    let described = error_id.clone();
     let invalid = move || problem(errors, spec.field).is_some().to_string();
     let name = spec.name.map(Word::s);
     let hint = spec.hint.map(Word::s);
-    let label = view! {
-        <label for=id.clone()>
-            {spec.label.s()}
-            {(!spec.required).then(|| view! { <small>{word::OPTIONAL.s()}</small> })}
-        </label>
-    };
     let control = if spec.kind == TextKind::Area {
         view! {
-            <textarea id=id rows="3" prop:value=initial aria-label=name aria-describedby=described
-                aria-invalid=invalid aria-required=spec.required.to_string()
+            <textarea id=id rows="3" prop:value=initial placeholder=hint aria-label=name
+                aria-describedby=described aria-invalid=invalid
+                aria-required=spec.required.to_string()
                 on:input=move |event| typed(event_target_value(&event))></textarea>
         }
         .into_any()
@@ -198,23 +212,27 @@ fn text_field(
         };
         view! {
             <input id=id type=kind inputmode=mode autocomplete="off" prop:value=initial
-                aria-label=name aria-describedby=described aria-invalid=invalid
+                placeholder=hint aria-label=name aria-describedby=described aria-invalid=invalid
                 aria-required=spec.required.to_string()
                 on:input=move |event| typed(event_target_value(&event)) />
         }
         .into_any()
     };
     view! {
-        <div class="field">
-            {label}
-            <div class="control">
-                {control}
-                <p class="error" id=error_id aria-live="polite">
-                    {move || problem(errors, spec.field)}
-                </p>
-                <p class="hint" id=hint_id>{hint}</p>
-            </div>
+        <div class="control">
+            {control}
+            <p class="error" id=error_id aria-live="polite">{move || problem(errors, spec.field)}</p>
         </div>
+    }
+    .into_any()
+}
+
+fn label(spec: Text) -> AnyView {
+    view! {
+        <label for=element_id(spec.field)>
+            {spec.label.s()}
+            {(!spec.required).then(|| view! { <small aria-hidden="true">{word::OPTIONAL.s()}</small> })}
+        </label>
     }
     .into_any()
 }
@@ -240,30 +258,35 @@ fn tick_box(
     .into_any()
 }
 
-/// The errors of a field that has no input of its own, such as a row of chips.
+/// The errors of a field that has no input of its own, such as a row of chips; it stands beside it.
 pub fn field_error(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> AnyView {
+    let wrong = move || problem(errors, field).is_some().to_string();
     view! {
-        <p class="error" id=element_id(field) aria-live="polite">{move || problem(errors, field)}</p>
+        <p class="error" id=element_id(field) data-wrong=wrong aria-live="polite">
+            {move || problem(errors, field)}
+        </p>
     }
     .into_any()
 }
 
 /// Leads to the first field that is wrong, once the screen shows it.
 pub fn focus_first_error() {
+    const WRONG: &str = "[aria-invalid=true],[data-wrong=true]";
     platform::after(0, || {
         let document = web_sys::window().and_then(|window| window.document());
-        let wrong = document
-            .and_then(|document| {
-                document
-                    .query_selector("[aria-invalid=true]")
-                    .ok()
-                    .flatten()
-            })
-            .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
-        if let Some(wrong) = wrong {
+        let wrong = document.and_then(|document| document.query_selector(WRONG).ok().flatten());
+        let Some(wrong) = wrong else { return };
+        // An error without an input of its own stands beside the choices that it is about.
+        let target = if wrong.has_attribute("data-wrong") {
+            let group = wrong.parent_element();
+            group.and_then(|group| group.query_selector("input").ok().flatten())
+        } else {
+            Some(wrong)
+        };
+        if let Some(target) = target.and_then(|t| t.dyn_into::<web_sys::HtmlElement>().ok()) {
             // A field that cannot take the focus is at least in view.
-            let _focused = wrong.focus();
-            wrong.scroll_into_view();
+            let _focused = target.focus();
+            target.scroll_into_view();
         }
     })
     .keep();

@@ -210,9 +210,15 @@ pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
     if let Some(at) = status.synced_at
         && status.activity != Activity::Working
     {
-        parts.push(word::SYNC_LAST.with(super::format::moment(at, now)));
+        parts.push(
+            if status.on_phone == 0 && status.activity == Activity::Idle {
+                super::format::recent(at, now)
+            } else {
+                word::SYNC_LAST.with(super::format::recent(at, now))
+            },
+        );
     }
-    parts.join(w("，", ", ").s())
+    parts.join(" · ")
 }
 
 /// Why joining did not work.

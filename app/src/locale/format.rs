@@ -43,6 +43,16 @@ pub fn moment(at: Millis, now: Millis) -> String {
     }
 }
 
+/// A moment not long ago: today's by the clock alone.
+#[must_use]
+pub fn recent(at: Millis, now: Millis) -> String {
+    if at.day() == now.day() {
+        clock(at)
+    } else {
+        moment(at, now)
+    }
+}
+
 /// The clock of a moment.
 #[must_use]
 pub fn clock(at: Millis) -> String {

@@ -144,6 +144,7 @@ words! {
     NO_PARTIES: "没有登记当事人", "No parties registered";
     PARTIES_WITHHELD: "当事人信息不在本机", "The parties’ data is not on this phone";
     SHOW_PARTIES: "显示当事人", "Show parties";
+    HIDE_PARTIES: "收起当事人", "Hide parties";
     ADD_PARTY: "添加当事人", "Add party";
     CALL: "拨打", "Call";
     WRITTEN_BY: "{} · {}", "{} · {}";

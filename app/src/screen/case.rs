@@ -1,205 +1,51 @@
 //! The page of a dispute: where it stands, who wrote what, what is contested, what can be done.
 
 use domain::command::Command;
-use domain::document::Value;
 use domain::id::RecordId;
 use domain::record::dispute::Dispute;
 use domain::record::vault::KeptParty;
 use domain::record::{Event, EventKind};
 use domain::time::Millis;
 use domain::unit::Directory;
-use domain::view::case::{Case, Conflict, Contents};
+use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
 
-use crate::component::list::{delivery_tag, due_tag, level_mark};
-use crate::component::shell::{Top, top};
 use crate::locale::{self, format, word};
 use crate::platform;
 use crate::screen::case_sheets::{Sheet, Sheets, sheets};
-use crate::screen::{case_or_note, grid_name, is_demo, submit_plain, watched_case, when_and_who};
-use crate::state::{State, state};
+use crate::screen::record::{Here, Parts, part};
+use crate::screen::{grid_name, submit_plain, when_and_who};
+use crate::state::state;
 
-/// The page of a dispute.
-pub fn case_page(id: RecordId) -> AnyView {
-    let state = state();
-    let shown = watched_case(id);
+/// The parts of a dispute's page.
+pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     let open = Sheets::new(id);
-    view! {
-        {case_or_note(shown, move |case| page(state, &case, open))}
-        {sheets(shown, open)}
-    }
-    .into_any()
-}
-
-fn page(state: State, case: &Case, open: Sheets) -> AnyView {
-    let Contents::Dispute(dispute) = &case.contents else {
-        return ().into_any();
+    let known = state().directory;
+    let dispute = move |draw: fn(&Case, &Dispute, Option<&Directory>, Sheets) -> AnyView| {
+        part(here, move |case| {
+            let Contents::Dispute(dispute) = &case.contents else {
+                return ().into_any();
+            };
+            draw(case, dispute, known.get_untracked().as_deref(), open)
+        })
     };
-    let title = format::number(&case.row.number);
-    let aside = format::row_title(&case.row);
-    view! {
-        <div class="screen case">
-            {top(Top { title, aside, back: true, demo: is_demo(state) })}
-            {case_body(state, case, dispute, open)}
-            {(!case.newer).then(|| actions(dispute, open))}
-        </div>
-    }
-    .into_any()
-}
-
-/// What a case says, without its frame; the station shows it beside its list.
-pub(super) fn case_body(state: State, case: &Case, dispute: &Dispute, open: Sheets) -> AnyView {
-    let known = state.directory.get_untracked();
-    let known = known.as_deref();
-    view! {
-        {standing(state, case)}
-        <main>
-            {notes(case)}
-            {conflicts(case, known)}
-            {contradiction(case, dispute)}
-            {facts(case, dispute, known, open)}
-            {parties(case, open)}
-            {agreement(case.row.id, dispute)}
-            {course(dispute, known)}
-        </main>
-    }
-    .into_any()
-}
-
-fn standing(state: State, case: &Case) -> AnyView {
-    let row = case.row.clone();
-    let now = platform::now();
-    let status = format::status(row.kind, &row.status);
-    let due = row.due.filter(|_| row.open).map(|due| {
-        let what = format::due_kind(due.what);
-        view! { <span class="quiet">{what}</span> }
-    });
-    let delivery = {
-        let row = row.clone();
-        move || delivery_tag(state.delivery(&row))
+    let main = view! {
+        {dispute(|case, dispute, _, _| contradiction(case, dispute).into_any())}
+        {dispute(facts)}
+        {parties(here, open)}
+        {dispute(|case, dispute, _, _| agreement(case.row.id, dispute).into_any())}
+        {dispute(|_, dispute, known, _| course(dispute, known))}
     };
-    view! {
-        <div class="standing">
-            <span class="tag strong">{status}</span>
-            {delivery}
-            {level_mark(&row)}
-            {due}{due_tag(&row, now)}
-        </div>
-    }
-    .into_any()
-}
-
-fn notes(case: &Case) -> AnyView {
-    let refused = case.row.delivery.refused > 0;
-    let lines = [
-        case.newer.then(|| word::CASE_NEWER.s()),
-        (case.missing > 0).then(|| word::CASE_WAITING.s()),
-        refused.then(|| word::REFUSED_NOTE.s()),
-    ];
-    let lines: Vec<_> = lines
-        .into_iter()
-        .flatten()
-        .map(|line| view! { <p class="callout">{line}</p> })
-        .collect();
-    view! { {lines} }.into_any()
-}
-
-/// Both values of each contested field, with their writers, and a way to choose one.
-fn conflicts(case: &Case, known: Option<&Directory>) -> AnyView {
-    let failure = RwSignal::new(None);
-    let cards: Vec<_> = case
-        .conflicts
-        .iter()
-        .map(|conflict| conflict_card(conflict, known, failure))
-        .collect();
-    view! {
-        {cards}
-        <p class="error" role="alert">{move || failure.get()}</p>
-    }
-    .into_any()
-}
-
-fn conflict_card(
-    conflict: &Conflict,
-    known: Option<&Directory>,
-    failure: RwSignal<Option<String>>,
-) -> AnyView {
-    let state = state();
-    let now = platform::now();
-    let claim = |claim: &domain::view::case::Claim| {
-        let text = value_text(&conflict.path, &claim.value, now);
-        let who = claim
-            .by
-            .as_ref()
-            .map(|by| when_and_who(known, claim.at, by));
-        let settle = Command::Settle {
-            doc: conflict.doc,
-            path: conflict.path.clone(),
-            value: claim.value.clone(),
-        };
-        view! {
-            <div class="choice">
-                <span>{text}</span>
-                <small>{who}</small>
-                <button type="button" class="button"
-                    on:click=move |_| submit_plain(state, failure, settle.clone())>
-                    {word::USE_THIS.s()}
-                </button>
-            </div>
-        }
-    };
-    let claims: Vec<_> = conflict.claims.iter().map(claim).collect();
-    view! {
-        <section class="conflict">
-            <h2>{word::TWO_WROTE.with(field_name(&conflict.path))}</h2>
-            <div class="card two">{claims}</div>
-        </section>
-    }
-    .into_any()
-}
-
-/// The word for a field, by its path.
-fn field_name(path: &str) -> &'static str {
-    let last = path.rsplit('/').next().unwrap_or(path);
-    match last {
-        "category" => word::CATEGORY,
-        "place" => word::PLACE,
-        "found_at" | "at" => word::TIME,
-        "brief" => word::WHAT_HAPPENED,
-        "level" => word::LEVEL,
-        "name" => word::NAME,
-        "phone" => word::PHONE,
-        "outcome" => word::OUTCOME,
-        "summary" => word::SUMMARY,
-        "fail_reason" => word::FAIL_REASON,
-        "description" => word::DESCRIPTION,
-        "content" => word::CONTENT,
-        "done_at" => word::TERM_DONE,
-        "consent_at" => word::CONSENT,
-        "log" => word::LOG,
-        "finding" => word::FINDING,
-        "target" => word::TARGET,
-        _ => word::TEXT,
-    }
-    .s()
-}
-
-/// A value as people read it.
-fn value_text(path: &str, value: &Value, now: Millis) -> String {
-    let last = path.rsplit('/').next().unwrap_or(path);
-    match (last, value) {
-        ("category", Value::Text(code)) => locale::category(code),
-        ("level", Value::Text(code)) => locale::code(domain::codelist::List::CaseLevel, code),
-        ("outcome", Value::Text(code)) => {
-            locale::code(domain::codelist::List::DisputeOutcome, code)
-        }
-        (_, Value::Text(text)) => text.clone(),
-        (name, Value::Int(number)) if name.ends_with("_at") || name == "at" || name == "due" => {
-            format::moment(Millis(*number), now)
-        }
-        (_, Value::Int(number)) => number.to_string(),
-        (_, Value::Bool(true)) => word::TERM_DONE.s().to_owned(),
-        (_, Value::Bool(false) | Value::Null) => "—".to_owned(),
+    Parts {
+        names: |case| {
+            (
+                format::number(&case.row.number),
+                format::row_title(&case.row),
+            )
+        },
+        main: main.into_any(),
+        foot: actions(here, open),
+        sheets: sheets(here, open),
     }
 }
 
@@ -305,37 +151,35 @@ fn facts(case: &Case, dispute: &Dispute, known: Option<&Directory>, open: Sheets
 }
 
 /// The parties, shown on demand: the screen may be seen by others.
-fn parties(case: &Case, open: Sheets) -> AnyView {
-    let Some(parties) = case.parties.clone() else {
-        return view! { <p class="quiet">{word::PARTIES_WITHHELD.s()}</p> }.into_any();
-    };
+fn parties(here: Here, open: Sheets) -> AnyView {
     let shown = RwSignal::new(false);
-    let empty = parties.is_empty();
-    let list = move || {
-        shown.get().then(|| {
-            let items: Vec<_> = parties.iter().map(party).collect();
-            view! { <ul class="card rows">{items}</ul> }
-        })
-    };
-    view! {
-        <section>
-            <h2>{word::PARTIES.s()}</h2>
-            {list}
-            {empty.then(|| view! { <p class="quiet">{word::NO_PARTIES.s()}</p> })}
-            <div class="inline">
-                <button type="button" class="mini" hidden=move || empty || shown.get()
-                    on:click=move |_| shown.set(true)>
-                    {word::SHOW_PARTIES.s()}
-                </button>
-                {(!case.newer).then(|| view! {
-                    <button type="button" class="mini" on:click=move |_| open.show(Sheet::Party)>
-                        {word::ADD_PARTY.s()}
+    part(here, move |case| {
+        let Some(parties) = &case.parties else {
+            return view! { <p class="quiet">{word::PARTIES_WITHHELD.s()}</p> }.into_any();
+        };
+        let empty = parties.is_empty();
+        let items: Vec<_> = parties.iter().map(party).collect();
+        view! {
+            <section>
+                <h2>{word::PARTIES.s()}</h2>
+                <ul class="card rows" hidden=move || empty || !shown.get()>{items}</ul>
+                {empty.then(|| view! { <p class="quiet">{word::NO_PARTIES.s()}</p> })}
+                <div class="inline">
+                    <button type="button" class="mini" hidden=empty
+                        aria-expanded=move || shown.get().to_string()
+                        on:click=move |_| shown.update(|shown| *shown = !*shown)>
+                        {move || if shown.get() { word::HIDE_PARTIES.s() } else { word::SHOW_PARTIES.s() }}
                     </button>
-                })}
-            </div>
-        </section>
-    }
-    .into_any()
+                    {(!case.newer).then(|| view! {
+                        <button type="button" class="mini" on:click=move |_| open.show(Sheet::Party)>
+                            {word::ADD_PARTY.s()}
+                        </button>
+                    })}
+                </div>
+            </section>
+        }
+        .into_any()
+    })
 }
 
 fn party(kept: &KeptParty) -> AnyView {
@@ -470,31 +314,33 @@ fn event_line<'a>(
 }
 
 /// What can be done, in reach of the thumb. What is not possible now says why when it is tried.
-fn actions(dispute: &Dispute, open: Sheets) -> AnyView {
-    if !domain::record::dispute::MACHINE.is_open(&dispute.standing.status) {
-        return view! {
-            <div class="foot">
-                <button type="button" class="button" on:click=move |_| open.show(Sheet::Event)>
-                    {word::ADD_EVENT.s()}
-                </button>
-            </div>
-        }
-        .into_any();
-    }
-    let agreed = ["agreed", "performed"].contains(&dispute.standing.status.as_str());
-    let button = |label: locale::Word, sheet: Sheet, primary: bool| {
+fn actions(here: Here, open: Sheets) -> AnyView {
+    let status = Memo::new(move |_| {
+        here.with(|case| {
+            case.as_ref()
+                .filter(|case| !case.newer)
+                .map(|case| case.row.status.clone())
+        })
+    });
+    let button = move |label: locale::Word, sheet: Sheet, primary: bool| {
         let class = if primary { "button primary" } else { "button" };
         view! {
             <button type="button" class=class on:click=move |_| open.show(sheet)>{label.s()}</button>
         }
     };
-    view! {
-        <div class="foot grid">
-            {button(word::ADD_EVENT, Sheet::Event, false)}
-            {button(word::SESSION, Sheet::Session, false)}
-            {button(word::AGREEMENT, Sheet::Agreement, !agreed)}
-            {button(word::CLOSE_CASE, Sheet::Close, agreed)}
-        </div>
-    }
-    .into_any()
+    let bar = move || {
+        let status = status.get()?;
+        let agreed = ["agreed", "performed"].contains(&status.as_str());
+        let going_on = domain::record::dispute::MACHINE.is_open(&status).then(|| {
+            view! {
+                {button(word::SESSION, Sheet::Session, false)}
+                {button(word::AGREEMENT, Sheet::Agreement, !agreed)}
+                {button(word::CLOSE_CASE, Sheet::Close, agreed)}
+            }
+        });
+        Some(view! {
+            <div class="foot grid">{button(word::ADD_EVENT, Sheet::Event, false)} {going_on}</div>
+        })
+    };
+    view! { {bar} }.into_any()
 }

@@ -18,8 +18,9 @@ use crate::locale::{self, Word, word};
 use crate::nav;
 use crate::platform;
 use crate::screen::dispute_form::{category_choices, level_choices};
+use crate::screen::record::Here;
 use crate::screen::submit;
-use crate::state::{CaseState, state};
+use crate::state::state;
 
 /// One of the sheets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Sheets {
 }
 
 /// The place where the sheets appear.
-pub fn sheets(shown: RwSignal<CaseState>, open: Sheets) -> AnyView {
+pub(super) fn sheets(here: Here, open: Sheets) -> AnyView {
     let title = move || {
         match open.which.get() {
             Sheet::Event => word::ADD_EVENT,
@@ -80,7 +81,7 @@ pub fn sheets(shown: RwSignal<CaseState>, open: Sheets) -> AnyView {
     };
     let body = move || {
         // The form begins with a copy and is not rewritten under the officer's thumb.
-        let CaseState::Here(case) = shown.get_untracked() else {
+        let Some(case) = here.get_untracked() else {
             return ().into_any();
         };
         let Contents::Dispute(dispute) = &case.contents else {

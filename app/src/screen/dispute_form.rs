@@ -30,6 +30,16 @@ struct Begun {
 
 /// The screen that registers a dispute.
 pub fn new_dispute() -> AnyView {
+    // Counts the times that somebody started over.
+    let turn = RwSignal::new(0_u32);
+    let form = move || {
+        turn.track();
+        register_form(turn)
+    };
+    view! { {form} }.into_any()
+}
+
+fn register_form(turn: RwSignal<u32>) -> AnyView {
     let state = state();
     let left = state.drafts.with_untracked(|drafts| {
         drafts
@@ -50,7 +60,7 @@ pub fn new_dispute() -> AnyView {
         }>
             {top(Top { title: word::NEW_DISPUTE.s().to_owned(), back: true, demo, ..Top::default() })}
             <main>
-                {restored.then(|| restored_note(state))}
+                {restored.then(|| restored_note(state, form, turn))}
                 {fields(state, form)}
             </main>
             {save_bar(word::SAVE, form.busy, form.failure, move || {
@@ -94,14 +104,15 @@ fn remember_on_leave(state: State, form: Form<Begun>) {
     });
 }
 
-fn restored_note(state: State) -> AnyView {
+fn restored_note(state: State, form: Form<Begun>, turn: RwSignal<u32>) -> AnyView {
     let discard = move |_| {
+        form.draft
+            .update_untracked(|begun| begun.draft = Draft::default());
         state.drafts.update(|drafts| {
             drafts.remove(DRAFT);
         });
         Actions::drop_draft(DRAFT.to_owned());
-        nav::replace(Route::Home);
-        nav::go(Route::NewDispute);
+        turn.update(|turn| *turn += 1);
     };
     view! {
         <div class="restored">
@@ -113,8 +124,16 @@ fn restored_note(state: State) -> AnyView {
 }
 
 fn fields(state: State, form: Form<Begun>) -> AnyView {
-    let name = |field, label, name| Text::optional(field, label, TextKind::Line).named(name);
-    let phone = |field, name| Text::optional(field, word::PHONE, TextKind::Phone).named(name);
+    let name = |field, label, name| {
+        Text::optional(field, label, TextKind::Line)
+            .named(name)
+            .hint(word::NAME)
+    };
+    let phone = |field, name| {
+        Text::optional(field, word::PHONE, TextKind::Phone)
+            .named(name)
+            .hint(word::PHONE)
+    };
     view! {
         <section>
             {category_chips(form)}
@@ -139,15 +158,19 @@ fn fields(state: State, form: Form<Begun>) -> AnyView {
         </section>
         <section>
             <h2>{word::PARTIES.s()}</h2>
-            <div class="card parties">
-                {form.text(name(FieldName::PartyAName, word::PARTY_A, word::PARTY_A_NAME),
-                    |begun| &mut begun.draft.party_a_name)}
-                {form.text(phone(FieldName::PartyAPhone, word::PARTY_A_PHONE),
-                    |begun| &mut begun.draft.party_a_phone)}
-                {form.text(name(FieldName::PartyBName, word::PARTY_B, word::PARTY_B_NAME),
-                    |begun| &mut begun.draft.party_b_name)}
-                {form.text(phone(FieldName::PartyBPhone, word::PARTY_B_PHONE),
-                    |begun| &mut begun.draft.party_b_phone)}
+            <div class="card">
+                {form.pair(
+                    (name(FieldName::PartyAName, word::PARTY_A, word::PARTY_A_NAME),
+                        |begun| &mut begun.draft.party_a_name),
+                    (phone(FieldName::PartyAPhone, word::PARTY_A_PHONE),
+                        |begun| &mut begun.draft.party_a_phone),
+                )}
+                {form.pair(
+                    (name(FieldName::PartyBName, word::PARTY_B, word::PARTY_B_NAME),
+                        |begun| &mut begun.draft.party_b_name),
+                    (phone(FieldName::PartyBPhone, word::PARTY_B_PHONE),
+                        |begun| &mut begun.draft.party_b_phone),
+                )}
             </div>
         </section>
         <section>{level_chips(form)}</section>

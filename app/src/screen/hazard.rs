@@ -5,20 +5,18 @@ use domain::command::Command;
 use domain::id::RecordId;
 use domain::record::hazard::{Draft, Hazard, StepDraft};
 use domain::record::{EventKind, FieldName, Kind};
-use domain::view::case::{Case, Contents};
+use domain::unit::Directory;
+use domain::view::case::Contents;
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
-use crate::component::list::{delivery_tag, due_tag};
 use crate::component::sheet::sheet;
 use crate::component::shell::{Top, top};
 use crate::locale::{self, Word, format, word};
 use crate::nav::{self, Route};
-use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
-use crate::screen::{
-    case_or_note, grid_name, is_demo, keep_draft, submit, watched_case, when_and_who,
-};
+use crate::screen::record::{Here, Parts, part};
+use crate::screen::{grid_name, is_demo, keep_draft, submit, when_and_who};
 use crate::state::{Actions, State, state};
 
 /// The key of the form's draft.
@@ -126,71 +124,57 @@ fn register(state: State, form: Form<Begun>) {
     }
 }
 
-/// The page of a hazard.
-pub fn hazard_page(id: RecordId) -> AnyView {
-    let state = state();
-    let shown = watched_case(id);
+/// The parts of a hazard's page.
+pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     let open = RwSignal::new(false);
     let to = RwSignal::new("rectified");
-    view! {
-        {case_or_note(shown, move |case| page(state, &case, (open, to)))}
-        {step_sheet(id, open, to)}
+    let status = Memo::new(move |_| {
+        here.with(|case| {
+            case.as_ref()
+                .filter(|case| !case.newer)
+                .map(|case| case.row.status.clone())
+        })
+    });
+    let foot = move || status.get().map(|status| buttons(&status, (open, to)));
+    let known = state().directory;
+    let main = part(here, move |case| match &case.contents {
+        Contents::Hazard(hazard) => says(hazard, known.get_untracked().as_deref()),
+        Contents::Dispute(_) | Contents::Patrol(_) | Contents::Task(_) => ().into_any(),
+    });
+    Parts {
+        names: |case| {
+            (
+                format::number(&case.row.number),
+                format::row_title(&case.row),
+            )
+        },
+        main,
+        foot: view! { {foot} }.into_any(),
+        sheets: step_sheet(id, open, to),
     }
-    .into_any()
 }
 
-fn page(state: State, case: &Case, step: (RwSignal<bool>, RwSignal<&'static str>)) -> AnyView {
-    let Contents::Hazard(hazard) = &case.contents else {
-        return ().into_any();
-    };
-    let title = format::number(&case.row.number);
-    let aside = locale::code(List::HazardCategory, &hazard.category);
-    view! {
-        <div class="screen case">
-            {top(Top { title, aside, back: true, demo: is_demo(state) })}
-            {hazard_body(state, case, hazard)}
-            {(!case.newer).then(|| buttons(hazard, step))}
-        </div>
-    }
-    .into_any()
-}
-
-/// What a hazard's page says, without its frame; the station shows it beside its list.
-pub(super) fn hazard_body(state: State, case: &Case, hazard: &Hazard) -> AnyView {
-    let known = state.directory.get_untracked();
-    let known = known.as_deref();
-    let now = platform::now();
-    let row = case.row.clone();
-    let delivery = {
-        let row = row.clone();
-        move || delivery_tag(state.delivery(&row))
-    };
+/// What a hazard says.
+fn says(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     let fact = |label: Word, text: String| {
         (!text.is_empty())
             .then(|| view! { <div class="fact"><dt>{label.s()}</dt><dd>{text}</dd></div> })
     };
     view! {
-        <div class="standing">
-            <span class="tag strong">{format::status(Kind::Hazard, &row.status)}</span>
-            {delivery}
-            {due_tag(&row, now)}
-        </div>
-        <main>
             <dl class="card facts">
                 {fact(word::CATEGORY, locale::code(List::HazardCategory, &hazard.category))}
                 {fact(word::PLACE, hazard.place.clone())}
                 {fact(word::DESCRIPTION, hazard.description.clone())}
                 {fact(word::LEVEL, locale::code(List::HazardLevel, &hazard.level))}
                 {fact(word::TARGET, locale::code(List::ReferralTarget, &hazard.target))}
-                {fact(word::GRID, grid_name(known, &row.grid))}
+                {fact(word::GRID, grid_name(known, &hazard.header.grid))}
             </dl>
             {course(hazard, known)}
-        </main>
     }
     .into_any()
 }
 
-fn course(hazard: &Hazard, known: Option<&domain::unit::Directory>) -> AnyView {
+fn course(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     let header = &hazard.header;
     let mut lines = vec![(
         header.created_at,
@@ -225,8 +209,8 @@ fn course(hazard: &Hazard, known: Option<&domain::unit::Directory>) -> AnyView {
     .into_any()
 }
 
-fn buttons(hazard: &Hazard, (open, to): (RwSignal<bool>, RwSignal<&'static str>)) -> AnyView {
-    let steps: &[(&'static str, Word)] = match hazard.standing.status.as_str() {
+fn buttons(status: &str, (open, to): (RwSignal<bool>, RwSignal<&'static str>)) -> AnyView {
+    let steps: &[(&'static str, Word)] = match status {
         "found" => &[
             ("transferred", word::HAND_OVER),
             ("onspot", word::FIXED),

@@ -31,7 +31,7 @@ pub fn home() -> AnyView {
                 <a class="button primary span" href=Route::NewDispute.path()>
                     {icon(icon::PLUS)}{word::NEW_DISPUTE.s()}
                 </a>
-                {move || patrol_button(state)}
+                {patrol_button(state)}
                 <a class="button" href=Route::NewHazard(None).path()>{word::NEW_HAZARD.s()}</a>
             </section>
             {move || draft_note(state)}
@@ -76,15 +76,18 @@ fn is_mine(state: State, row: &Row) -> bool {
     })
 }
 
-/// The patrol under way, or the button that starts one.
+/// The patrol under way, or the button that starts one. Only that decides: its sheet must outlive
+/// the rows that an exchange brings.
 fn patrol_button(state: State) -> AnyView {
-    let running = state.rows.with(|rows| {
-        rows.values()
-            .rev()
-            .find(|row| row.kind == Kind::Patrol && row.open && is_mine(state, row))
-            .map(|row| row.id)
+    let running = Memo::new(move |_| {
+        state.rows.with(|rows| {
+            rows.values()
+                .rev()
+                .find(|row| row.kind == Kind::Patrol && row.open && is_mine(state, row))
+                .map(|row| row.id)
+        })
     });
-    match running {
+    let button = move || match running.get() {
         Some(id) => view! {
             <a class="button running" href=Route::Patrol(id).path()>
                 {word::PATROL_RUNNING.s()}
@@ -92,7 +95,8 @@ fn patrol_button(state: State) -> AnyView {
         }
         .into_any(),
         None => start_patrol(state),
-    }
+    };
+    view! { {button} }.into_any()
 }
 
 fn draft_note(state: State) -> Option<AnyView> {

@@ -1,7 +1,5 @@
 //! Patrols: the list, the one under way, and what is left of it.
 
-use std::sync::Arc;
-
 use domain::codelist::List;
 use domain::command::Command;
 use domain::id::{RecordId, UnitId};
@@ -9,18 +7,19 @@ use domain::record::patrol::{CheckinDraft, Counter, Patrol, StartDraft};
 use domain::record::{FieldName, Kind};
 use domain::unit::Directory;
 use domain::view::Row;
-use domain::view::case::{Case, Contents};
+use domain::view::case::Contents;
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
 use crate::component::list::{delivery_tag, list_card, row_link};
 use crate::component::sheet::sheet;
 use crate::component::shell::{Top, top};
-use crate::locale::{self, Word, format, word};
+use crate::locale::{Word, format, word};
 use crate::nav::{self, Route};
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
-use crate::screen::{case_or_note, is_demo, submit, submit_plain, watched_case};
+use crate::screen::record::{Here, Parts, part};
+use crate::screen::{is_demo, submit, submit_plain};
 use crate::state::{Actions, State, state};
 
 /// How many patrols the list shows.
@@ -106,19 +105,6 @@ fn start_form(state: State) -> AnyView {
     .into_any()
 }
 
-/// The page of a patrol.
-pub fn patrol_page(id: RecordId) -> AnyView {
-    let state = state();
-    let shown = watched_case(id);
-    let sheets = Sheets::new(id);
-    view! {
-        {case_or_note(shown, move |case| page(state, &case, sheets))}
-        {checkin_sheet(state, sheets)}
-        {finish_sheet(sheets)}
-    }
-    .into_any()
-}
-
 #[derive(Clone, Copy)]
 struct Sheets {
     id: RecordId,
@@ -136,37 +122,51 @@ impl Sheets {
     }
 }
 
-fn page(state: State, case: &Arc<Case>, sheets: Sheets) -> AnyView {
-    let Contents::Patrol(patrol) = &case.contents else {
-        return ().into_any();
+/// The parts of a patrol's page.
+pub(super) fn parts(id: RecordId, here: Here) -> Parts {
+    let state = state();
+    let sheets = Sheets::new(id);
+    let open = Memo::new(move |_| {
+        here.with(|case| {
+            case.as_ref()
+                .is_some_and(|case| case.row.open && !case.newer)
+        })
+    });
+    let patrol = move |draw: fn(State, &Patrol) -> AnyView| {
+        part(here, move |case| match &case.contents {
+            Contents::Patrol(patrol) => draw(state, patrol),
+            Contents::Dispute(_) | Contents::Hazard(_) | Contents::Task(_) => ().into_any(),
+        })
     };
-    let known = state.directory.get_untracked();
-    let row = case.row.clone();
-    let open = case.row.open;
-    let aside = locale::code(List::PatrolType, &patrol.patrol_kind);
-    let title = word::PATROL.s().to_owned();
-    let delivery = move || delivery_tag(state.delivery(&row));
-    let status = format::status(Kind::Patrol, &case.row.status);
-    view! {
-        <div class="screen patrol">
-            {top(Top { title, aside, back: true, demo: is_demo(state) })}
-            <div class="standing"><span class="tag strong">{status}</span>{delivery}</div>
-            <main>
-                {clock(state, patrol)}
-                {counters(sheets.id, patrol, open)}
-                {checkins(patrol, known.as_deref())}
-                {(!patrol.log.is_empty()).then(|| view! {
-                    <section>
-                        <h2>{word::LOG.s()}</h2>
-                        <div class="card text"><p>{patrol.log.clone()}</p></div>
-                    </section>
-                })}
-                {found(state, sheets.id, open)}
-            </main>
-            {open.then(|| buttons(case, sheets))}
-        </div>
+    let main = view! {
+        {patrol(clock)}
+        {move || counters(sheets.id, here, open.get())}
+        {patrol(checkins)}
+        {patrol(log)}
+        {move || found(state, sheets.id, open.get())}
+    };
+    let foot = move || open.get().then(|| buttons(here, sheets));
+    let sheets = view! { {checkin_sheet(state, sheets)} {finish_sheet(sheets)} };
+    Parts {
+        names: |case| (word::PATROL.s().to_owned(), format::row_category(&case.row)),
+        main: main.into_any(),
+        foot: view! { {foot} }.into_any(),
+        sheets: sheets.into_any(),
     }
-    .into_any()
+}
+
+fn log(_: State, patrol: &Patrol) -> AnyView {
+    let log = patrol.log.clone();
+    (!log.is_empty())
+        .then(|| {
+            view! {
+                <section>
+                    <h2>{word::LOG.s()}</h2>
+                    <div class="card text"><p>{log}</p></div>
+                </section>
+            }
+        })
+        .into_any()
 }
 
 fn clock(state: State, patrol: &Patrol) -> AnyView {
@@ -199,16 +199,27 @@ const fn counter_name(counter: Counter) -> Word {
     }
 }
 
-fn counters(id: RecordId, patrol: &Patrol, open: bool) -> AnyView {
+fn count_of(here: Here, counter: Counter) -> i64 {
+    here.with(|case| match case.as_deref().map(|case| &case.contents) {
+        Some(Contents::Patrol(patrol)) => {
+            let found = patrol.counts.iter().find(|(of, _)| *of == counter);
+            found.map_or(0, |(_, count)| *count)
+        }
+        Some(Contents::Dispute(_) | Contents::Hazard(_) | Contents::Task(_)) | None => 0,
+    })
+}
+
+/// The counters stay where they are while they count: the thumb is on them.
+fn counters(id: RecordId, here: Here, open: bool) -> AnyView {
     let state = state();
     let failure = RwSignal::new(None);
-    let item = |(counter, count): &(Counter, i64)| {
-        let (counter, count) = (*counter, *count);
+    let item = |counter: Counter| {
+        let count = Memo::new(move |_| count_of(here, counter));
         let name = counter_name(counter).s();
         let step = move |more: i64, label: Word, sign: &'static str| {
             view! {
                 <button type="button" class="step" aria-label=format!("{name} {}", label.s())
-                    disabled=more < 0 && count <= 0
+                    disabled=move || more < 0 && count.get() <= 0
                     on:click=move |_| {
                         submit_plain(state, failure, Command::Count { id, counter, more });
                     }>{sign}</button>
@@ -219,13 +230,13 @@ fn counters(id: RecordId, patrol: &Patrol, open: bool) -> AnyView {
                 <b>{name}</b>
                 <span class="stepper">
                     {open.then(|| step(-1, word::ONE_LESS, "−"))}
-                    <output>{count}</output>
+                    <output>{move || count.get()}</output>
                     {open.then(|| step(1, word::ONE_MORE, "+"))}
                 </span>
             </li>
         }
     };
-    let items: Vec<_> = patrol.counts.iter().map(item).collect();
+    let items: Vec<_> = Counter::ALL.into_iter().map(item).collect();
     view! {
         <section>
             <ul class="card rows counts">{items}</ul>
@@ -240,7 +251,9 @@ fn checkpoint_name(known: Option<&Directory>, id: &UnitId) -> String {
     known.map_or_else(|| id.to_string(), |point| point.name.clone())
 }
 
-fn checkins(patrol: &Patrol, known: Option<&Directory>) -> AnyView {
+fn checkins(state: State, patrol: &Patrol) -> AnyView {
+    let known = state.directory.get_untracked();
+    let known = known.as_deref();
     let now = platform::now();
     let line = |checkin: &domain::record::patrol::Checkin| {
         let place = match &checkin.checkpoint {
@@ -295,19 +308,24 @@ fn found(state: State, id: RecordId, open: bool) -> AnyView {
     .into_any()
 }
 
-fn buttons(case: &Case, sheets: Sheets) -> AnyView {
+fn buttons(here: Here, sheets: Sheets) -> AnyView {
     let state = state();
     let failure = RwSignal::new(None);
-    let paused = case.row.status == "paused";
-    let (label, to) = if paused {
-        (word::RESUME, "active")
-    } else {
-        (word::PAUSE, "paused")
-    };
+    let paused = Memo::new(move |_| {
+        here.with(|case| {
+            case.as_ref()
+                .is_some_and(|case| case.row.status == "paused")
+        })
+    });
     let turn = move |_| {
         let step = Command::Step {
             id: sheets.id,
-            to: to.to_owned(),
+            to: if paused.get_untracked() {
+                "active"
+            } else {
+                "paused"
+            }
+            .to_owned(),
             reason: String::new(),
         };
         submit_plain(state, failure, step);
@@ -315,7 +333,9 @@ fn buttons(case: &Case, sheets: Sheets) -> AnyView {
     view! {
         <div class="foot grid three">
             <p class="error" role="alert">{move || failure.get()}</p>
-            <button type="button" class="button" on:click=turn>{label.s()}</button>
+            <button type="button" class="button" on:click=turn>
+                {move || if paused.get() { word::RESUME.s() } else { word::PAUSE.s() }}
+            </button>
             <button type="button" class="button primary" on:click=move |_| sheets.checkin.set(true)>
                 {word::CHECK_IN.s()}
             </button>

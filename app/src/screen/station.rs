@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use crate::component::shell::{Top, top};
 use crate::locale::{Word, word};
 use crate::platform;
-use crate::screen::is_demo;
+use crate::screen::{is_demo, record};
 use crate::state::{State, state};
 
 pub use table::Filters;
@@ -25,15 +25,19 @@ const MORNING_HOUR: i64 = 8;
 pub fn station() -> AnyView {
     let state = state();
     let filters = Filters::new();
+    let beside = move || match filters.selected.get() {
+        Some((kind, id)) => record::pane(kind, id, move || filters.selected.set(None)),
+        None => view! { {move || villages(state, filters)} }.into_any(),
+    };
     view! {
         <div class="wide">
             {move || heading(state)}
             {super::line(state)}
             <main class="station">
                 {move || figures(state, filters)}
-                <div class="columns">
+                <div class="columns" class:open=move || filters.selected.get().is_some()>
                     <div>{table::table(state, filters)}</div>
-                    <aside>{move || villages(state, filters)}</aside>
+                    <aside>{beside}</aside>
                 </div>
             </main>
         </div>

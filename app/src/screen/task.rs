@@ -4,67 +4,62 @@ use domain::codelist::List;
 use domain::command::Command;
 use domain::id::RecordId;
 use domain::record::task::{ReportDraft, Task};
-use domain::record::{EventKind, FieldName, Kind};
-use domain::view::case::{Case, Contents};
+use domain::record::{EventKind, FieldName};
+use domain::unit::Directory;
+use domain::view::case::Contents;
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
-use crate::component::list::{delivery_tag, due_tag};
 use crate::component::sheet::sheet;
-use crate::component::shell::{Top, top};
 use crate::locale::{self, Word, format, word};
 use crate::nav::{self, Route};
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
-use crate::screen::{case_or_note, is_demo, submit, watched_case, when_and_who};
-use crate::state::{State, state};
+use crate::screen::record::{Here, Parts, part};
+use crate::screen::{submit, when_and_who};
+use crate::state::state;
 
-/// The page of a task.
-pub fn task_page(id: RecordId) -> AnyView {
-    let state = state();
-    let shown = watched_case(id);
+/// The parts of a task's page.
+pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     let open = RwSignal::new(false);
-    view! {
-        {case_or_note(shown, move |case| page(state, &case, open))}
-        {report_sheet(id, open)}
-    }
-    .into_any()
-}
-
-fn page(state: State, case: &Case, open: RwSignal<bool>) -> AnyView {
-    let Contents::Task(task) = &case.contents else {
-        return ().into_any();
-    };
-    let title = word::RETURN_VISIT.s().to_owned();
-    let aside = format::number(&case.row.number);
-    let button = (case.row.open && !case.newer).then(|| {
-        view! {
-            <div class="foot">
-                <button type="button" class="button primary" on:click=move |_| open.set(true)>
-                    {word::REPORT.s()}
-                </button>
-            </div>
-        }
+    let to_do = Memo::new(move |_| {
+        here.with(|case| {
+            case.as_ref()
+                .is_some_and(|case| case.row.open && !case.newer)
+        })
     });
-    view! {
-        <div class="screen case">
-            {top(Top { title, aside, back: true, demo: is_demo(state) })}
-            {task_body(state, case, task)}
-            {button}
-        </div>
+    let foot = move || {
+        to_do.get().then(|| {
+            view! {
+                <div class="foot">
+                    <button type="button" class="button primary" on:click=move |_| open.set(true)>
+                        {word::REPORT.s()}
+                    </button>
+                </div>
+            }
+        })
+    };
+    let known = state().directory;
+    let main = part(here, move |case| match &case.contents {
+        Contents::Task(task) => says(task, known.get_untracked().as_deref()),
+        Contents::Dispute(_) | Contents::Patrol(_) | Contents::Hazard(_) => ().into_any(),
+    });
+    Parts {
+        names: |case| {
+            (
+                word::RETURN_VISIT.s().to_owned(),
+                format::number(&case.row.number),
+            )
+        },
+        main,
+        foot: view! { {foot} }.into_any(),
+        sheets: report_sheet(id, open),
     }
-    .into_any()
 }
 
-/// What a task's page says, without its frame.
-pub(super) fn task_body(state: State, case: &Case, task: &Task) -> AnyView {
+/// What a task says.
+fn says(task: &Task, known: Option<&Directory>) -> AnyView {
     let now = platform::now();
-    let row = case.row.clone();
-    let known = state.directory.get_untracked();
-    let delivery = {
-        let row = row.clone();
-        move || delivery_tag(state.delivery(&row))
-    };
     let fact = |label: Word, text: String| {
         (!text.is_empty())
             .then(|| view! { <div class="fact"><dt>{label.s()}</dt><dd>{text}</dd></div> })
@@ -72,7 +67,7 @@ pub(super) fn task_body(state: State, case: &Case, task: &Task) -> AnyView {
     let report = task.events.iter().find_map(|event| match &event.what {
         EventKind::Step(step) if step.to == "done" => Some((
             step.reason.clone(),
-            when_and_who(known.as_deref(), event.at, &event.by),
+            when_and_who(known, event.at, &event.by),
         )),
         EventKind::Step(_) | EventKind::Note { .. } => None,
     });
@@ -80,12 +75,6 @@ pub(super) fn task_body(state: State, case: &Case, task: &Task) -> AnyView {
         view! { <a class="button" href=Route::Dispute(id).path()>{word::OPEN_CASE.s()}</a> }
     });
     view! {
-        <div class="standing">
-            <span class="tag strong">{format::status(Kind::Task, &row.status)}</span>
-            {delivery}
-            {due_tag(&row, now)}
-        </div>
-        <main>
             <dl class="card facts">
                 {fact(word::MATTER, task.title.clone())}
                 {fact(word::PLACE, task.place.clone())}
@@ -97,7 +86,6 @@ pub(super) fn task_body(state: State, case: &Case, task: &Task) -> AnyView {
                 })}
             </dl>
             {link}
-        </main>
     }
     .into_any()
 }

@@ -1,5 +1,6 @@
 //! The station's table: filters named as its columns, one row a record.
 
+use domain::id::RecordId;
 use domain::record::Kind;
 use domain::time::Millis;
 use domain::unit::Directory;
@@ -16,6 +17,26 @@ use crate::state::State;
 /// How many rows are drawn at once.
 const PAGE: usize = 60;
 
+/// A column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Column {
+    Matter,
+    Grid,
+    Status,
+    #[default]
+    Due,
+}
+
+/// By which column the table is sorted, and whether the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Order {
+    column: Column,
+    down: bool,
+}
+
+/// From this width on a record is shown beside the list instead of on a page of its own.
+const TWO_PANES_PX: f64 = 768.0;
+
 /// What the table is narrowed to; empty means everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Filters {
@@ -31,6 +52,9 @@ pub struct Filters {
     pub due: RwSignal<String>,
     /// A mark: `new`, `overdue`, `major`, `contested`.
     pub mark: RwSignal<&'static str>,
+    /// The record that is shown beside the list.
+    pub selected: RwSignal<Option<(Kind, RecordId)>>,
+    order: RwSignal<Order>,
     shown: RwSignal<usize>,
 }
 
@@ -45,6 +69,8 @@ impl Filters {
             status: RwSignal::new("open".to_owned()),
             due: RwSignal::new(String::new()),
             mark: RwSignal::new(""),
+            selected: RwSignal::new(None),
+            order: RwSignal::new(Order::default()),
             shown: RwSignal::new(PAGE),
         }
     }
@@ -199,18 +225,11 @@ fn rows(state: State, filters: Filters) -> AnyView {
             .values()
             .filter(|row| filters.fits(row, known, now))
             .collect();
-        // What must be decided first, then what is due first, then the newest.
-        fitting.sort_by_key(|row| {
-            let due = row
-                .due
-                .filter(|_| row.open)
-                .map_or(i64::MAX, |due| due.at.0);
-            (!row.is_contested(), due, core::cmp::Reverse(row.updated_at))
-        });
+        sort(&mut fitting, filters.order.get(), known);
         let lines: Vec<_> = fitting
             .iter()
             .take(shown)
-            .map(|row| line(row, known, now))
+            .map(|row| line(row, known, now, filters))
             .collect();
         (lines, fitting.len())
     });
@@ -230,10 +249,10 @@ fn rows(state: State, filters: Filters) -> AnyView {
             <table>
                 <thead>
                     <tr>
-                        <th scope="col">{word::MATTER.s()}</th>
-                        <th scope="col">{word::VILLAGE_GRID.s()}</th>
-                        <th scope="col">{word::STATUS.s()}</th>
-                        <th scope="col" class="n">{word::DUE_COLUMN.s()}</th>
+                        {head(filters, Column::Matter, word::MATTER)}
+                        {head(filters, Column::Grid, word::VILLAGE_GRID)}
+                        {head(filters, Column::Status, word::STATUS)}
+                        {head(filters, Column::Due, word::DUE_COLUMN)}
                     </tr>
                 </thead>
                 <tbody>{lines}</tbody>
@@ -245,7 +264,62 @@ fn rows(state: State, filters: Filters) -> AnyView {
     .into_any()
 }
 
-fn line(row: &Row, known: Option<&Directory>, now: Millis) -> AnyView {
+fn sort(rows: &mut [&Row], order: Order, known: Option<&Directory>) {
+    // What must be decided first, then what is due first, then the newest.
+    rows.sort_by_key(|row| {
+        let due = row.due.filter(|_| row.open);
+        let due = due.map_or(i64::MAX, |due| due.at.0);
+        (!row.is_contested(), due, core::cmp::Reverse(row.updated_at))
+    });
+    match order.column {
+        Column::Due => {}
+        Column::Matter => rows.sort_by_cached_key(|row| (row.kind, format::row_title(row))),
+        Column::Grid => rows.sort_by_cached_key(|row| grid_name(known, &row.grid)),
+        Column::Status => rows.sort_by_cached_key(|row| format::status(row.kind, &row.status)),
+    }
+    if order.down {
+        rows.reverse();
+    }
+}
+
+/// The head of a column, which sorts by it.
+fn head(filters: Filters, column: Column, label: Word) -> AnyView {
+    let order = filters.order;
+    let sorted = move || {
+        let order = order.get();
+        match (order.column == column, order.down) {
+            (false, _) => "none",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        }
+    };
+    let sort = move |_| {
+        order.update(|order| {
+            let down = order.column == column && !order.down;
+            *order = Order { column, down };
+        });
+    };
+    view! {
+        <th scope="col" class:n=column == Column::Due aria-sort=sorted>
+            <button type="button" on:click=sort>{label.s()}</button>
+        </th>
+    }
+    .into_any()
+}
+
+/// Shows a record beside the list where there is room for both.
+fn open_beside(event: &web_sys::MouseEvent, filters: Filters, row: (Kind, RecordId)) {
+    let width = web_sys::window().and_then(|window| window.inner_width().ok()?.as_f64());
+    let plain = !event.ctrl_key() && !event.meta_key() && !event.shift_key();
+    if plain && width.is_some_and(|width| width >= TWO_PANES_PX) {
+        event.prevent_default();
+        filters.selected.set(Some(row));
+    }
+}
+
+fn line(row: &Row, known: Option<&Directory>, now: Millis, filters: Filters) -> AnyView {
+    let this = (row.kind, row.id);
+    let on = move || filters.selected.get() == Some(this);
     let status = if row.is_contested() {
         view! { <span class="tag bad">{word::DECIDE_MARK.s()}</span> }.into_any()
     } else {
@@ -259,9 +333,12 @@ fn line(row: &Row, known: Option<&Directory>, now: Millis) -> AnyView {
         .map(|due| format::until(due, now));
     let late = if row.is_overdue(now) { "n due" } else { "n" };
     view! {
-        <tr>
+        <tr class:on=on>
             <td>
-                <a href=record_route(row.kind, row.id).path()>{format::row_title(row)}</a>
+                <a href=record_route(row.kind, row.id).path()
+                    on:click=move |event| open_beside(&event, filters, this)>
+                    {format::row_title(row)}
+                </a>
                 {new}
                 {crate::component::list::level_mark(row)}
                 <small>{format::row_detail(row, now)}</small>

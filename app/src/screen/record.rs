@@ -1,0 +1,229 @@
+//! The page of any record: its frame, where it stands, and what stands in its place while it is read.
+
+use std::sync::Arc;
+
+use domain::id::RecordId;
+use domain::record::Kind;
+use domain::view::case::Case;
+use leptos::prelude::*;
+
+use crate::component::list::{delivery_tag, due_tag, level_mark};
+use crate::component::shell::{Top, top};
+use crate::icon::{self, icon};
+use crate::locale::{format, word};
+use crate::nav::record_route;
+use crate::platform;
+use crate::screen::conflict::conflicts;
+use crate::screen::{case, hazard, is_demo, patrol, task};
+use crate::state::{Actions, CaseState, State, state};
+
+/// A record on its page. It changes in place: only the parts that read what changed are drawn anew,
+/// so that neither the focus nor the scroll position is lost.
+pub(crate) type Here = Memo<Option<Arc<Case>>>;
+
+/// The parts of a record's page that its kind brings along.
+pub(crate) struct Parts {
+    /// Heading and what stands small beside it.
+    pub names: fn(&Case) -> (String, String),
+    /// What the record says.
+    pub main: AnyView,
+    /// What can be done, in reach of the thumb.
+    pub foot: AnyView,
+    /// The sheets of these actions.
+    pub sheets: AnyView,
+}
+
+fn parts(kind: Kind, id: RecordId, here: Here) -> Parts {
+    match kind {
+        Kind::Dispute => case::parts(id, here),
+        Kind::Patrol => patrol::parts(id, here),
+        Kind::Hazard => hazard::parts(id, here),
+        Kind::Task => task::parts(id, here),
+    }
+}
+
+/// A part of a page, drawn anew when the record changes.
+pub(crate) fn part(here: Here, draw: impl Fn(&Case) -> AnyView + Send + Sync + 'static) -> AnyView {
+    let drawn = move || here.get().map(|case| draw(&case));
+    view! { {drawn} }.into_any()
+}
+
+/// The record for its page: read anew whenever its row changes.
+fn watched_case(id: RecordId) -> RwSignal<CaseState> {
+    let state = state();
+    let shown = RwSignal::new(CaseState::Reading);
+    let rev = Memo::new(move |_| {
+        state
+            .rows
+            .with(|rows| rows.get(&id).map(|row| (row.delivery.rev, row.updated_at)))
+    });
+    Effect::new(move |_| {
+        rev.track();
+        platform::spawn(async move {
+            let found = Actions::case(id).await;
+            // The page may be gone by now.
+            shown.try_set(found);
+        });
+    });
+    shown
+}
+
+/// What can be shown of a record that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Reading,
+    Here,
+    NotHere,
+    Damaged,
+}
+
+fn look(id: RecordId) -> (Memo<Found>, Here) {
+    let shown = watched_case(id);
+    let found = Memo::new(move |_| {
+        shown.with(|shown| match shown {
+            CaseState::Reading => Found::Reading,
+            CaseState::Here(_) => Found::Here,
+            CaseState::NotHere => Found::NotHere,
+            CaseState::Damaged => Found::Damaged,
+        })
+    });
+    let here = Memo::new(move |_| match shown.get() {
+        CaseState::Here(case) => Some(case),
+        CaseState::Reading | CaseState::NotHere | CaseState::Damaged => None,
+    });
+    (found, here)
+}
+
+/// The page of a record.
+pub fn page(kind: Kind, id: RecordId) -> AnyView {
+    let state = state();
+    let (found, here) = look(id);
+    let view = move || {
+        let note = match found.get() {
+            Found::Here => return framed(state, parts(kind, id, here), here),
+            Found::Reading => "",
+            Found::NotHere => word::CASE_MISSING.s(),
+            Found::Damaged => word::CASE_DAMAGED.s(),
+        };
+        let title = format::kind(kind).to_owned();
+        view! {
+            <div class="screen case">
+                {top(Top { title, back: true, ..Top::default() })}
+                <main><p class="empty">{note}</p></main>
+            </div>
+        }
+        .into_any()
+    };
+    view! { {view} }.into_any()
+}
+
+fn framed(state: State, parts: Parts, here: Here) -> AnyView {
+    let names = parts.names;
+    let named = Memo::new(move |_| here.with(|case| case.as_deref().map(names)));
+    let heading = move || {
+        let (title, aside) = named.get().unwrap_or_default();
+        top(Top {
+            title,
+            aside,
+            back: true,
+            demo: is_demo(state),
+        })
+    };
+    crate::nav::arrive();
+    view! {
+        <div class="screen case">
+            {heading}
+            <main>{common(state, here)} {parts.main}</main>
+            {parts.foot}
+        </div>
+        {parts.sheets}
+    }
+    .into_any()
+}
+
+/// A record beside the station's list; `close` puts the list back alone.
+pub(crate) fn pane(
+    kind: Kind,
+    id: RecordId,
+    close: impl Fn() + Clone + Send + Sync + 'static,
+) -> AnyView {
+    let state = state();
+    let (found, here) = look(id);
+    let view = move || match found.get() {
+        Found::Reading => ().into_any(),
+        Found::NotHere => view! { <p class="empty">{word::CASE_MISSING.s()}</p> }.into_any(),
+        Found::Damaged => view! { <p class="empty">{word::CASE_DAMAGED.s()}</p> }.into_any(),
+        Found::Here => {
+            let parts = parts(kind, id, here);
+            let names = parts.names;
+            let named = Memo::new(move |_| here.with(|case| case.as_deref().map(names)));
+            let title = move || named.get().unwrap_or_default().0;
+            let aside = move || named.get().unwrap_or_default().1;
+            let close = close.clone();
+            view! {
+                <header class="pane-top">
+                    <h2><a href=record_route(kind, id).path()>{title}</a><small>{aside}</small></h2>
+                    <button type="button" class="plain" aria-label=word::CLOSE.s()
+                        on:click=move |_| close()>
+                        {icon(icon::CLOSE)}
+                    </button>
+                </header>
+                {common(state, here)}
+                {parts.main}
+                {parts.foot}
+                {parts.sheets}
+            }
+            .into_any()
+        }
+    };
+    view! { <article class="pane">{view}</article> }.into_any()
+}
+
+/// What every record's page begins with.
+fn common(state: State, here: Here) -> AnyView {
+    let known = move || state.directory.get_untracked();
+    view! {
+        {part(here, move |case| standing(state, case))}
+        {part(here, notes)}
+        {part(here, move |case| conflicts(case, known().as_deref()))}
+    }
+    .into_any()
+}
+
+fn standing(state: State, case: &Case) -> AnyView {
+    let row = case.row.clone();
+    let now = platform::now();
+    let status = format::status(row.kind, &row.status);
+    let due = row.due.filter(|_| row.open).map(|due| {
+        let what = format::due_kind(due.what);
+        view! { <span class="quiet">{what}</span> }
+    });
+    let delivery = {
+        let row = row.clone();
+        move || delivery_tag(state.delivery(&row))
+    };
+    view! {
+        <div class="standing">
+            <span class="tag strong">{status}</span>
+            {delivery}
+            {level_mark(&row)}
+            {due}{due_tag(&row, now)}
+        </div>
+    }
+    .into_any()
+}
+
+fn notes(case: &Case) -> AnyView {
+    let refused = case.row.delivery.refused > 0;
+    let lines = [
+        case.newer.then(|| word::CASE_NEWER.s()),
+        (case.missing > 0).then(|| word::CASE_WAITING.s()),
+        refused.then(|| word::REFUSED_NOTE.s()),
+    ];
+    let lines: Vec<_> = lines
+        .into_iter()
+        .flatten()
+        .map(|line| view! { <p class="callout">{line}</p> })
+        .collect();
+    view! { {lines} }.into_any()
+}
