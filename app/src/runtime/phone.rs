@@ -215,7 +215,10 @@ impl Phone {
         let phone = Rc::downgrade(self);
         Rc::new(move |notice| {
             let Some(phone) = phone.upgrade() else { return };
-            phone.screens.notice(notice);
+            // The store opens a connection again that the browser has closed; nobody need know.
+            if notice != Notice::Closed {
+                phone.screens.notice(notice);
+            }
             if notice == Notice::Closing {
                 platform::after(CLOSE_MS, move || {
                     if let Some(session) = phone.session() {
