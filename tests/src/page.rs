@@ -43,6 +43,16 @@ impl Page {
         self.find("heading", word).await;
     }
 
+    /// Waits for a heading that begins so, such as a case number.
+    pub async fn heading_starting(&self, start: &str) {
+        let script = "return (document.querySelector('h1') || {}).innerText || ''";
+        eventually(&format!("a heading {start}…"), || async {
+            let shown = self.run(script).await;
+            shown.as_str().is_some_and(|text| text.starts_with(start)).then_some(())
+        })
+        .await;
+    }
+
     /// Presses a button or link.
     pub async fn press(&self, word: Word) {
         let what = format!("{} to press", word.en);
@@ -59,9 +69,13 @@ impl Page {
 
     /// Puts `text` into a field, in place of what was there.
     pub async fn fill(&self, word: Word, text: &str) {
-        let field = self.field(word).await;
-        field.clear().await.expect("a field that can be emptied");
-        field.send_keys(text).await.expect("a field that can be typed into");
+        eventually(&format!("{} to fill in", word.en), || async {
+            let field = self.look_field(word).await?;
+            // Drawn anew in between: look again.
+            field.clear().await.ok()?;
+            field.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// Adds to what stands in a field.
@@ -76,15 +90,24 @@ impl Page {
     }
 
     async fn field(&self, word: Word) -> WebElement {
-        eventually(&format!("field {}", word.en), || async {
-            for role in ["textbox", "searchbox"] {
-                if let Some(element) = self.look(role, word).await {
-                    return Some(element);
-                }
+        eventually(&format!("field {}", word.en), || self.look_field(word)).await
+    }
+
+    async fn look_field(&self, word: Word) -> Option<WebElement> {
+        for role in ["textbox", "searchbox"] {
+            if let Some(element) = self.look(role, word).await {
+                return Some(element);
             }
-            None
+        }
+        None
+    }
+
+    /// Presses one of a group of chips by its label.
+    pub async fn choose(&self, word: Word) {
+        eventually(&format!("{} to choose", word.en), || async {
+            self.look("radio", word).await?.click().await.ok()
         })
-        .await
+        .await;
     }
 
     /// Chooses the first of a named group of chips.
@@ -92,6 +115,15 @@ impl Page {
         eventually(&format!("a choice of {}", group.en), || async {
             let group = self.look("group", group).await?;
             group.find(By::Css("input")).await.ok()?.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Waits until no sheet is open.
+    pub async fn sheet_closes(&self) {
+        let open = "return !!document.querySelector('[role=dialog]')";
+        eventually("the end of the sheet", || async {
+            (self.run(open).await == Value::Bool(false)).then_some(())
         })
         .await;
     }
@@ -168,10 +200,15 @@ impl Page {
         }
     }
 
-    /// The first thing of that role and name, if it is there at this moment.
+    /// The first thing of that role and name, if it is there at this moment; while a sheet is
+    /// open, only what is on the sheet.
     pub async fn look(&self, role: &str, word: Word) -> Option<WebElement> {
-        let root = self.cdp("DOM.getDocument", json!({ "depth": 0 })).await?;
-        let query = json!({ "backendNodeId": root.pointer("/root/backendNodeId")?, "role": role });
+        let document = self.cdp("DOM.getDocument", json!({ "depth": 0 })).await?;
+        let document = document.pointer("/root/nodeId")?;
+        let wish = json!({ "nodeId": document, "selector": "[role=dialog]" });
+        let sheet = self.cdp("DOM.querySelector", wish).await?;
+        let sheet = sheet.get("nodeId").filter(|id| id.as_i64() != Some(0));
+        let query = json!({ "nodeId": sheet.unwrap_or(document), "role": role });
         let found = self.cdp("Accessibility.queryAXTree", query).await?;
         let nodes = found.get("nodes")?.as_array()?.clone();
         let named = nodes.iter().find(|node| {

@@ -77,6 +77,23 @@ impl Person {
         .await
     }
 
+    /// Changes what happened on the case page that is open.
+    pub async fn rewrite(&self, brief: &str) {
+        let page = self.page();
+        page.press(words::EDIT).await;
+        page.fill(words::WHAT_HAPPENED, brief).await;
+        page.press(words::SAVE).await;
+        page.sheet_closes().await;
+        page.sees(brief).await;
+    }
+
+    /// Presses the sync button at home and waits until everything is delivered.
+    pub async fn sync(&self) {
+        self.go("/").await;
+        self.page().press(words::SYNC_NOW).await;
+        self.page().sees_word(words::ALL_DELIVERED).await;
+    }
+
     /// Fills in the quick register and leaves it open.
     pub async fn fill_dispute(&self, place: &str, brief: &str) {
         self.go("/").await;

@@ -63,6 +63,14 @@ pub const SESSION: Word = word("调解记录", "Session");
 pub const AGREEMENT: Word = word("达成协议", "Agreement");
 /// Button on a case.
 pub const CLOSE_CASE: Word = word("结案", "Close case");
+/// Button on a case.
+pub const EDIT: Word = word("修改", "Edit");
+/// Button beside each of two values that were written at the same time.
+pub const USE_THIS: Word = word("用这个", "Use this");
+/// What is said on a case that two people changed.
+pub const TWO_WROTE: Word = word("两人同时修改了", "Two people changed");
+/// Field of an event and others.
+pub const TEXT: Word = word("内容", "Text");
 /// Heading of the list.
 pub const MY_RECORDS: Word = word("我的记录", "My records");
 /// Field of the list.
@@ -91,3 +99,5 @@ pub const SENT: Word = word("已送达", "Sent");
 pub const SEEN: Word = word("所里已见", "Seen at station");
 /// State of a record that somebody must look at.
 pub const NEEDS_ATTENTION: Word = word("需处理", "Needs attention");
+/// The status line when nothing waits.
+pub const ALL_DELIVERED: Word = word("全部送达", "Everything is sent");
