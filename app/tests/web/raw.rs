@@ -1,6 +1,5 @@
 //! The browser's database behind the store's back: damage, aborts, a full phone.
 
-use gloo::timers::future::TimeoutFuture;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -41,6 +40,9 @@ export function back_to_normal() {
   IDBObjectStore.prototype.put = put;
   delete IDBTransaction.prototype.addEventListener;
 }
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 export function open_raw(name, version) {
   return new Promise((resolve, reject) => {
     const request = version ? indexedDB.open(name, version) : indexedDB.open(name);
@@ -68,6 +70,7 @@ extern "C" {
     pub fn lose_connection();
     /// Takes all of this back.
     pub fn back_to_normal();
+    fn pause(ms: u32) -> Promise;
     fn open_raw(name: &str, version: u32) -> Promise;
     fn put_raw(database: &JsValue, store: &str, key: &str, value: &JsValue) -> Promise;
 }
@@ -98,7 +101,7 @@ pub async fn until(is_so: impl Fn() -> bool) {
         if is_so() {
             return;
         }
-        TimeoutFuture::new(10).await;
+        JsFuture::from(pause(10)).await.expect("a pause");
     }
     panic!("it did not come about in five seconds");
 }
