@@ -29,7 +29,9 @@ async fn a_dispute_recorded_offline_survives_a_dead_phone_and_reaches_the_statio
     let mut server = Server::demo().await;
     let mut officer = Person::join(&mut server, "officer", PHONE).await;
     officer.lose_network().await;
-    let case = officer.register_dispute("示例村东头水井边", "两家为排水沟争吵").await;
+    let case = officer
+        .register_dispute("示例村东头水井边", "两家为排水沟争吵")
+        .await;
     officer.page().sees_word(words::ON_PHONE).await;
     officer.die_and_wake().await;
     officer.page().heading(words::TODAY).await;
@@ -56,7 +58,10 @@ async fn what_was_typed_survives_a_dead_phone() {
     officer.page().sees("草稿").await;
     officer.die_and_wake().await;
     officer.go("/disputes/new").await;
-    assert_eq!(officer.page().value(words::WHAT_HAPPENED).await, "还没有写完的话");
+    assert_eq!(
+        officer.page().value(words::WHAT_HAPPENED).await,
+        "还没有写完的话"
+    );
     assert_eq!(officer.page().value(words::PLACE).await, "晒谷场");
 }
 
@@ -67,14 +72,26 @@ async fn a_full_phone_says_so_and_keeps_what_was_typed() {
     // A browser that has just started asks for its quota anew; later it trusts what it knew.
     officer.browser.kill().await;
     officer.browser.open().await;
-    officer.browser.limit_storage(&officer.gate.url(), Some(1)).await;
+    officer
+        .browser
+        .limit_storage(&officer.gate.url(), Some(1))
+        .await;
     officer.fill_dispute("晒谷场", "手机存满了的那一天").await;
     officer.page().press(words::SAVE).await;
     officer.page().sees("手机空间满了").await;
     assert_eq!(officer.page().path().await, "/disputes/new");
-    assert_eq!(officer.page().value(words::WHAT_HAPPENED).await, "手机存满了的那一天");
-    officer.browser.limit_storage(&officer.gate.url(), None).await;
+    assert_eq!(
+        officer.page().value(words::WHAT_HAPPENED).await,
+        "手机存满了的那一天"
+    );
+    officer
+        .browser
+        .limit_storage(&officer.gate.url(), None)
+        .await;
     officer.page().press(words::SAVE).await;
     let saved = |path: &str| path.starts_with("/disputes/") && path != "/disputes/new";
-    officer.page().path_where("the case, once there is room", saved).await;
+    officer
+        .page()
+        .path_where("the case, once there is room", saved)
+        .await;
 }

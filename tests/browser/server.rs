@@ -14,7 +14,9 @@ async fn a_server_that_dies_in_the_middle_of_an_exchange_costs_nothing() {
     let officer = Person::join(&mut server, "officer", PHONE).await;
     // The request arrives, its answer never comes back whole.
     officer.gate.set(Mode::CutAnswerAfter(10));
-    let case = officer.register_dispute("村委会", "服务器断电时的纠纷").await;
+    let case = officer
+        .register_dispute("村委会", "服务器断电时的纠纷")
+        .await;
     officer.page().sees_word(words::ON_PHONE).await;
     server.kill().await;
     officer.gate.set(Mode::Open);

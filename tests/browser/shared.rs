@@ -18,7 +18,9 @@ async fn the_station_and_a_supervisor_each_see_their_own_view() {
 async fn two_phones_that_edit_the_same_dispute_keep_both_values_until_one_is_chosen() {
     let mut server = Server::demo().await;
     let one = Person::join(&mut server, "officer", PHONE).await;
-    let case = one.register_dispute("界石旁", "两家对界石的位置说法不一").await;
+    let case = one
+        .register_dispute("界石旁", "两家对界石的位置说法不一")
+        .await;
     one.sync().await;
     let other = Person::join(&mut server, "officer", PHONE).await;
     other.sync().await;
@@ -48,6 +50,9 @@ async fn two_phones_that_edit_the_same_dispute_keep_both_values_until_one_is_cho
     for phone in [&one, &other] {
         phone.go(&case).await;
         phone.page().heading_starting("暂-").await;
-        assert!(!phone.page().shows(words::TWO_WROTE.zh).await, "settled on both phones");
+        assert!(
+            !phone.page().shows(words::TWO_WROTE.zh).await,
+            "settled on both phones"
+        );
     }
 }

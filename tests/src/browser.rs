@@ -38,11 +38,20 @@ pub struct Screen {
 }
 
 /// A small phone.
-pub const PHONE: Screen = Screen { width: 360, height: 640 };
+pub const PHONE: Screen = Screen {
+    width: 360,
+    height: 640,
+};
 /// A tablet held upright.
-pub const TABLET: Screen = Screen { width: 800, height: 1280 };
+pub const TABLET: Screen = Screen {
+    width: 800,
+    height: 1280,
+};
 /// The desk at the station.
-pub const DESK: Screen = Screen { width: 1366, height: 768 };
+pub const DESK: Screen = Screen {
+    width: 1366,
+    height: 768,
+};
 
 /// One person's browser.
 #[derive(Debug)]
@@ -62,7 +71,11 @@ impl Browser {
     /// A browser that was never used before.
     pub async fn new(screen: Screen) -> Self {
         let profile = TempDir::new().expect("a temporary folder");
-        let mut browser = Self { profile, screen, running: None };
+        let mut browser = Self {
+            profile,
+            screen,
+            running: None,
+        };
         browser.open().await;
         browser
     }
@@ -72,16 +85,25 @@ impl Browser {
         let (chromedriver, port) = start_chromedriver().await;
         let server = format!("http://127.0.0.1:{port}");
         let wishes = self.capabilities();
-        let driver = WebDriver::builder(server, wishes).request_timeout(PATIENCE).connect().await;
+        let driver = WebDriver::builder(server, wishes)
+            .request_timeout(PATIENCE)
+            .connect()
+            .await;
         let driver = driver.expect("a browser session");
-        self.running = Some(Running { driver, _chromedriver: chromedriver });
+        self.running = Some(Running {
+            driver,
+            _chromedriver: chromedriver,
+        });
         self.resize(self.screen).await;
     }
 
     fn capabilities(&self) -> Capabilities {
         let mut args: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
         args.push(format!("--user-data-dir={}", self.profile.path().display()));
-        args.push(format!("--window-size={},{}", self.screen.width, self.screen.height));
+        args.push(format!(
+            "--window-size={},{}",
+            self.screen.width, self.screen.height
+        ));
         let wishes = json!({
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -104,11 +126,16 @@ impl Browser {
     pub async fn kill(&mut self) {
         if let Some(running) = self.running.take() {
             kill_all(self.profile.path());
-            running.driver.leak().expect("a session that was not closed");
+            running
+                .driver
+                .leak()
+                .expect("a session that was not closed");
         }
         let profile = self.profile.path().to_path_buf();
-        eventually("the end of the browser", || async { processes(&profile).is_empty().then_some(()) })
-            .await;
+        eventually("the end of the browser", || async {
+            processes(&profile).is_empty().then_some(())
+        })
+        .await;
         // A dead browser leaves its lock behind; the next one asks nobody's leave.
         for name in ["SingletonLock", "SingletonCookie", "SingletonSocket"] {
             let _absent = std::fs::remove_file(self.profile.path().join(name));
@@ -122,7 +149,8 @@ impl Browser {
             "width": screen.width, "height": screen.height, "deviceScaleFactor": 1,
             "mobile": screen.width < DESK.width,
         });
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
     }
 
     /// Tells the page that the device is offline or online (`navigator.onLine` and its events).
@@ -132,12 +160,14 @@ impl Browser {
             "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
         });
         self.cdp("Network.enable", json!({})).await;
-        self.cdp("Network.emulateNetworkConditions", conditions).await;
+        self.cdp("Network.emulateNetworkConditions", conditions)
+            .await;
     }
 
     /// Makes the processor so many times slower.
     pub async fn slow_down(&self, times: u32) {
-        self.cdp("Emulation.setCPUThrottlingRate", json!({ "rate": times })).await;
+        self.cdp("Emulation.setCPUThrottlingRate", json!({ "rate": times }))
+            .await;
     }
 
     /// Limits what `origin` may store; `None` lifts the limit.
@@ -192,7 +222,9 @@ async fn start_chromedriver() -> (Child, u16) {
         }
         panic!("chromedriver ended before it listened");
     };
-    let port = tokio::time::timeout(PATIENCE, port).await.expect("chromedriver never listened");
+    let port = tokio::time::timeout(PATIENCE, port)
+        .await
+        .expect("chromedriver never listened");
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, port)
 }
@@ -205,15 +237,22 @@ fn program(variable: &str, usual: &str) -> PathBuf {
 fn kill_all(profile: &Path) {
     let ids = processes(profile);
     if !ids.is_empty() {
-        let _status = std::process::Command::new("kill").arg("-9").args(ids).status();
+        let _status = std::process::Command::new("kill")
+            .arg("-9")
+            .args(ids)
+            .status();
     }
 }
 
 /// Numbers of the processes that were started with this profile.
 fn processes(profile: &Path) -> Vec<String> {
     let wanted = profile.to_string_lossy().into_owned();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
     names
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
         .filter(|name| {

@@ -65,7 +65,12 @@ impl Gate {
         let (mode, seen) = watch::channel(Mode::Open);
         let counters = Arc::new(Counters::default());
         let task = tokio::spawn(keep(listener, server, seen, Arc::clone(&counters)));
-        Self { address, mode, counters, task }
+        Self {
+            address,
+            mode,
+            counters,
+            task,
+        }
     }
 
     /// The address that browsers open.
@@ -106,7 +111,11 @@ async fn keep(
     loop {
         let wanted = *mode.borrow_and_update() != Mode::Refuse;
         if wanted && listener.is_none() {
-            listener = Some(TcpListener::bind(address).await.expect("the gate's own port again"));
+            listener = Some(
+                TcpListener::bind(address)
+                    .await
+                    .expect("the gate's own port again"),
+            );
         } else if !wanted {
             listener = None;
         }
@@ -138,7 +147,9 @@ async fn carry(
             return;
         }
     }
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return;
+    };
     let (mut up, mut down) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
     // Bytes since the mode was last set.
     let (mut sent, mut answered) = (0, 0);
@@ -179,7 +190,9 @@ async fn pass(to: &mut TcpStream, bytes: Option<&[u8]>, mode: Mode, limit: u64) 
     if let Mode::Delay(time) = mode {
         tokio::time::sleep(time).await;
     }
-    let allowed = usize::try_from(limit).unwrap_or(usize::MAX).min(bytes.len());
+    let allowed = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
     let written = to.write_all(bytes.get(..allowed).unwrap_or_default()).await;
     written.is_ok() && allowed == bytes.len()
 }

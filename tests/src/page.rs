@@ -20,7 +20,10 @@ impl Page {
 
     /// Types an address into the browser.
     pub async fn open(&self, url: &str) {
-        self.driver.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        self.driver
+            .goto(url)
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
     /// Loads the page again.
@@ -30,12 +33,20 @@ impl Page {
 
     /// Path of the address.
     pub async fn path(&self) -> String {
-        self.driver.current_url().await.expect("an address").path().to_owned()
+        self.driver
+            .current_url()
+            .await
+            .expect("an address")
+            .path()
+            .to_owned()
     }
 
     /// Waits for an address whose path fits.
     pub async fn path_where(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
-        eventually(what, || async { Some(self.path().await).filter(|path| fits(path)) }).await
+        eventually(what, || async {
+            Some(self.path().await).filter(|path| fits(path))
+        })
+        .await
     }
 
     /// Waits for a heading and thereby for its screen.
@@ -48,7 +59,10 @@ impl Page {
         let script = "return (document.querySelector('h1') || {}).innerText || ''";
         eventually(&format!("a heading {start}…"), || async {
             let shown = self.run(script).await;
-            shown.as_str().is_some_and(|text| text.starts_with(start)).then_some(())
+            shown
+                .as_str()
+                .is_some_and(|text| text.starts_with(start))
+                .then_some(())
         })
         .await;
     }
@@ -80,13 +94,21 @@ impl Page {
 
     /// Adds to what stands in a field.
     pub async fn type_into(&self, word: Word, text: &str) {
-        self.field(word).await.send_keys(text).await.expect("a field that can be typed into");
+        self.field(word)
+            .await
+            .send_keys(text)
+            .await
+            .expect("a field that can be typed into");
     }
 
     /// What stands in a field.
     pub async fn value(&self, word: Word) -> String {
         let field = self.field(word).await;
-        field.prop("value").await.expect("a field").unwrap_or_default()
+        field
+            .prop("value")
+            .await
+            .expect("a field")
+            .unwrap_or_default()
     }
 
     async fn field(&self, word: Word) -> WebElement {
@@ -119,6 +141,30 @@ impl Page {
         .await;
     }
 
+    /// Waits until a sheet is open.
+    pub async fn sheet_opens(&self) {
+        let open = "return !!document.querySelector('[role=dialog]')";
+        eventually("a sheet", || async {
+            (self.run(open).await == Value::Bool(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// Presses the first row of a list that shows `text`.
+    pub async fn press_row(&self, text: &str) {
+        let path = format!("//tr[contains(., '{text}')]//a | //li[contains(., '{text}')]//a");
+        eventually(&format!("a row with {text}"), || async {
+            self.driver
+                .find(By::XPath(path.as_str()))
+                .await
+                .ok()?
+                .click()
+                .await
+                .ok()
+        })
+        .await;
+    }
+
     /// Waits until no sheet is open.
     pub async fn sheet_closes(&self) {
         let open = "return !!document.querySelector('[role=dialog]')";
@@ -133,7 +179,11 @@ impl Page {
         let end = tokio::time::Instant::now() + crate::PATIENCE;
         while !self.text().await.contains(text) {
             if tokio::time::Instant::now() > end {
-                panic!("never shown: {text}\n--- shown instead at {}\n{}", self.path().await, self.text().await);
+                panic!(
+                    "never shown: {text}\n--- shown instead at {}\n{}",
+                    self.path().await,
+                    self.text().await
+                );
             }
             tokio::time::sleep(crate::LOOK_EVERY).await;
         }
@@ -155,8 +205,14 @@ impl Page {
 
     /// All text on the screen.
     pub async fn text(&self) -> String {
-        let shown = self.driver.execute("return document.body.innerText", Vec::new()).await;
-        shown.map_or_else(|_| String::new(), |value| value.convert().unwrap_or_default())
+        let shown = self
+            .driver
+            .execute("return document.body.innerText", Vec::new())
+            .await;
+        shown.map_or_else(
+            |_| String::new(),
+            |value| value.convert().unwrap_or_default(),
+        )
     }
 
     /// Runs a script and gives its value.
@@ -213,7 +269,10 @@ impl Page {
         let nodes = found.get("nodes")?.as_array()?.clone();
         let named = nodes.iter().find(|node| {
             let name = node.pointer("/name/value").and_then(Value::as_str);
-            let ignored = node.get("ignored").and_then(Value::as_bool).unwrap_or(false);
+            let ignored = node
+                .get("ignored")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
             !ignored && name.is_some_and(|name| word.is(name))
         })?;
         self.element(named.get("backendDOMNodeId")?).await
@@ -221,7 +280,9 @@ impl Page {
 
     /// The same node for WebDriver: marked by the browser's protocol, found by the mark.
     async fn element(&self, backend_node: &Value) -> Option<WebElement> {
-        let object = self.cdp("DOM.resolveNode", json!({ "backendNodeId": backend_node })).await?;
+        let object = self
+            .cdp("DOM.resolveNode", json!({ "backendNodeId": backend_node }))
+            .await?;
         let mark = "function(){let e=this.nodeType===1?this:this.parentElement;\
                     window.__found=(window.__found||0)+1;\
                     e.setAttribute('data-found',window.__found);return window.__found}";
@@ -232,7 +293,10 @@ impl Page {
         });
         let number = self.cdp("Runtime.callFunctionOn", call).await?;
         let number = number.pointer("/result/value")?.as_i64()?;
-        self.driver.find(By::Css(format!("[data-found='{number}']"))).await.ok()
+        self.driver
+            .find(By::Css(format!("[data-found='{number}']")))
+            .await
+            .ok()
     }
 
     async fn cdp(&self, method: &str, params: Value) -> Option<Value> {
@@ -241,15 +305,26 @@ impl Page {
 
     /// Everything that has a role and a name, a line each: what a screen reader would meet.
     pub async fn outline(&self) -> String {
-        let tree = self.cdp("Accessibility.getFullAXTree", json!({})).await.unwrap_or_default();
-        let nodes = tree.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let tree = self
+            .cdp("Accessibility.getFullAXTree", json!({}))
+            .await
+            .unwrap_or_default();
+        let nodes = tree
+            .get("nodes")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let text = |node: &Value, part: &str| {
-            node.pointer(part).and_then(Value::as_str).unwrap_or_default().to_owned()
+            node.pointer(part)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
         };
         let line = |node: &Value| {
             let (role, name) = (text(node, "/role/value"), text(node, "/name/value"));
             let dull = ["StaticText", "InlineTextBox", "LabelText", "ListMarker"];
-            (!name.is_empty() && !dull.contains(&role.as_str())).then(|| format!("{role} “{name}”\n"))
+            (!name.is_empty() && !dull.contains(&role.as_str()))
+                .then(|| format!("{role} “{name}”\n"))
         };
         nodes.iter().filter_map(line).collect()
     }

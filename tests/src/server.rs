@@ -35,7 +35,12 @@ impl Server {
     pub async fn demo() -> Self {
         let data = TempDir::new().expect("a temporary folder");
         let (child, address, joins) = start(data.path(), "127.0.0.1:0").await;
-        Self { child, address, joins, data }
+        Self {
+            child,
+            address,
+            joins,
+            data,
+        }
     }
 
     /// Where it listens.
@@ -72,7 +77,8 @@ impl Server {
         let id = self.child.id().unwrap_or_default();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+        line.and_then(|text| text.split_whitespace().next()?.parse().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -127,6 +133,10 @@ fn built(variable: &str, usual: &str) -> PathBuf {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(usual),
         PathBuf::from,
     );
-    assert!(path.exists(), "{} is missing: run `cargo xtask test`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask test`",
+        path.display()
+    );
     path
 }

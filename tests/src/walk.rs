@@ -24,17 +24,28 @@ impl Person {
 
     /// Opens the app for the first time and joins with that code.
     pub async fn join_as(server: &Server, join: &Join, screen: Screen) -> Self {
+        let person = Self::arrive(server, screen).await;
+        person.enter(join).await;
+        person
+    }
+
+    /// Opens the app for the first time.
+    pub async fn arrive(server: &Server, screen: Screen) -> Self {
         let gate = Gate::before(server.address()).await;
         let browser = Browser::new(screen).await;
         let person = Self { browser, gate };
-        let page = person.page();
-        page.open(&format!("{}/join", person.gate.url())).await;
-        page.heading(words::JOIN).await;
+        person.go("/join").await;
+        person.page().heading(words::JOIN).await;
+        person
+    }
+
+    /// Types the code of an invitation and waits for the first screen.
+    pub async fn enter(&self, join: &Join) {
+        let page = self.page();
         page.fill(words::CODE, &join.code).await;
         page.press(words::JOIN).await;
         page.heading(home_of(&join.role)).await;
         page.works_without_network().await;
-        person
     }
 
     /// What is on the screen.
@@ -44,7 +55,9 @@ impl Person {
 
     /// Goes to a path of the app by its address.
     pub async fn go(&self, path: &str) {
-        self.page().open(&format!("{}{path}", self.gate.url())).await;
+        self.page()
+            .open(&format!("{}{path}", self.gate.url()))
+            .await;
     }
 
     /// Takes the network away: connections are refused and the browser says so.
@@ -91,6 +104,11 @@ impl Person {
     pub async fn sync(&self) {
         self.go("/").await;
         self.page().press(words::SYNC_NOW).await;
+        self.sync_is_done().await;
+    }
+
+    /// Waits until everything is delivered and fetched.
+    pub async fn sync_is_done(&self) {
         self.page().sees_word(words::ALL_DELIVERED).await;
     }
 

@@ -63,6 +63,8 @@ pub const SESSION: Word = word("调解记录", "Session");
 pub const AGREEMENT: Word = word("达成协议", "Agreement");
 /// Button on a case.
 pub const CLOSE_CASE: Word = word("结案", "Close case");
+/// Button of every sheet.
+pub const CLOSE: Word = word("关闭", "Close");
 /// Button on a case.
 pub const EDIT: Word = word("修改", "Edit");
 /// Button beside each of two values that were written at the same time.

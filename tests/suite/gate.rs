@@ -49,7 +49,10 @@ async fn a_shut_gate_refuses_and_opens_again_at_the_same_address() {
     assert_eq!(say(&mut old, b"a").await.unwrap(), b"a");
     gate.set(Mode::Refuse);
     assert!(say(&mut old, b"b").await.is_err());
-    tests::eventually("refusal", || async { connect(&gate).await.is_err().then_some(()) }).await;
+    tests::eventually("refusal", || async {
+        connect(&gate).await.is_err().then_some(())
+    })
+    .await;
     gate.set(Mode::Open);
     let mut new = tests::eventually("an open gate", || async { connect(&gate).await.ok() }).await;
     assert_eq!(say(&mut new, b"c").await.unwrap(), b"c");

@@ -178,9 +178,18 @@ mod tests {
 
     #[test]
     fn a_test_counts_where_it_belongs() {
-        assert_eq!(kind("tests/spec/main.rs (x)", "sync::sy3_ack_clears_only_acked"), Kind::Spec);
-        assert_eq!(kind("tests/http/main.rs (x)", "limits::health_answers"), Kind::Http);
-        assert_eq!(kind("unittests src/lib.rs (x)", "record::tests::quick_form"), Kind::Unit);
+        assert_eq!(
+            kind("tests/spec/main.rs (x)", "sync::sy3_ack_clears_only_acked"),
+            Kind::Spec
+        );
+        assert_eq!(
+            kind("tests/http/main.rs (x)", "limits::health_answers"),
+            Kind::Http
+        );
+        assert_eq!(
+            kind("unittests src/lib.rs (x)", "record::tests::quick_form"),
+            Kind::Unit
+        );
         assert_eq!(rule_of("is_empty"), None);
     }
 

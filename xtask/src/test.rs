@@ -112,7 +112,9 @@ fn counted(command: &mut Command, report: &mut Report, in_browser: bool) -> Resu
     // Verdicts come on one stream, the names of the suites on the other: in one pipe they keep
     // their order.
     let (reader, writer) = std::io::pipe().map_err(failed)?;
-    command.stderr(writer.try_clone().map_err(failed)?).stdout(writer);
+    command
+        .stderr(writer.try_clone().map_err(failed)?)
+        .stdout(writer);
     let mut child = command.spawn().map_err(failed)?;
     // Our own ends of the pipe must go, or it never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -124,7 +126,11 @@ fn counted(command: &mut Command, report: &mut Report, in_browser: bool) -> Resu
         writeln!(screen, "{said}").map_err(failed)?;
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(Failure::Tool(format!("{line}: {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::Tool(format!("{line}: {status}")))
+    }
 }
 
 /// A program of the native build.
