@@ -149,48 +149,19 @@ fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {
         label: word::SETTINGS,
         icon: icon::SETTINGS,
     };
-    let tabs = match home {
-        Route::Overview => {
-            vec![
-                Tab {
-                    route: home,
-                    label: word::OVERVIEW,
-                    icon: icon::OVERVIEW,
-                },
-                settings,
-            ]
-        }
-        Route::Station => vec![
-            Tab {
-                route: home,
-                label: word::STATION,
-                icon: icon::STATION,
-            },
-            Tab {
-                route: Route::Records,
-                label: word::RECORDS,
-                icon: icon::RECORDS,
-            },
+    let tab = |route, label, icon| Tab { route, label, icon };
+    let tabs = if home == Route::Overview {
+        vec![tab(home, word::OVERVIEW, icon::OVERVIEW), settings]
+    } else if home == Route::Station {
+        let records = tab(Route::Records, word::RECORDS, icon::RECORDS);
+        vec![tab(home, word::STATION, icon::STATION), records, settings]
+    } else {
+        vec![
+            tab(home, word::TODAY, icon::TODAY),
+            tab(Route::Records, word::MY_RECORDS, icon::RECORDS),
+            tab(Route::Patrols, word::PATROLS, icon::PATROL),
             settings,
-        ],
-        _ => vec![
-            Tab {
-                route: home,
-                label: word::TODAY,
-                icon: icon::TODAY,
-            },
-            Tab {
-                route: Route::Records,
-                label: word::MY_RECORDS,
-                icon: icon::RECORDS,
-            },
-            Tab {
-                route: Route::Patrols,
-                label: word::PATROLS,
-                icon: icon::PATROL,
-            },
-            settings,
-        ],
+        ]
     };
     view! { <div class="screen">{page}</div> {tab_bar(&tabs, here)} }.into_any()
 }
