@@ -75,7 +75,7 @@ impl<D: Send + Sync + 'static> Form<D> {
             self.control(first.0, first.1),
             self.control(second.0, second.1),
         );
-        view! { <div class="field">{label(first.0)}<div class="pair">{one}{two}</div></div> }
+        view! { <div class="field paired">{label(first.0)}<div class="pair">{one}{two}</div></div> }
             .into_any()
     }
 

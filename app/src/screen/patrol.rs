@@ -44,7 +44,7 @@ pub fn patrols() -> AnyView {
     view! {
         {top(Top { title: word::PATROLS.s().to_owned(), demo: is_demo(state), ..Top::default() })}
         {super::line(state)}
-        <main>
+        <main class="patrols">
             <section class="big">{start_patrol(state)}</section>
             <section>{list}</section>
             <p class="quiet">{word::NO_TRACK.s()}</p>
@@ -146,7 +146,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         {move || found(state, sheets.id, open.get())}
     };
     let foot = move || open.get().then(|| buttons(here, sheets));
-    let sheets = view! { {checkin_sheet(state, sheets)} {finish_sheet(sheets)} };
+    let sheets = view! { {checkin_sheet(state, here, sheets)} {finish_sheet(sheets)} };
     Parts {
         names: |case| (word::PATROL.s().to_owned(), format::row_category(&case.row)),
         main: main.into_any(),
@@ -347,14 +347,13 @@ fn buttons(here: Here, sheets: Sheets) -> AnyView {
     .into_any()
 }
 
-fn checkin_sheet(state: State, sheets: Sheets) -> AnyView {
+fn checkin_sheet(state: State, here: Here, sheets: Sheets) -> AnyView {
     let body = move || {
         let form = Form::new(CheckinDraft::default());
         let known = state.directory.get_untracked();
-        let points = known
-            .as_ref()
-            .map(|known| known.checkpoints.clone())
-            .unwrap_or_default();
+        let grid = here.with_untracked(|case| case.as_ref().map(|case| case.row.grid.clone()));
+        let points = known.iter().flat_map(|known| known.checkpoints.clone());
+        let points = points.filter(|point| Some(&point.grid) == grid.as_ref());
         let check_in = move |draft: CheckinDraft| match draft.parse() {
             Ok(new) => submit(
                 form,
@@ -377,7 +376,7 @@ fn checkin_sheet(state: State, sheets: Sheets) -> AnyView {
                 }>{point.name}</button>
             }
         };
-        let points: Vec<_> = points.into_iter().map(point).collect();
+        let points: Vec<_> = points.map(point).collect();
         let send = move |event: web_sys::SubmitEvent| {
             event.prevent_default();
             check_in(form.draft.get_untracked());

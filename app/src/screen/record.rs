@@ -58,7 +58,10 @@ fn watched_case(id: RecordId) -> RwSignal<CaseState> {
             .with(|rows| rows.get(&id).map(|row| (row.delivery.rev, row.updated_at)))
     });
     Effect::new(move |_| {
-        rev.track();
+        // A memo must be read, not only tracked: one that nobody reads is never worked out.
+        if rev.get().is_none() && shown.with_untracked(|shown| *shown != CaseState::Reading) {
+            return;
+        }
         platform::spawn(async move {
             let found = Actions::case(id).await;
             // The page may be gone by now.
@@ -194,10 +197,13 @@ fn standing(state: State, case: &Case) -> AnyView {
     let row = case.row.clone();
     let now = platform::now();
     let status = format::status(row.kind, &row.status);
-    let due = row.due.filter(|_| row.open).map(|due| {
-        let what = format::due_kind(due.what);
-        view! { <span class="quiet">{what}</span> }
-    });
+    let due = row
+        .due
+        .filter(|_| row.open)
+        .map(|due| format::due_kind(due.what));
+    let due = due
+        .filter(|due| *due != status)
+        .map(|due| view! { <span class="quiet">{due}</span> });
     let delivery = {
         let row = row.clone();
         move || delivery_tag(state.delivery(&row))

@@ -27,7 +27,7 @@ pub fn records() -> AnyView {
     view! {
         {top(Top { title, demo: is_demo(state), ..Top::default() })}
         {super::line(state)}
-        <main>
+        <main class="records">
             <div class="search">
                 <label for="search">{word::SEARCH.s()}</label>
                 <input id="search" type="search" autocomplete="off" enterkeyhint="search"
