@@ -225,6 +225,9 @@ words! {
     OVERDUE: "逾期", "Overdue";
     MAJOR: "红色事项", "Major matters";
     TO_DECIDE: "需要定夺", "To decide";
+    LATEST: "最久 {} 天", "at most {} days";
+    MAJOR_NOTE: "纠纷与隐患", "disputes and hazards";
+    TO_DECIDE_NOTE: "两人写得不一样", "two people disagree";
     OPEN_NOW: "在办", "Open";
     MATTER: "事项", "Matter";
     VILLAGE_GRID: "村 / 网格", "Village / grid";

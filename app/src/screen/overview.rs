@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::codelist::List;
 use domain::id::UnitId;
 use domain::record::Kind;
-use domain::sync::message::Overview;
+use domain::sync::message::{Overview, decode, encode};
 use domain::unit::Level;
 use domain::view::supervisor::{
     Counts, Period, PublicRow, Rate, SMALL_CELL_MAX, UnitCounts, is_small_cell,
@@ -18,6 +18,9 @@ use crate::locale::{self, Word, format, word};
 use crate::platform;
 use crate::screen::is_demo;
 use crate::state::{Actions, OverviewFault, State, state};
+
+/// How many open records are drawn at once.
+const PAGE: usize = 20;
 
 /// What is being looked at and what came of it.
 #[derive(Clone, Copy)]
@@ -39,7 +42,7 @@ pub fn overview() -> AnyView {
         fault: RwSignal::new(None),
         again: RwSignal::new(0),
     };
-    Effect::new(move |_| ask(look));
+    Effect::new(move |_| ask(state, look));
     let periods = vec![
         Choice::new("7", word::WEEK.s()),
         Choice::new("30", word::MONTH.s()),
@@ -59,7 +62,7 @@ pub fn overview() -> AnyView {
     .into_any()
 }
 
-fn ask(look: Look) {
+fn ask(state: State, look: Look) {
     look.again.track();
     let unit = look.unit.get();
     let days: i64 = look.days.with(|days| days.parse().unwrap_or(30));
@@ -68,6 +71,8 @@ fn ask(look: Look) {
         from: today.plus(1 - days),
         to: today,
     };
+    let of = unit.as_ref().map_or("", UnitId::as_str);
+    let key = format!("overview/{of}/{days}");
     platform::spawn(async move {
         let answer = Actions::overview(unit.clone(), period).await;
         // An answer to an earlier question is not shown.
@@ -76,14 +81,44 @@ fn ask(look: Look) {
         }
         match answer {
             Ok(found) => {
+                keep(state, key, &found).await;
                 look.fault.try_set(None);
                 look.found.try_set(Some(found));
             }
             Err(fault) => {
                 look.fault.try_set(Some(fault));
+                if fault == OverviewFault::Offline
+                    && let Some(kept) = kept(state, &key)
+                {
+                    look.found.try_set(Some(kept));
+                }
             }
         }
     });
+}
+
+/// Keeps the last answer to a question, so that it can be read without network; its own clock stands
+/// in the heading.
+async fn keep(state: State, key: String, found: &Overview) {
+    let text: String = encode(found)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    // Without a copy the picture is only missing offline.
+    let _kept = Actions::keep_draft(&key, &text).await;
+    state.drafts.update(|drafts| {
+        drafts.insert(key, text);
+    });
+}
+
+fn kept(state: State, key: &str) -> Option<Arc<Overview>> {
+    let text = state
+        .drafts
+        .with_untracked(|drafts| drafts.get(key).cloned())?;
+    let digits = (0..text.len()).step_by(2);
+    let bytes = digits.map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
+    decode(&bytes).ok().map(Arc::new)
 }
 
 fn heading(state: State, look: Look) -> AnyView {
@@ -142,15 +177,18 @@ fn fault(look: Look) -> Option<AnyView> {
     )
 }
 
-fn picture(found: &Overview, look: Look) -> AnyView {
+fn picture(found: &Arc<Overview>, look: Look) -> AnyView {
+    let shown = RwSignal::new(PAGE);
+    let categories = categories(found);
+    let figures = figures(&found.total);
+    let children = children(&found.children, look);
+    let found = Arc::clone(found);
+    let rows = move || rows(&found, shown);
     view! {
-        {figures(&found.total)}
+        {figures}
         <div class="columns">
-            <div>
-                {children(&found.children, look)}
-                {rows(found)}
-            </div>
-            <aside>{categories(found)}</aside>
+            <div>{children} {rows}</div>
+            <aside>{categories}</aside>
         </div>
     }
     .into_any()
@@ -289,21 +327,27 @@ fn categories(found: &Overview) -> AnyView {
     .into_any()
 }
 
-fn rows(found: &Overview) -> Option<AnyView> {
+fn rows(found: &Overview, shown: RwSignal<usize>) -> Option<AnyView> {
     if found.rows.is_empty() {
         return None;
     }
     let today = found.now.day();
     let line = |row: &PublicRow| {
-        let category = match row.kind {
-            Kind::Dispute => locale::category(&row.category),
-            Kind::Hazard => locale::code(List::HazardCategory, &row.category),
-            Kind::Patrol | Kind::Task => format::kind(row.kind).to_owned(),
+        let kind = format::kind(row.kind);
+        let matter = match row.kind {
+            Kind::Dispute => format!("{kind} · {}", locale::category(&row.category)),
+            Kind::Hazard => {
+                format!(
+                    "{kind} · {}",
+                    locale::code(List::HazardCategory, &row.category)
+                )
+            }
+            Kind::Patrol | Kind::Task => kind.to_owned(),
         };
         let late = row.due_on.is_some_and(|due| due < today);
         view! {
             <tr>
-                <td>{format!("{} · {category}", format::kind(row.kind))}
+                <td>{matter}
                     <small>{format::number(&row.number)}</small></td>
                 <td>{format::day(row.found_on, today)}</td>
                 <td><span class="tag plain">{format::status(row.kind, &row.status)}</span></td>
@@ -313,14 +357,22 @@ fn rows(found: &Overview) -> Option<AnyView> {
             </tr>
         }
     };
-    let lines: Vec<_> = found.rows.iter().map(line).collect();
-    let count = word::SHOWN_OF.with2(found.rows.len(), found.rows_total);
+    let total = found.rows.len().min(shown.get());
+    let lines: Vec<_> = found.rows.iter().take(total).map(line).collect();
+    let count = word::SHOWN_OF.with2(total, found.rows_total);
+    let more = (total < found.rows.len()).then(|| {
+        view! {
+            <button type="button" class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
+                {word::SHOW_MORE.s()}
+            </button>
+        }
+    });
     Some(
         view! {
             <section>
                 <h2>{word::OPEN_ROWS.s()}</h2>
                 <div class="card">
-                    <table>
+                    <table class="matters">
                         <thead>
                             <tr>
                                 <th scope="col">{word::MATTER.s()}</th>
@@ -332,7 +384,8 @@ fn rows(found: &Overview) -> Option<AnyView> {
                         <tbody>{lines}</tbody>
                     </table>
                 </div>
-                <p class="quiet">{count}</p>
+                <p class="quiet" role="status">{count}</p>
+                {more}
             </section>
         }
         .into_any(),

@@ -11,7 +11,7 @@ use domain::view::Row;
 use leptos::prelude::*;
 
 use crate::component::shell::{Top, top};
-use crate::locale::{Word, word};
+use crate::locale::{Word, format, word};
 use crate::platform;
 use crate::screen::{is_demo, record};
 use crate::state::{State, state};
@@ -69,16 +69,17 @@ fn figures(state: State, filters: Filters) -> AnyView {
     state.minute.track();
     let now = platform::now();
     let since = new_since(now);
-    let (new, overdue, major, contested) = state.rows.with(|rows| {
+    let (new, overdue, major, contested, notes) = state.rows.with(|rows| {
         let matters = || rows.values().filter(|row| row.kind != Kind::Patrol);
         (
             matters().filter(|row| row.created_at >= since).count(),
             matters().filter(|row| row.is_overdue(now)).count(),
             matters().filter(|row| row.open && is_major(row)).count(),
             matters().filter(|row| row.is_contested()).count(),
+            notes(rows.values(), since, now),
         )
     });
-    let card = move |label: Word, count: usize, mark: &'static str| {
+    let card = move |label: Word, count: usize, mark: &'static str, note: String| {
         let bad = count > 0 && mark == "overdue";
         let pressed = move || (filters.mark.get() == mark).to_string();
         view! {
@@ -86,18 +87,39 @@ fn figures(state: State, filters: Filters) -> AnyView {
                 on:click=move |_| filters.toggle_mark(mark)>
                 <span>{label.s()}</span>
                 <b class:bad=bad>{count}</b>
+                <i>{note}</i>
             </button>
         }
     };
     view! {
         <section class="kpis">
-            {card(word::NEW_SINCE, new, "new")}
-            {card(word::OVERDUE, overdue, "overdue")}
-            {card(word::MAJOR, major, "major")}
-            {card(word::TO_DECIDE, contested, "contested")}
+            {card(word::NEW_SINCE, new, "new", notes.0)}
+            {card(word::OVERDUE, overdue, "overdue", notes.1)}
+            {card(word::MAJOR, major, "major", word::MAJOR_NOTE.s().to_owned())}
+            {card(word::TO_DECIDE, contested, "contested", word::TO_DECIDE_NOTE.s().to_owned())}
         </section>
     }
     .into_any()
+}
+
+/// What stands below the first two figures: what is new by kind, and how late the latest is.
+fn notes<'a>(rows: impl Iterator<Item = &'a Row>, since: Millis, now: Millis) -> (String, String) {
+    let (mut disputes, mut hazards, mut days) = (0_usize, 0_usize, 0_i64);
+    for row in rows {
+        if row.created_at >= since {
+            disputes += usize::from(row.kind == Kind::Dispute);
+            hazards += usize::from(row.kind == Kind::Hazard);
+        }
+        if let Some(due) = row.due.filter(|_| row.is_overdue(now)) {
+            days = days.max(now.day().since(due.at.day()));
+        }
+    }
+    let kinds = format!(
+        "{} {disputes} · {} {hazards}",
+        format::kind(Kind::Dispute),
+        format::kind(Kind::Hazard)
+    );
+    (kinds, word::LATEST.with(days))
 }
 
 pub(super) fn is_major(row: &Row) -> bool {
