@@ -206,6 +206,8 @@ impl Drop for Browser {
 async fn start_chromedriver() -> (Child, u16) {
     let mut child = Command::new(program("CHROMEDRIVER", "/usr/bin/chromedriver"))
         .arg("--port=0")
+        // Native pickers and error pages in the language of the people who use the app.
+        .envs([("LANGUAGE", "zh_CN"), ("LANG", "zh_CN.UTF-8")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
