@@ -84,14 +84,23 @@ impl Word {
 /// The name of a code.
 #[must_use]
 pub fn code(list: List, code: &str) -> String {
-    codelist::name(list, code, spoken()).to_owned()
+    capital(codelist::name(list, code, spoken()))
 }
 
 /// The short name of a dispute's category: without the word for dispute, which the page has said.
 #[must_use]
 pub fn category(code: &str) -> String {
     let name = codelist::name(List::DisputeCategory, code, spoken());
-    name.strip_suffix("纠纷").unwrap_or(name).to_owned()
+    capital(name.strip_suffix("纠纷").unwrap_or(name))
+}
+
+/// With a capital letter, as labels are written.
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 /// What stands on the page when the app has stopped: both languages, for nobody can be asked.

@@ -72,6 +72,7 @@ pub fn until(due: Due, now: Millis) -> String {
         0 => w("今天", "today").s().to_owned(),
         1 => w("明天", "tomorrow").s().to_owned(),
         2.. => w("还剩 {} 天", "{} days left").with(days),
+        -1 => w("逾期 1 天", "1 day late").s().to_owned(),
         ..0 => w("逾期 {} 天", "{} days late").with(-days),
     }
 }

@@ -109,9 +109,9 @@ words! {
     PARTY_A_PHONE: "甲方电话", "Party A phone";
     PARTY_B_NAME: "乙方姓名", "Party B name";
     PARTY_B_PHONE: "乙方电话", "Party B phone";
-    PLACE_HINT: "如：4 组水井旁", "e.g. group 4, by the well";
+    PLACE_HINT: "如：4 组水井旁", "e.g. by the well";
     BRIEF_HINT: "谁和谁、因为什么。不写证件号", "Who with whom, and why. No ID numbers";
-    SAVE_HINT: "没有信号也能保存，联网后自动送达", "Saves without signal; sends itself when there is one";
+    SAVE_HINT: "没有信号也能保存，联网后自动送达", "Saves without signal, sends itself later";
     DRAFT_KEPT: "草稿已存在本机", "Draft kept on this phone";
     DRAFT_RESTORED: "已恢复上次没有保存的内容", "What you had not saved is back";
     DRAFT_DISCARD: "不要了，重新填", "Discard and start over";
@@ -128,7 +128,7 @@ words! {
     ACCEPT: "受理", "Accept";
     COURSE: "经过", "Course";
     REGISTERED: "登记", "Registered";
-    SESSION_NO: "第 {} 次调解", "Session {}";
+    SESSION_RESULT: "第 {} 次调解：{}", "Session {}: {}";
     AGREED_ON: "达成协议", "Agreement reached";
     STEP_TO: "转为“{}”", "Now “{}”";
     STEP_PENDING: "与前一步矛盾，待定夺", "Contradicts the step before: to be decided";
@@ -305,3 +305,8 @@ words! {
     NOTICE_LOST: "浏览器报告本机数据损坏，已重新建立。请联网同步，并告诉所里。", "The browser reported damaged data and started afresh. Sync when online and tell the station.";
     RELOAD: "刷新", "Reload";
 }
+
+/// Chinese by its own name, in every language.
+pub const CHINESE: &str = "中文";
+/// English by its own name, in every language.
+pub const ENGLISH: &str = "English";

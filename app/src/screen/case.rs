@@ -258,7 +258,7 @@ fn course(dispute: &Dispute, known: Option<&Directory>) -> AnyView {
     );
     for (place, session) in dispute.sessions.iter().enumerate() {
         let result = locale::code(domain::codelist::List::SessionResult, &session.result);
-        let title = format!("{}：{result}", word::SESSION_NO.with(place + 1));
+        let title = word::SESSION_RESULT.with2(place + 1, result);
         lines.push((session.at, title, session.statements.clone(), &session.by));
     }
     for agreement in &dispute.agreements {

@@ -151,7 +151,7 @@ pub(super) fn code_chips<D: Send + Sync + 'static>(
 /// The codes of a list as choices.
 pub(super) fn code_choices(list: List) -> Vec<Choice> {
     codelist::codes(list)
-        .map(|entry| Choice::new(entry.code, entry.name(locale::spoken())))
+        .map(|entry| Choice::new(entry.code, locale::code(list, entry.code)))
         .collect()
 }
 

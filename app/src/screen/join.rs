@@ -8,7 +8,8 @@ use crate::component::field::{Form, Text, TextKind, save_bar};
 use crate::component::shell::{Top, top};
 use crate::locale::{fault, word};
 use crate::platform;
-use crate::state::{Actions, state};
+use crate::screen::settings::people;
+use crate::state::{Actions, State, state};
 
 /// The join screen.
 pub fn join() -> AnyView {
@@ -63,11 +64,28 @@ pub fn join() -> AnyView {
                 <p class="lead">{word::JOIN_LEAD.s()}</p>
                 <div class="card code">{form.text(code, |code| code)}</div>
                 <p class="quiet">{word::NOT_SURVEILLANCE.s()}</p>
+                {move || others(state)}
             </main>
             {save_bar(word::JOIN, form.busy, form.failure, || "")}
         </form>
     }
     .into_any()
+}
+
+/// The people who joined on this phone before: the way back for whoever came here by mistake.
+fn others(state: State) -> Option<AnyView> {
+    let any = state
+        .identities
+        .with(|all| all.iter().any(|known| !known.name.is_empty()));
+    any.then(|| {
+        view! {
+            <section>
+                <h2>{word::ON_THIS_PHONE.s()}</h2>
+                {people(state)}
+            </section>
+        }
+        .into_any()
+    })
 }
 
 /// The code of an invitation link or QR code: what stands behind the `#`.

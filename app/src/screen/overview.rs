@@ -32,6 +32,15 @@ struct Look {
     again: RwSignal<u32>,
 }
 
+impl Look {
+    fn show(&self, unit: UnitId) {
+        self.unit.set(Some(unit));
+        if let Some(window) = web_sys::window() {
+            window.scroll_to_with_x_and_y(0.0, 0.0);
+        }
+    }
+}
+
 /// The overview screen.
 pub fn overview() -> AnyView {
     let state = state();
@@ -147,7 +156,7 @@ fn path(look: Look) -> AnyView {
         }
         let id = unit.id.clone();
         view! {
-            <button type="button" class="mini" on:click=move |_| look.unit.set(Some(id.clone()))>
+            <button type="button" class="mini" on:click=move |_| look.show(id.clone())>
                 {unit.name}
             </button>
             <span aria-hidden="true">"›"</span>
@@ -246,7 +255,7 @@ fn children(children: &[UnitCounts], look: Look) -> Option<AnyView> {
             <tr>
                 <td>
                     <button type="button" class="link"
-                        on:click=move |_| look.unit.set(Some(id.clone()))>
+                        on:click=move |_| look.show(id.clone())>
                         {child.name.clone()}
                     </button>
                     {(child.level != Level::Grid).then(|| view! {

@@ -69,7 +69,10 @@ fn language(state: State) -> AnyView {
             Language::Zh
         });
     };
-    let choices = vec![Choice::new("zh", "中文"), Choice::new("en", "English")];
+    let choices = vec![
+        Choice::new("zh", word::CHINESE),
+        Choice::new("en", word::ENGLISH),
+    ];
     view! { <div class="field chips-field">{chips(word::LANGUAGE.s(), choices, 2, chosen, choose)}</div> }
         .into_any()
 }
@@ -125,7 +128,7 @@ fn theme() -> AnyView {
 }
 
 /// Everybody who joined on this phone: each has a store of their own.
-fn people(state: State) -> AnyView {
+pub(super) fn people(state: State) -> AnyView {
     let current = state.current.get();
     let me = state.known();
     let line = |(place, known): (usize, crate::store::identities::Known)| {
@@ -156,7 +159,9 @@ fn people(state: State) -> AnyView {
         .get()
         .into_iter()
         .enumerate()
-        .filter(|(place, known)| !known.name.is_empty() || current == Some(*place))
+        .filter(|(place, known)| {
+            !known.name.is_empty() || (current == Some(*place) && me.is_some())
+        })
         .map(line)
         .collect();
     view! { <ul class="card rows">{lines}</ul> }.into_any()
