@@ -1,4 +1,8 @@
 //! The gate does to a connection what its mode says.
+#![expect(
+    clippy::expect_used,
+    reason = "helpers of tests, which clippy takes for other code"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A server that says everything back.
 async fn echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound port");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {

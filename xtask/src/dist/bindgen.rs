@@ -53,10 +53,6 @@ pub fn generate(wasm: &Path, keep_names: bool) -> Result<Code, Failure> {
     })
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::Tool(format!("wasm-bindgen: {error:#}"))
 }
