@@ -45,6 +45,7 @@ async fn two_phones_that_edit_the_same_dispute_keep_both_values_until_one_is_cho
         phone.page().sees("界石还在老地方").await;
     }
     other.page().press(words::USE_THIS).await;
+    other.page().sees_no_more(words::TWO_WROTE).await;
     other.sync().await;
     one.sync().await;
     for phone in [&one, &other] {

@@ -198,6 +198,15 @@ impl Page {
         .await;
     }
 
+    /// Waits until a word is shown in neither language.
+    pub async fn sees_no_more(&self, word: Word) {
+        eventually(&format!("the end of {}", word.en), || async {
+            let text = self.text().await;
+            (!text.contains(word.zh) && !text.contains(word.en)).then_some(())
+        })
+        .await;
+    }
+
     /// True when `text` is shown at this moment.
     pub async fn shows(&self, text: &str) -> bool {
         self.text().await.contains(text)
