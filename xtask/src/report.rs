@@ -55,8 +55,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads one line of a runner; counts it when it is a test's verdict.
+    /// Reads one line of a runner: the name of the suite that begins, or a test's verdict, which is
+    /// counted.
     pub fn line(&mut self, line: &str, in_browser: bool) {
+        if let Some(suite) = line.trim_start().strip_prefix("Running ") {
+            suite.clone_into(&mut self.suite);
+        }
         let Some((name, verdict)) = verdict(line) else {
             return;
         };
@@ -174,6 +178,21 @@ mod tests {
         );
         check("test result: ok. 3 passed", None);
         check("testing the waters ... ok", None);
+    }
+
+    #[test]
+    fn verdicts_count_for_the_suite_that_runs() {
+        let mut report = Report::default();
+        for line in [
+            "     Running unittests src/lib.rs (target/debug/deps/a-1)",
+            "test a ... ok",
+            "     Running tests/http/main.rs (target/debug/deps/http-1)",
+            "test b ... ok",
+        ] {
+            report.line(line, false);
+        }
+        let passed = |kind| report.counts.get(&kind).map(|count| count.passed);
+        assert_eq!((passed(Kind::Unit), passed(Kind::Http)), (Some(1), Some(1)));
     }
 
     #[test]
