@@ -60,9 +60,11 @@ impl Replica {
         if self.directory.is_none() && self.joining.is_none() {
             return;
         }
+        let early = self.wake_at.filter(|at| cause == Cause::Timer && now < *at);
         match self.phase {
-            // A timer that was set before a later one has nothing to say.
-            Phase::Idle if cause == Cause::Timer && self.wake_at.is_some_and(|at| now < at) => {}
+            // A browser's timer may come a moment before its time: without another one the device
+            // would rest until somebody saves something.
+            Phase::Idle if early.is_some() => effects.extend(early.map(Effect::WakeAt)),
             Phase::Idle => {
                 self.phase = Phase::Reading;
                 self.status.activity = Activity::Working;
