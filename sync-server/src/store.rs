@@ -9,14 +9,16 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
 
 use crate::limits;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// The steps of the schema, in order; one that was released never changes.
+const MIGRATIONS: [(&str, &str); 1] = [("first", include_str!("../migrations/0001_first.sql"))];
 
 /// The setting that says that everything here is a demonstration.
 pub const DEMO: &str = "demo";
@@ -59,6 +61,14 @@ pub struct Store {
     read: SqlitePool,
     /// Names this database's log; a restored or new database has another one.
     pub generation: [u8; 4],
+}
+
+fn migrations() -> Migrator {
+    let step = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations((1..).zip(MIGRATIONS).map(step).collect())
 }
 
 /// Held while a server runs on a data folder.
@@ -124,7 +134,7 @@ impl Store {
             .connect_with(options(file.clone()).create_if_missing(create))
             .await?;
         check_version(&write).await?;
-        MIGRATIONS.run(&write).await?;
+        migrations().run(&write).await?;
         let generation = generation(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(limits::READERS_MAX)

@@ -4,7 +4,7 @@ use domain::record::Kind;
 use domain::view::Row;
 use leptos::prelude::*;
 
-use crate::component::list::{delivery_tag, due_tag, list_card, row_link};
+use crate::component::list::{delivery_tag, due_tag, list_card, row_link, sort_rows};
 use crate::component::shell::{Top, top};
 use crate::icon::{self, icon};
 use crate::locale::{format, word};
@@ -123,7 +123,7 @@ fn due(state: State) -> AnyView {
             .values()
             .filter(|row| row.open && row.due.is_some_and(|due| due.at <= until))
             .collect();
-        due.sort_by_key(|row| row.due);
+        sort_rows(&mut due, &|a, b| a.due.cmp(&b.due));
         let item =
             |row: &&Row| row_link(row, due_tag(row, now).unwrap_or_else(|| ().into_any()), now);
         due.iter().take(DUE_MAX).map(item).collect::<Vec<_>>()
@@ -135,7 +135,7 @@ fn recent(state: State) -> AnyView {
     let now = platform::now();
     let (items, more) = state.rows.with(|rows| {
         let mut mine: Vec<&Row> = rows.values().filter(|row| is_mine(state, row)).collect();
-        mine.sort_by_key(|row| core::cmp::Reverse(row.updated_at));
+        sort_rows(&mut mine, &|a, b| b.updated_at.cmp(&a.updated_at));
         let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
         let items: Vec<_> = mine.iter().take(RECENT_MAX).map(item).collect();
         (items, mine.len() > RECENT_MAX)

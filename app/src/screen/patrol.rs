@@ -11,7 +11,7 @@ use domain::view::case::Contents;
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
-use crate::component::list::{delivery_tag, list_card, row_link};
+use crate::component::list::{delivery_tag, list_card, row_link, sort_rows};
 use crate::component::sheet::sheet;
 use crate::component::shell::{Top, top};
 use crate::locale::{Word, format, word};
@@ -35,7 +35,8 @@ pub fn patrols() -> AnyView {
                 .values()
                 .filter(|row| row.kind == Kind::Patrol)
                 .collect();
-            all.sort_by_key(|row| (!row.open, core::cmp::Reverse(row.happened_at)));
+            let newest = |row: &Row| (!row.open, core::cmp::Reverse(row.happened_at));
+            sort_rows(&mut all, &|a, b| newest(a).cmp(&newest(b)));
             let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
             all.iter().take(LIST_MAX).map(item).collect::<Vec<_>>()
         });

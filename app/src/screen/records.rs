@@ -5,7 +5,7 @@ use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
-use crate::component::list::{delivery_tag, list_card, row_link};
+use crate::component::list::{delivery_tag, list_card, row_link, sort_rows};
 use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
 use crate::platform;
@@ -80,7 +80,7 @@ fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<
     };
     let (items, count) = state.rows.with(|rows| {
         let mut rows: Vec<&Row> = rows.values().filter(fits).collect();
-        rows.sort_by_key(|row| core::cmp::Reverse(row.updated_at));
+        sort_rows(&mut rows, &|a, b| b.updated_at.cmp(&a.updated_at));
         let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
         (
             rows.iter().take(shown.get()).map(item).collect::<Vec<_>>(),

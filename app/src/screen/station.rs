@@ -148,7 +148,7 @@ fn villages(state: State, filters: Filters) -> AnyView {
         }
     });
     let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
+    counts.sort_unstable_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
     let most = counts.first().map_or(1, |(_, count)| *count).max(1);
     let bar = |(village, count): (String, usize)| {
         let width = format!("{}%", count * 100 / most);

@@ -77,7 +77,7 @@ impl Identities {
             .iter()
             .filter_map(|entry| decode(&entry.value))
             .collect();
-        known.sort_by_key(|identity| identity.joined);
+        known.sort_unstable_by_key(|identity| identity.joined);
         Ok(known)
     }
 

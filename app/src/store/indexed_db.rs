@@ -219,11 +219,11 @@ impl Store for IndexedDb {
         };
         let entries = self.connection.on(read).await?;
         let mut rows = self.decode_rows(entries).await?;
-        match list {
-            // Rows that had to be folded again stand at the end.
-            List::Newest | List::OfKind(_) => rows.sort_by_key(|row| -row.updated_at.0),
-            List::Due => rows.sort_by_key(|row| row.due),
-        }
+        // Rows that had to be folded again stand at the end.
+        rows.sort_by(|a, b| match list {
+            List::Newest | List::OfKind(_) => b.updated_at.cmp(&a.updated_at),
+            List::Due => a.due.cmp(&b.due),
+        });
         Ok(rows)
     }
 

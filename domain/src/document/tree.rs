@@ -158,7 +158,7 @@ pub(super) fn read(doc: &mut AutoCommit) -> Tree {
             })
         })
         .collect();
-    spans.sort_by_key(|span| (span.at, span.hash));
+    spans.sort_unstable_by_key(|span| (span.at, span.hash));
     let mut tree = Tree {
         fields: BTreeMap::new(),
         spans,

@@ -62,7 +62,7 @@ pub fn fold(tree: &Tree) -> Vec<KeptParty> {
         .items("parties")
         .filter_map(|key| kept(tree, key))
         .collect();
-    parties.sort_by_key(|kept| (kept.party.role, kept.id));
+    parties.sort_unstable_by_key(|kept| (kept.party.role, kept.id));
     parties
 }
 

@@ -8,6 +8,7 @@ use domain::view::Row;
 use leptos::prelude::*;
 
 use super::{is_major, new_since, village_of};
+use crate::component::list::sort_rows;
 use crate::locale::{Word, format, word};
 use crate::nav::record_route;
 use crate::platform;
@@ -157,7 +158,7 @@ fn controls(state: State, filters: Filters) -> AnyView {
         .iter()
         .flat_map(|known| known.grids.iter().map(|grid| grid.village.clone()))
         .collect();
-    villages.sort();
+    villages.sort_unstable();
     villages.dedup();
     let villages = villages
         .into_iter()
@@ -266,16 +267,26 @@ fn rows(state: State, filters: Filters) -> AnyView {
 
 fn sort(rows: &mut [&Row], order: Order, known: Option<&Directory>) {
     // What must be decided first, then what is due first, then the newest.
-    rows.sort_by_key(|row| {
+    let urgency = |row: &Row| {
         let due = row.due.filter(|_| row.open);
         let due = due.map_or(i64::MAX, |due| due.at.0);
         (!row.is_contested(), due, core::cmp::Reverse(row.updated_at))
-    });
-    match order.column {
-        Column::Due => {}
-        Column::Matter => rows.sort_by_cached_key(|row| (row.kind, format::row_title(row))),
-        Column::Grid => rows.sort_by_cached_key(|row| grid_name(known, &row.grid)),
-        Column::Status => rows.sort_by_cached_key(|row| format::status(row.kind, &row.status)),
+    };
+    sort_rows(rows, &|a, b| urgency(a).cmp(&urgency(b)));
+    let word = |row: &Row| match order.column {
+        Column::Due => String::new(),
+        Column::Matter => format!("{} {}", row.kind.code(), format::row_title(row)),
+        Column::Grid => grid_name(known, &row.grid),
+        Column::Status => format::status(row.kind, &row.status),
+    };
+    if order.column != Column::Due {
+        // Each word is made once, not at each comparison; its place keeps the order among equals.
+        let words = rows.iter().enumerate();
+        let mut words: Vec<_> = words.map(|(place, row)| (word(row), place, *row)).collect();
+        words.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        for (place, (_, _, row)) in rows.iter_mut().zip(words) {
+            *place = row;
+        }
     }
     if order.down {
         rows.reverse();
