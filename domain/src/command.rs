@@ -4,6 +4,7 @@
 //! of which documents to write, or why it must not be done. The replica turns a plan into changes.
 
 mod dispute;
+mod import;
 
 use crate::access;
 use crate::document::{Edit, Tree, Value};
@@ -31,6 +32,18 @@ use crate::unit::{Directory, Member};
 pub enum Command {
     /// Registers a dispute with its parties.
     RegisterDispute { id: RecordId, new: NewDispute },
+    /// Takes over a dispute that was kept elsewhere, with fields that the quick register lacks.
+    ImportDispute {
+        id: RecordId,
+        new: NewDispute,
+        more: Vec<(String, Value)>,
+    },
+    /// Writes one field of a dispute's register, or one that another system brought along.
+    PutField {
+        id: RecordId,
+        path: String,
+        value: Value,
+    },
     /// Writes the fields in which `new` differs from `base`, the copy that the form began with.
     EditDispute {
         id: RecordId,
@@ -158,6 +171,8 @@ impl Command {
     pub const fn record(&self) -> RecordId {
         match self {
             Self::RegisterDispute { id, .. }
+            | Self::ImportDispute { id, .. }
+            | Self::PutField { id, .. }
             | Self::EditDispute { id, .. }
             | Self::PutParty { id, .. }
             | Self::AddEvent { id, .. }
@@ -203,13 +218,15 @@ impl Command {
     }
 
     /// What the command begins, if it makes a new record.
-    const fn beginning(&self) -> Option<Beginning<'_>> {
+    fn beginning(&self) -> Option<Beginning<'_>> {
         match self {
-            Self::RegisterDispute { new, .. } => Some(Beginning::Dispute(new)),
+            Self::RegisterDispute { new, .. } => Some(Beginning::Dispute(new, &[])),
+            Self::ImportDispute { new, more, .. } => Some(Beginning::Dispute(new, more)),
             Self::StartPatrol { new, .. } => Some(Beginning::Patrol(new)),
             Self::RegisterHazard { new, .. } => Some(Beginning::Hazard(new)),
             Self::GiveTask { new, .. } => Some(Beginning::Task(new)),
             Self::EditDispute { .. }
+            | Self::PutField { .. }
             | Self::PutParty { .. }
             | Self::AddEvent { .. }
             | Self::RecordSession { .. }
@@ -234,7 +251,7 @@ impl Command {
             edits: vec![(Part::Body, edits)],
         };
         let plan = match beginning {
-            Beginning::Dispute(new) => dispute::register(context, record, new),
+            Beginning::Dispute(new, more) => return import::dispute(context, record, new, more),
             Beginning::Patrol(new) => body(patrol::start_edits(
                 &context.header(record, Kind::Patrol, &new.grid),
                 new,
@@ -265,7 +282,7 @@ impl Command {
     /// The same form was sent twice: what the second sending says otherwise is written, nothing is
     /// made a second time.
     fn begun_twice(&self, current: &Current) -> Vec<Plan> {
-        let Self::RegisterDispute { id, new } = self else {
+        let (Self::RegisterDispute { id, new } | Self::ImportDispute { id, new, .. }) = self else {
             return vec![Plan {
                 record: self.record(),
                 edits: Vec::new(),
@@ -281,10 +298,12 @@ impl Command {
     fn write(&self, desk: &mut Desk<'_, '_>) -> Result<(), Denial> {
         match self {
             Self::RegisterDispute { .. }
+            | Self::ImportDispute { .. }
             | Self::StartPatrol { .. }
             | Self::RegisterHazard { .. }
             | Self::GiveTask { .. } => Ok(()),
             Self::EditDispute { base, new, .. } => dispute::edit(desk, base, new),
+            Self::PutField { path, value, .. } => import::put(desk, path, value),
             Self::PutParty { item, party, .. } => dispute::put_party(desk, *item, party),
             Self::AddEvent { new, .. } => {
                 let id = desk.item();
@@ -337,7 +356,7 @@ impl Command {
 
 /// A record that a command makes.
 enum Beginning<'a> {
-    Dispute(&'a NewDispute),
+    Dispute(&'a NewDispute, &'a [(String, Value)]),
     Patrol(&'a NewPatrol),
     Hazard(&'a NewHazard),
     Task(&'a NewTask),
@@ -346,7 +365,7 @@ enum Beginning<'a> {
 impl<'a> Beginning<'a> {
     const fn place(&self) -> (Kind, &'a UnitId) {
         match self {
-            Self::Dispute(new) => (Kind::Dispute, &new.grid),
+            Self::Dispute(new, _) => (Kind::Dispute, &new.grid),
             Self::Patrol(new) => (Kind::Patrol, &new.grid),
             Self::Hazard(new) => (Kind::Hazard, &new.grid),
             Self::Task(new) => (Kind::Task, &new.grid),
@@ -534,15 +553,10 @@ impl<'a, 'd> Desk<'a, 'd> {
     }
 }
 
-/// The first edits of a vault, with a fresh id for each party.
-pub(super) fn vault_edits(
-    context: &mut Context<'_>,
-    record: RecordId,
-    parties: &[Party],
-) -> Vec<Edit> {
-    let named: Vec<_> = parties
-        .iter()
-        .map(|party| (context.fresh.id(), party))
-        .collect();
+/// The first edits of a vault. Its parties are named by their place: nobody else writes a vault's
+/// first change, and random names would be most of its bytes on the wire.
+pub(super) fn vault_edits(record: RecordId, parties: &[Party]) -> Vec<Edit> {
+    let places = (1..=u8::MAX).map(vault::first_party);
+    let named: Vec<_> = places.zip(parties).collect();
     vault::register_edits(record, &named)
 }

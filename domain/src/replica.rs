@@ -243,6 +243,8 @@ pub struct Replica {
     actor: ActorKey,
     directory: Option<Directory>,
     cursor: Vec<u8>,
+    /// The next exchange names every change in full: one could not be rebuilt.
+    whole: bool,
     status: SyncStatus,
     told: Option<SyncStatus>,
     failures: u32,
@@ -275,6 +277,7 @@ impl Replica {
             actor,
             directory: meta.directory.clone(),
             cursor: meta.cursor.clone(),
+            whole: false,
             status,
             told: None,
             failures: 0,

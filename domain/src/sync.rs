@@ -1,4 +1,7 @@
 //! Sync: the words that device and server exchange, the same code on both ends.
 
 pub mod backoff;
+pub mod lean;
 pub mod message;
+pub mod pack;
+mod wire;

@@ -17,7 +17,7 @@ const NOTE_CHARS_MAX: usize = 60;
 pub(super) fn register(context: &mut Context<'_>, id: RecordId, new: &NewDispute) -> Plan {
     let header = context.header(id, Kind::Dispute, &new.grid);
     let body = record::register_edits(&header, new);
-    let vault = vault_edits(context, id, &new.parties);
+    let vault = vault_edits(id, &new.parties);
     Plan {
         record: id,
         edits: vec![(Part::Body, body), (Part::Vault, vault)],

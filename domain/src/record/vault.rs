@@ -55,6 +55,14 @@ pub struct KeptParty {
     pub party: Party,
 }
 
+/// The name of the party at this place, from 1, of a vault's first change.
+#[must_use]
+pub const fn first_party(place: u8) -> ItemId {
+    let mut bytes = [0; 16];
+    bytes[15] = place;
+    ItemId::from_bytes(bytes)
+}
+
 /// Reads the parties of a vault, by side.
 #[must_use]
 pub fn fold(tree: &Tree) -> Vec<KeptParty> {

@@ -1,6 +1,6 @@
 //! The exchange: read the outbox, send, apply the answer, commit, and start over while there is more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -11,11 +11,12 @@ use super::{
 };
 use crate::access;
 use crate::document::Document;
-use crate::id::{Part, RecordId};
+use crate::id::{ChangeHash, DocId, Part, RecordId};
 use crate::sync::backoff::{IDLE_MS, retry_ms};
+use crate::sync::lean::{self, Known};
 use crate::sync::message::{
-    Answer, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, Entry, Item, ItemResult,
-    PAGE_BYTES_MAX, Receipt, Request, decode, encode,
+    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, Entry, ErrorCode, Item,
+    ItemResult, LeanAnswer, PAGE_BYTES_MAX, PageDigest, Receipt, Request,
 };
 use crate::time::Millis;
 use crate::view::case::Opened;
@@ -36,12 +37,14 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Sent {
     items: Vec<OutboxItem>,
-    digest: Option<[u8; 32]>,
+    digest: Option<PageDigest>,
 }
 
 #[derive(Debug)]
 pub(super) struct Applying {
     ticket: Ticket,
+    /// The answer as it came; its changes are rebuilt when the records were read.
+    lean: LeanAnswer,
     answer: Answer,
     pushed: Vec<(OutboxItem, ItemResult)>,
     records: Vec<RecordId>,
@@ -95,15 +98,18 @@ impl Replica {
             device: self.device,
             secret: self.secret,
             join: self.joining.clone(),
-            cursor: self.cursor.clone(),
-            directory: self.directory.as_ref().map(crate::unit::Directory::digest),
-            now,
-            page_bytes: PAGE_BYTES_MAX,
+            ask: Ask {
+                cursor: self.cursor.clone(),
+                directory: self.directory.as_ref().map(crate::unit::Directory::digest),
+                now,
+                page_bytes: PAGE_BYTES_MAX,
+                whole: self.whole,
+            },
             batch,
         };
         self.phase = Phase::Sent(Sent { items, digest });
         effects.push(Effect::Send {
-            bytes: encode(&request),
+            bytes: request.encode(),
         });
     }
 
@@ -111,21 +117,18 @@ impl Replica {
         let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
-        let answer = decode::<Answer>(bytes).ok();
-        let pushed = answer
+        let lean = Answer::decode(bytes).ok();
+        let pushed = lean
             .as_ref()
-            .and_then(|answer| results(sent, answer.receipt.as_ref()));
-        let (Some(answer), Some(pushed)) = (answer, pushed) else {
+            .and_then(|lean| results(sent, lean.answer.receipt.as_ref()));
+        let (Some(lean), Some(pushed)) = (lean, pushed) else {
             // Whatever answered, it was not our server, or not to this request: nothing is sent
             // until a receipt names it.
             self.link_failed_now(LinkFailure::NotOurs, now, effects);
             return;
         };
-        self.status.clock_gap_ms = answer.now.since(now);
-        let docs = pushed
-            .iter()
-            .map(|(item, _)| item.doc)
-            .chain(answer.entries.iter().map(|e| e.doc));
+        self.status.clock_gap_ms = lean.answer.now.since(now);
+        let docs = pushed.iter().map(|(item, _)| item.doc).chain(lean.docs());
         let records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
         let ticket = self.ticket();
         let records: Vec<_> = records.into_iter().collect();
@@ -135,7 +138,8 @@ impl Replica {
         });
         let applying = Applying {
             ticket,
-            answer,
+            answer: lean.answer.clone(),
+            lean,
             pushed,
             records,
             changed: Vec::new(),
@@ -156,6 +160,23 @@ impl Replica {
         if applying.ticket != ticket {
             return;
         }
+        applying.answer = match applying.lean.rebuild(&Stored::of(records)) {
+            Some(answer) => answer,
+            // Every name was in full and still they do not fit together: damaged on the way.
+            None if self.whole => {
+                let now = applying.now;
+                self.link_failed_now(LinkFailure::NotOurs, now, effects);
+                return;
+            }
+            // Something is missing here that the server thought was there. What it confirmed holds;
+            // its page is asked for again, with every name in full.
+            None => Answer {
+                cursor: None,
+                more: true,
+                ..applying.lean.answer.clone()
+            },
+        };
+        self.whole = applying.answer.entries.len() < applying.lean.docs().count();
         let mut batch = WriteBatch::default();
         for stored in records {
             applying.apply(stored, &mut batch);
@@ -263,6 +284,11 @@ impl Replica {
             return;
         }
         self.phase = Phase::Idle;
+        if failure == LinkFailure::Refused(ErrorCode::Unknown) && !self.whole {
+            self.whole = true;
+            self.wake(Cause::Button, now, effects);
+            return;
+        }
         self.failures += 1;
         self.status.activity = Activity::Failed(failure);
         if self.directory.is_none() {
@@ -320,6 +346,26 @@ fn batch(items: &[OutboxItem]) -> Option<Batch> {
     });
     let items = items.collect();
     Some(Batch { no, grids, items })
+}
+
+/// The hashes of the records that an answer touches.
+struct Stored<'a>(BTreeMap<RecordId, &'a StoredRecord>);
+
+impl<'a> Stored<'a> {
+    fn of(records: &'a [StoredRecord]) -> Self {
+        Self(records.iter().map(|stored| (stored.id, stored)).collect())
+    }
+}
+
+impl Known for Stored<'_> {
+    fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
+        let stored = self.0.get(&doc.record)?;
+        let changes = match doc.part {
+            Part::Body => &stored.body,
+            Part::Vault => &stored.vault,
+        };
+        lean::only(changes.iter().map(|change| &change.hash), prefix)
+    }
 }
 
 /// Pairs what was sent with what became of it; `None` when the receipt does not name the batch.

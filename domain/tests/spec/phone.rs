@@ -10,7 +10,8 @@ use domain::replica::memory::{CommitError, MemoryStore};
 use domain::replica::{
     Cause, CommandError, Effect, Event, LinkFailure, Replica, StoreFault, SyncStatus,
 };
-use domain::sync::message::{Answer, Entry, ItemResult, Receipt, Request, Secret, decode, encode};
+use domain::sync::lean::{self, Known};
+use domain::sync::message::{Answer, Entry, ErrorCode, ItemResult, Receipt, Request, Secret};
 use domain::time::Millis;
 use domain::unit::Directory;
 use domain::view::Row;
@@ -192,14 +193,16 @@ impl Phone {
                 now,
             },
             Link::AnswerLost => {
-                server.answer(bytes);
+                server.answer(bytes).ok();
                 failed(LinkFailure::Offline)
             }
-            Link::Up => {
-                let answer = server.answer(bytes);
-                self.answers.push(answer.clone());
-                Event::Answer { bytes: answer, now }
-            }
+            Link::Up => match server.answer(bytes) {
+                Ok(answer) => {
+                    self.answers.push(answer.clone());
+                    Event::Answer { bytes: answer, now }
+                }
+                Err(code) => failed(LinkFailure::Refused(code)),
+            },
         }
     }
 
@@ -229,6 +232,13 @@ struct Logged {
     bytes: Vec<u8>,
 }
 
+impl Known for Server {
+    fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
+        let of_doc = self.log.iter().filter(|logged| logged.doc == doc);
+        lean::only(of_doc.map(|logged| &logged.hash), prefix)
+    }
+}
+
 /// A server that keeps everything and refuses what access refuses.
 #[derive(Default)]
 pub struct Server {
@@ -256,20 +266,22 @@ impl Server {
         self.log.len()
     }
 
-    pub fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let request: Request = decode(bytes).expect("a request");
+    pub fn answer(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ErrorCode> {
+        let (caller, sealed) = Request::open(bytes).expect("a request");
+        let (ask, batch) = sealed.unseal().expect("a request");
         let directory = self
             .members
-            .get(&request.device)
+            .get(&caller.device)
             .expect("a known device")
             .clone();
-        let cursor = request
-            .cursor
-            .try_into()
-            .map(u64::from_be_bytes)
-            .unwrap_or(0);
-        self.acked.insert(request.device, cursor);
-        let receipt = request.batch.as_ref().map(|batch| Receipt {
+        let batch = match batch.map(|batch| batch.rebuild(&*self)) {
+            None => None,
+            Some(Some(batch)) => Some(batch),
+            Some(None) => return Err(ErrorCode::Unknown),
+        };
+        let cursor = ask.cursor.try_into().map(u64::from_be_bytes).unwrap_or(0);
+        self.acked.insert(caller.device, cursor);
+        let receipt = batch.as_ref().map(|batch| Receipt {
             no: batch.no,
             digest: batch.digest(),
             results: batch
@@ -277,12 +289,12 @@ impl Server {
                 .iter()
                 .map(|item| {
                     let grid = &batch.grids[usize::from(item.grid)];
-                    self.push(request.device, &directory, (item.doc, grid), &item.change)
+                    self.push(caller.device, &directory, (item.doc, grid), &item.change)
                 })
                 .collect(),
         });
         let mut answer = Answer {
-            now: request.now,
+            now: ask.now,
             receipt,
             authors: Vec::new(),
             entries: Vec::new(),
@@ -291,8 +303,8 @@ impl Server {
             seen: self.seen(),
             directory: None,
         };
-        self.pull(request.device, &directory, cursor, &mut answer);
-        encode(&answer)
+        self.pull(caller.device, &directory, cursor, &mut answer);
+        Ok(answer.encode(ask.whole))
     }
 
     fn pull(&self, device: DeviceId, directory: &Directory, cursor: u64, answer: &mut Answer) {

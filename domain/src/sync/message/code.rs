@@ -1,0 +1,124 @@
+//! The codes of refusals and of invitations.
+
+/// The fixed codes with which the server refuses a whole request. Never used for anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorCode {
+    /// The request cannot be read.
+    BadRequest,
+    /// The request is too large.
+    TooLarge,
+    /// The request came too slowly.
+    TooSlow,
+    /// The request is of a version that the server does not speak.
+    OtherVersion,
+    /// The batch follows changes that the server does not have: send it with full names.
+    Unknown,
+    /// The device is unknown or its proof is wrong.
+    UnknownDevice,
+    /// The device was shut out.
+    Revoked,
+    /// The invitation code is not known.
+    UnknownCode,
+    /// The invitation code was used by another device.
+    UsedCode,
+    /// The invitation code is too old.
+    ExpiredCode,
+    /// Too many wrong attempts: wait.
+    TooMany,
+    /// The member may not ask for this.
+    NotAllowed,
+    /// There is no such thing.
+    NotFound,
+    /// The server cannot write: its disk is full.
+    NoRoom,
+    /// Something went wrong on the server; nothing was changed.
+    Internal,
+}
+
+impl ErrorCode {
+    /// All codes.
+    pub const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::OtherVersion,
+        Self::Unknown,
+        Self::UnknownDevice,
+        Self::Revoked,
+        Self::UnknownCode,
+        Self::UsedCode,
+        Self::ExpiredCode,
+        Self::TooMany,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::NoRoom,
+        Self::Internal,
+    ];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::OtherVersion => "other_version",
+            Self::Unknown => "unknown_changes",
+            Self::UnknownDevice => "unknown_device",
+            Self::Revoked => "revoked",
+            Self::UnknownCode => "unknown_code",
+            Self::UsedCode => "used_code",
+            Self::ExpiredCode => "expired_code",
+            Self::TooMany => "too_many",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::NoRoom => "no_room",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The code with this word.
+    #[must_use]
+    pub fn from_code(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.code() == word)
+    }
+}
+
+/// An invitation code as typed, reduced to its eight letters and digits; `None` when it cannot be
+/// one. Letters that are easily confused with digits are read as these.
+#[must_use]
+pub fn normal_code(typed: &str) -> Option<String> {
+    let typed = crate::text::clean(typed).to_ascii_uppercase();
+    let mut code = String::new();
+    for letter in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
+        code.push(match letter {
+            'O' => '0',
+            'I' | 'L' => '1',
+            '0'..='9' | 'A'..='Z' if letter != 'U' => letter,
+            _ => return None,
+        });
+    }
+    (code.len() == 8).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_as_people_type_them() {
+        for typed in ["abcd-2o1l", " ABCD 2011", "ＡＢＣＤ２０１１"] {
+            assert_eq!(normal_code(typed).as_deref(), Some("ABCD2011"), "{typed}");
+        }
+        for typed in ["", "ABCD", "ABCD-201!", "ABCD-20111", "UUUU-UUUU"] {
+            assert_eq!(normal_code(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn error_codes_read_back() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_code(code.code()), Some(code));
+        }
+    }
+}
