@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod gate;
 pub mod page;
+pub mod proxy;
 pub mod server;
 pub mod walk;
 pub mod words;
