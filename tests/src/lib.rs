@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod server;
 pub mod walk;
 pub mod words;
+pub mod workload;
 
 use std::time::Duration;
 
