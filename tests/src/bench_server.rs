@@ -49,7 +49,9 @@ impl BenchServer {
         // Whatever it prints later must not fill the pipe.
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                let time = line.strip_prefix(FRAMES).and_then(|ms| ms.trim().parse().ok());
+                let time = line
+                    .strip_prefix(FRAMES)
+                    .and_then(|ms| ms.trim().parse().ok());
                 sum.fetch_add(time.unwrap_or_default(), Ordering::SeqCst);
             }
         });

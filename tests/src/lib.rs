@@ -15,6 +15,7 @@ pub mod page;
 pub mod phone_process;
 pub mod proxy;
 pub mod server;
+pub mod sync_bench;
 pub mod usage;
 pub mod walk;
 pub mod words;

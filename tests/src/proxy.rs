@@ -93,6 +93,31 @@ struct Line {
     cuts: AtomicU64,
 }
 
+impl Line {
+    fn tally(&self) -> Tally {
+        let read = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+        Tally {
+            up: self.up.delivered(),
+            down: self.down.delivered(),
+            connections: read(&self.connections),
+            requests: read(&self.requests),
+            unreadable: read(&self.unreadable),
+            cuts: read(&self.cuts),
+        }
+    }
+}
+
+/// A look at a proxy's counts from anywhere.
+#[derive(Debug, Clone)]
+pub struct Counts(Arc<Line>);
+
+impl Counts {
+    /// What went through so far.
+    pub fn tally(&self) -> Tally {
+        self.0.tally()
+    }
+}
+
 /// A proxy on a free port of its own.
 #[derive(Debug)]
 pub struct Proxy {
@@ -145,15 +170,12 @@ impl Proxy {
 
     /// What went through so far.
     pub fn tally(&self) -> Tally {
-        let read = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
-        Tally {
-            up: self.line.up.delivered(),
-            down: self.line.down.delivered(),
-            connections: read(&self.line.connections),
-            requests: read(&self.line.requests),
-            unreadable: read(&self.line.unreadable),
-            cuts: read(&self.line.cuts),
-        }
+        self.line.tally()
+    }
+
+    /// The counts alone, for somebody who looks at them at a moment of their own.
+    pub fn counts(&self) -> Counts {
+        Counts(Arc::clone(&self.line))
     }
 }
 
