@@ -8,12 +8,18 @@
     reason = "a harness stops the test that uses it"
 )]
 
+pub mod bench_server;
 pub mod browser;
 pub mod gate;
 pub mod page;
+pub mod phone_process;
+pub mod proxy;
 pub mod server;
+pub mod sync_bench;
+pub mod usage;
 pub mod walk;
 pub mod words;
+pub mod workload;
 
 use std::time::Duration;
 

@@ -107,7 +107,8 @@ async fn start(data: &Path, listen: &str) -> (Child, SocketAddr, Vec<Join>) {
     (child, address, joins)
 }
 
-async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> (SocketAddr, Vec<Join>) {
+/// Reads what a starting server prints, up to its address.
+pub(crate) async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> (SocketAddr, Vec<Join>) {
     let mut joins = Vec::new();
     while let Some(line) = lines.next_line().await.expect("readable output") {
         let mut words = line.splitn(4, ' ');
@@ -128,14 +129,14 @@ async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> (SocketAddr, Vec<Jo
 }
 
 /// A thing that `cargo xtask` built: named by the environment or at its usual place.
-fn built(variable: &str, usual: &str) -> PathBuf {
+pub(crate) fn built(variable: &str, usual: &str) -> PathBuf {
     let path = std::env::var_os(variable).map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(usual),
         PathBuf::from,
     );
     assert!(
         path.exists(),
-        "{} is missing: run `cargo xtask test`",
+        "{} is missing: `cargo xtask` builds it",
         path.display()
     );
     path

@@ -1,8 +1,4 @@
 //! The gate does to a connection what its mode says.
-#![expect(
-    clippy::expect_used,
-    reason = "helpers of tests, which clippy takes for other code"
-)]
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,8 +1,12 @@
-//! `bench`: the promised figures, measured on the real app and the real server.
+//! `bench`: the promised figures, measured on the real app, the real server and headless phones.
+
+use std::process::Command;
 
 use crate::dist::Profile;
 use crate::failure::Failure;
-use crate::{shots, size};
+use crate::flags::Flags;
+use crate::shell::{self, say};
+use crate::{shots, size, workspace};
 
 /// Sizes first, then the walk that measures requests, times and memory.
 pub fn run() -> Result<(), Failure> {
@@ -10,4 +14,23 @@ pub fn run() -> Result<(), Failure> {
     let sizes = size::run();
     shots::walk("bench", Profile::App, &[])?;
     sizes
+}
+
+/// Headless phones and the server, with a proxy that is a bad line between them.
+pub fn sync(flags: &Flags) -> Result<(), Failure> {
+    say("phone, server and the bench (release)");
+    let mut build = shell::cargo(&["build", "--release", "-p", "tests", "-p", "sync-server"]);
+    // Named one by one: the other programs of the harness drive a browser and are not needed.
+    for program in ["phone", "sync-bench", "sync-server"] {
+        build.args(["--bin", program]);
+    }
+    shell::run(&mut build)?;
+    let mut command = Command::new(workspace::program("release", "sync-bench"));
+    for (name, value) in [("--data", &flags.data), ("--only", &flags.only)] {
+        command.args(value.iter().flat_map(|value| [name, value]));
+    }
+    command
+        .env("FENGGE_PHONE", workspace::program("release", "phone"))
+        .env("FENGGE_SERVER", workspace::server("release"));
+    shell::run(&mut command)
 }

@@ -22,6 +22,8 @@ pub enum Command {
     Size,
     /// Print the promised figures.
     Bench,
+    /// Print the promised figures of the sync.
+    BenchSync,
     /// Check the rules of the house.
     Tidy,
 }
@@ -37,20 +39,30 @@ pub struct Flags {
     pub reset: bool,
     /// Build quickly instead of small.
     pub dev: bool,
+    /// Where the workload of `bench sync` lies; it is invented otherwise.
+    pub data: Option<String>,
+    /// The one scenario of `bench sync` that is wanted.
+    pub only: Option<String>,
 }
 
 const PORT: u16 = 8080;
 
 impl Flags {
     /// Reads the arguments that follow the program's name.
-    pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let word = args.next().unwrap_or_else(|| "help".to_owned());
+    pub fn parse(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut args = args.peekable();
+        let mut word = args.next().unwrap_or_else(|| "help".to_owned());
+        if word == "bench" && args.next_if(|next| next == "sync").is_some() {
+            word.push_str(" sync");
+        }
         let command = command(&word)?;
         let mut flags = Self {
             command,
             port: PORT,
             reset: false,
             dev: false,
+            data: None,
+            only: None,
         };
         while let Some(arg) = args.next() {
             let (name, inline) = match arg.split_once('=') {
@@ -61,6 +73,12 @@ impl Flags {
                 ("--dev", Command::Run | Command::Build | Command::Shots) => flags.dev = true,
                 ("--reset", Command::Run) => flags.reset = true,
                 ("--port", Command::Run) => flags.port = port(inline.or_else(|| args.next()))?,
+                ("--data", Command::BenchSync) => {
+                    flags.data = Some(given(&name, inline.or_else(|| args.next()))?);
+                }
+                ("--only", Command::BenchSync) => {
+                    flags.only = Some(given(&name, inline.or_else(|| args.next()))?);
+                }
                 _ => return Err(Failure::Usage(format!("`{word}` knows no {name}"))),
             }
         }
@@ -83,9 +101,14 @@ fn command(word: &str) -> Result<Command, Failure> {
         "shots" => Command::Shots,
         "size" => Command::Size,
         "bench" => Command::Bench,
+        "bench sync" => Command::BenchSync,
         "tidy" => Command::Tidy,
         other => return Err(Failure::Usage(format!("no such command: {other}"))),
     })
+}
+
+fn given(name: &str, value: Option<String>) -> Result<String, Failure> {
+    value.ok_or_else(|| Failure::Usage(format!("{name} wants a value")))
 }
 
 fn port(value: Option<String>) -> Result<u16, Failure> {
@@ -107,6 +130,18 @@ mod tests {
         assert_eq!(parse("run --port 9000").unwrap().port, 9000);
         assert_eq!(parse("run --port=9001 --reset").unwrap().port, 9001);
         assert_eq!(parse("run").unwrap().port, PORT);
+    }
+
+    #[test]
+    fn bench_alone_and_bench_sync_are_two_commands() {
+        assert_eq!(parse("bench").unwrap().command, Command::Bench);
+        let sync = parse("bench sync --data folder --only=idle").unwrap();
+        assert_eq!(sync.command, Command::BenchSync);
+        assert_eq!(sync.data.as_deref(), Some("folder"));
+        assert_eq!(sync.only.as_deref(), Some("idle"));
+        assert!(matches!(parse("bench --only idle"), Err(Failure::Usage(_))));
+        assert!(matches!(parse("bench sync --data"), Err(Failure::Usage(_))));
+        assert!(matches!(parse("sync"), Err(Failure::Usage(_))));
     }
 
     #[test]

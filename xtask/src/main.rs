@@ -34,6 +34,7 @@ cargo xtask COMMAND [FLAGS]
   shots  pictures of every screen into target/shots
   size   bytes of every shipped file, raw and compressed
   bench  the figures that are promised: bytes, times, memory
+  bench sync  the same for the sync                     [--data DIR] [--only SCENARIO]
   tidy   the rules of the house that no compiler checks";
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ fn start(flags: &Flags) -> Result<(), Failure> {
         Command::Shots => shots::run(flags.profile()),
         Command::Size => size::run(),
         Command::Bench => bench::run(),
+        Command::BenchSync => bench::sync(flags),
         Command::Tidy => tidy::run(),
     }
 }

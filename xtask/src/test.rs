@@ -135,9 +135,7 @@ fn counted(command: &mut Command, report: &mut Report, in_browser: bool) -> Resu
 
 /// A program of the native build.
 pub fn debug_program(name: &str) -> PathBuf {
-    workspace::target()
-        .join("debug")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    workspace::program("debug", name)
 }
 
 /// How wasm-bindgen's runner shall start the browser.

@@ -22,7 +22,12 @@ pub fn dist() -> PathBuf {
 
 /// The server as `profile` builds it.
 pub fn server(profile: &str) -> PathBuf {
+    program(profile, "sync-server")
+}
+
+/// A native program as `profile` builds it.
+pub fn program(profile: &str, name: &str) -> PathBuf {
     target()
         .join(profile)
-        .join(format!("sync-server{}", std::env::consts::EXE_SUFFIX))
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

@@ -1,0 +1,80 @@
+//! The server that lets any device join one station with a fixed code, as a process of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::PATIENCE;
+use crate::server::{built, ready};
+use crate::usage::Usage;
+
+/// The running server.
+#[derive(Debug)]
+pub struct BenchServer {
+    child: Child,
+    address: SocketAddr,
+    frames_ms: Arc<AtomicU64>,
+}
+
+/// What such a server prints when it has built frames, followed by the milliseconds that it took.
+const FRAMES: &str = "FRAMES ";
+
+impl BenchServer {
+    /// Starts it on a free port with `data` as its folder and `code` as everybody's code.
+    pub async fn start(data: &Path, code: &str) -> Self {
+        let program = built("FENGGE_SERVER", "target/release/sync-server");
+        let mut child = Command::new(&program)
+            .args(["--listen", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(data)
+            .args(["--bench-join", code])
+            .env("FENGGE_LOG", "warn")
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let stdout = child.stdout.take().expect("a piped output");
+        let mut lines = BufReader::new(stdout).lines();
+        let ready = tokio::time::timeout(PATIENCE, ready(&mut lines)).await;
+        let (address, _) = ready.expect("the server never printed READY");
+        let frames_ms = Arc::new(AtomicU64::new(0));
+        let sum = Arc::clone(&frames_ms);
+        // Whatever it prints later must not fill the pipe.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let time = line
+                    .strip_prefix(FRAMES)
+                    .and_then(|ms| ms.trim().parse().ok());
+                sum.fetch_add(time.unwrap_or_default(), Ordering::SeqCst);
+            }
+        });
+        Self {
+            child,
+            address,
+            frames_ms,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Time that it says it spent on building frames; none when it never said so.
+    pub fn frame_building(&self) -> Option<Duration> {
+        let time = self.frames_ms.load(Ordering::SeqCst);
+        (time > 0).then(|| Duration::from_millis(time))
+    }
+
+    /// What its process and all below it used until now, once nothing is going on.
+    pub async fn idle(&self) -> Usage {
+        Usage::when_idle(self.child.id().unwrap_or_default()).await
+    }
+}
