@@ -217,8 +217,8 @@ impl Desk {
                 Value::from(self.now.plus(5 * DAY_MS).day().end()),
             ),
         ] {
-            let path = path.to_owned();
-            self.act(&Command::PutField { id, path, value });
+            let fields = vec![(path.to_owned(), value)];
+            self.act(&Command::PutFields { id, fields });
         }
     }
 
@@ -297,11 +297,12 @@ impl Desk {
             more.push(("follow_up".to_owned(), Value::from(self.now.day().end())));
             self.act(&Command::ImportDispute { id, new, more });
             for (name, text) in [("status", "已结案"), ("agreement", "已按约定修好")] {
-                let (path, value) = (format!("x/{name}"), Value::from(text));
-                self.act(&Command::PutField { id, path, value });
+                let fields = vec![(format!("x/{name}"), Value::from(text))];
+                self.act(&Command::PutFields { id, fields });
             }
-            let (path, value) = ("follow_up".to_owned(), Value::from(self.now.day().end()));
-            self.act(&Command::PutField { id, path, value });
+            let end = Value::from(self.now.day().end());
+            let fields = vec![("follow_up".to_owned(), end)];
+            self.act(&Command::PutFields { id, fields });
         }
     }
 }

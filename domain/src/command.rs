@@ -38,11 +38,10 @@ pub enum Command {
         new: NewDispute,
         more: Vec<(String, Value)>,
     },
-    /// Writes one field of a dispute's register, or one that another system brought along.
-    PutField {
+    /// Writes fields of a dispute's register, or such as another system brought along.
+    PutFields {
         id: RecordId,
-        path: String,
-        value: Value,
+        fields: Vec<(String, Value)>,
     },
     /// Writes the fields in which `new` differs from `base`, the copy that the form began with.
     EditDispute {
@@ -172,7 +171,7 @@ impl Command {
         match self {
             Self::RegisterDispute { id, .. }
             | Self::ImportDispute { id, .. }
-            | Self::PutField { id, .. }
+            | Self::PutFields { id, .. }
             | Self::EditDispute { id, .. }
             | Self::PutParty { id, .. }
             | Self::AddEvent { id, .. }
@@ -226,7 +225,7 @@ impl Command {
             Self::RegisterHazard { new, .. } => Some(Beginning::Hazard(new)),
             Self::GiveTask { new, .. } => Some(Beginning::Task(new)),
             Self::EditDispute { .. }
-            | Self::PutField { .. }
+            | Self::PutFields { .. }
             | Self::PutParty { .. }
             | Self::AddEvent { .. }
             | Self::RecordSession { .. }
@@ -303,7 +302,7 @@ impl Command {
             | Self::RegisterHazard { .. }
             | Self::GiveTask { .. } => Ok(()),
             Self::EditDispute { base, new, .. } => dispute::edit(desk, base, new),
-            Self::PutField { path, value, .. } => import::put(desk, path, value),
+            Self::PutFields { fields, .. } => import::put(desk, fields),
             Self::PutParty { item, party, .. } => dispute::put_party(desk, *item, party),
             Self::AddEvent { new, .. } => {
                 let id = desk.item();

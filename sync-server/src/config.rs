@@ -50,6 +50,10 @@ pub struct Settings {
     #[arg(long, env = "FENGGE_DEMO")]
     #[serde(default)]
     pub demo: bool,
+    /// Lets any device of this machine join one bench station with this code; for benchmarks, on a
+    /// loopback address only.
+    #[arg(long, env = "FENGGE_BENCH_JOIN", value_name = "CODE")]
+    pub bench_join: Option<String>,
     /// File with the same settings, named as the flags without dashes in front.
     #[arg(long, global = true, env = "FENGGE_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -71,6 +75,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether to seed and to announce the demonstration station.
     pub demo: bool,
+    /// The code of the bench station.
+    pub bench_join: Option<String>,
 }
 
 /// Why the settings cannot be used.
@@ -95,6 +101,9 @@ pub enum ConfigError {
     /// The address is not one.
     #[error("cannot listen on \"{0}\": give an address and a port such as 127.0.0.1:8080")]
     Listen(String),
+    /// The bench station is not for others.
+    #[error("--bench-join needs a loopback address; give --listen 127.0.0.1:PORT")]
+    BenchAbroad,
     /// Only half of what TLS needs.
     #[error("TLS needs both --tls-cert and --tls-key; only one was given")]
     HalfTls,
@@ -125,8 +134,13 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
+        let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
+        let bench_join = given.bench_join.or(file.bench_join);
+        if bench_join.is_some() && !listen.ip().is_loopback() {
+            return Err(ConfigError::BenchAbroad);
+        }
         Ok(Self {
-            listen: listen.parse().map_err(|_| ConfigError::Listen(listen))?,
+            listen,
             data: given
                 .data
                 .or(file.data)
@@ -135,6 +149,7 @@ impl Config {
             tls,
             public_url: given.public_url.or(file.public_url),
             demo: given.demo || file.demo,
+            bench_join,
         })
     }
 
@@ -200,6 +215,7 @@ mod tests {
             ("listen = 3", "line 1"),
             ("listen = \"nowhere\"", "nowhere"),
             ("tls-key = \"key.pem\"", "--tls-cert"),
+            ("listen = \"0.0.0.0:1\"\nbench-join = \"X\"", "loopback"),
         ] {
             let (_file, settings) = file(text);
             let message = Config::resolve(settings).expect_err(text).to_string();

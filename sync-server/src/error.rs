@@ -46,6 +46,12 @@ pub enum ApiError {
     /// The number of the batch was used for other bytes.
     #[error("this batch number was used for other content")]
     BatchDiffers,
+    /// The batch follows changes that are not here.
+    #[error("the batch follows changes that are not here; send it with full names")]
+    UnknownChanges,
+    /// A piece of a request does not begin where the request ends so far.
+    #[error("the piece does not begin where the request ends; ask how much has come")]
+    WrongOffset,
     /// No such path.
     #[error("no such path")]
     UnknownPath,
@@ -88,6 +94,8 @@ impl ApiError {
                 Notice,
             ),
             Self::BatchDiffers => (ErrorCode::BadRequest, StatusCode::CONFLICT, Notice),
+            Self::UnknownChanges => (ErrorCode::Unknown, StatusCode::CONFLICT, Notice),
+            Self::WrongOffset => (ErrorCode::BadRequest, StatusCode::CONFLICT, Quiet),
             Self::OtherVersion => (ErrorCode::OtherVersion, StatusCode::BAD_REQUEST, Notice),
             Self::TooLarge => (ErrorCode::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, Notice),
             Self::TooSlow => (ErrorCode::TooSlow, StatusCode::REQUEST_TIMEOUT, Quiet),

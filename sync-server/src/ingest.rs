@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use domain::access::Refusal;
 use domain::id::{DeviceId, DocId, RecordId};
-use domain::sync::message::{Batch, Item, ItemResult, Receipt};
+use domain::sync::message::{Batch, Item, ItemResult, PageDigest, Receipt};
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
@@ -30,23 +30,32 @@ pub struct Sender {
     pub now: Millis,
 }
 
-/// Takes a batch, or finds the receipt of the same batch taken before.
+/// The receipt of the same batch taken before, if it was.
 ///
 /// # Errors
-/// When the number was used for another batch, or the database fails: nothing was taken then.
+/// When the number was used for another batch, or the database fails.
+pub async fn taken(
+    db: &mut SqliteConnection,
+    sender: &Sender,
+    (no, digest): (u64, PageDigest),
+) -> Result<Option<Receipt>, ApiError> {
+    match log::receipt(db, sender.device, no).await? {
+        Some((known, receipt)) if known == digest => Ok(Some(receipt)),
+        Some(_) => Err(ApiError::BatchDiffers),
+        None => Ok(None),
+    }
+}
+
+/// Takes a batch that was not taken before.
+///
+/// # Errors
+/// When the database fails: nothing was taken then.
 pub async fn push(
     db: &mut SqliteConnection,
     sender: &Sender,
     batch: Batch,
 ) -> Result<Receipt, ApiError> {
     let digest = batch.digest();
-    if let Some((known, receipt)) = log::receipt(db, sender.device, batch.no).await? {
-        return if known == digest {
-            Ok(receipt)
-        } else {
-            Err(ApiError::BatchDiffers)
-        };
-    }
     let no = batch.no;
     let results = take(db, sender, batch).await?;
     let receipt = Receipt {

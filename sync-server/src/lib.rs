@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod bench;
 pub mod clock;
 pub mod config;
 pub mod cursor;
@@ -21,6 +22,7 @@ pub mod ingest;
 pub mod limits;
 mod listener;
 mod overview;
+pub mod parts;
 pub mod projection;
 pub mod pull;
 mod route;
@@ -72,6 +74,9 @@ pub enum ServerError {
     /// The demonstration cannot be seeded.
     #[error("cannot make the demonstration: {0}; start with another --data")]
     Demo(#[from] DemoError),
+    /// The bench station cannot be made.
+    #[error("cannot make the bench station: {0}; start with another --data")]
+    Bench(#[from] bench::BenchError),
     /// Input or output of the process failed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -153,6 +158,9 @@ impl Server {
         if config.demo {
             demo::seed(&store, clock::now()).await?;
         }
+        if config.bench_join.is_some() {
+            bench::seed(&store).await?;
+        }
         if files.is_none() {
             tracing::warn!("no --app folder: only the API is served");
         }
@@ -161,6 +169,8 @@ impl Server {
             files,
             scopes: scope::Scopes::default(),
             brake: auth::JoinBrake::default(),
+            parts: parts::Parts::default(),
+            bench_join: config.bench_join.clone(),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -11,6 +11,15 @@ pub const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// Fewest bytes of log entries that a device may ask for: one entry is sent in any case.
 pub const ANSWER_BYTES_MIN: usize = 1024;
 
+/// Most requests, and most answers, that are kept because they were cut.
+pub const PARTS_MAX: usize = 64;
+/// Most bytes of answers that are kept because they may be cut.
+pub const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long they are kept.
+pub const PARTS_KEPT: Duration = Duration::from_secs(10 * 60);
+/// Answers from so many bytes on can be taken up where they were cut.
+pub const PART_BYTES_MIN: usize = 4 * 1024;
+
 /// How long a client may take to send the head of a request.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may stay silent before its first byte, the TLS handshake included.

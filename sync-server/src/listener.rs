@@ -159,6 +159,7 @@ fn protocol(http2: bool) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        .auto_date_header(false)
         .header_read_timeout(limits::HEADER_READ_TIMEOUT)
         .max_headers(limits::HEADER_COUNT_MAX);
     builder

@@ -3,25 +3,27 @@
 pub(crate) mod exchange;
 pub(crate) mod health;
 pub(crate) mod overview;
+pub(crate) mod parts;
 
 use std::future::poll_fn;
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 use crate::limits;
+use crate::parts::Parts;
 
 const BINARY: &str = "application/octet-stream";
 
 /// Reads a binary body of at most `max` bytes, in time.
 async fn read_body(request: Request, max: usize) -> Result<Vec<u8>, ApiError> {
     let media = request.headers().get(header::CONTENT_TYPE);
-    if media.is_none_or(|media| media.as_bytes() != BINARY.as_bytes()) {
+    if media.is_some_and(|media| media.as_bytes() != BINARY.as_bytes()) {
         return Err(ApiError::MediaType);
     }
     let mut body = request.into_body();
@@ -38,6 +40,29 @@ async fn read_body(request: Request, max: usize) -> Result<Vec<u8>, ApiError> {
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
+}
+
+/// Reads a piece of a binary body into what came of it before; the whole body when it is complete.
+/// Every byte that arrives counts, also when the connection breaks after it.
+async fn read_piece(
+    request: Request,
+    piece: &parts::Piece,
+    kept: &Parts,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    if piece.of > limits::EXCHANGE_BODY_BYTES_MAX {
+        return Err(ApiError::TooLarge);
+    }
+    let mut body = request.into_body();
+    let end = Instant::now() + limits::BODY_TIMEOUT;
+    let (mut at, mut come) = (piece.at, kept.add(&piece.id, piece.at, &[])?);
+    while let Some(bytes) = next_piece(&mut body, end).await? {
+        come = kept.add(&piece.id, at, &bytes)?;
+        at += bytes.len();
+    }
+    if come < piece.of {
+        return Ok(None);
+    }
+    kept.whole(&piece.id).map(Some).ok_or(ApiError::Malformed)
 }
 
 async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiError> {
@@ -57,11 +82,19 @@ async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiE
     }
 }
 
-/// A binary answer; API answers carry no page headers, every byte counts on a bad line.
-fn binary(bytes: Vec<u8>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, BINARY),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, bytes).into_response()
+/// A binary answer; API answers carry no page headers, every byte counts on a bad line. Only a
+/// browser, which names the type of what it sends, needs to be told the type of what it gets.
+fn binary(bytes: impl Into<Body>, named: bool) -> Response {
+    let mut response = Response::new(bytes.into());
+    if named {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(BINARY));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Whether the client names the type of what it sends.
+fn is_named(request: &Request) -> bool {
+    request.headers().contains_key(header::CONTENT_TYPE)
 }

@@ -13,7 +13,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::auth::JoinBrake;
 use crate::error::ApiError;
 use crate::files::AppFiles;
-use crate::route::{exchange, health, overview};
+use crate::parts::Parts;
+use crate::route::{exchange, health, overview, parts};
 use crate::scope::Scopes;
 use crate::store::Store;
 
@@ -28,6 +29,10 @@ pub(crate) struct Shared {
     pub(crate) scopes: Scopes,
     /// The brake on guessing codes.
     pub(crate) brake: JoinBrake,
+    /// What was cut on the way.
+    pub(crate) parts: Parts,
+    /// The code with which devices of this machine join the bench station.
+    pub(crate) bench_join: Option<String>,
 }
 
 /// The server's routes.
@@ -40,6 +45,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/api/v1/overview",
             post(overview::answer).fallback(unknown_method),
+        )
+        .route(
+            "/api/v1/parts/{id}",
+            get(parts::answer).fallback(unknown_method),
         )
         .route("/health", get(health::answer).fallback(unknown_method))
         .route("/api", axum::routing::any(unknown_path))

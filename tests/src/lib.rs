@@ -11,6 +11,7 @@
 pub mod bench_server;
 pub mod browser;
 pub mod gate;
+pub mod headless;
 pub mod page;
 pub mod phone_process;
 pub mod proxy;

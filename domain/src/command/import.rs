@@ -35,12 +35,16 @@ pub(super) fn dispute(
     vec![plan]
 }
 
-/// Writes one field.
-pub(super) fn put(desk: &mut Desk<'_, '_>, path: &str, value: &Value) -> Result<(), Denial> {
-    if !may_put(desk.header.kind, path) {
-        return Err(Denial::Nothing);
+/// Writes fields; emptying one that is not there is nothing to write.
+pub(super) fn put(desk: &mut Desk<'_, '_>, fields: &[(String, Value)]) -> Result<(), Denial> {
+    for (path, value) in fields {
+        if !may_put(desk.header.kind, path) {
+            return Err(Denial::Nothing);
+        }
+        if *value != Value::Null || desk.current.body.field(path).is_some() {
+            desk.body.push(edit(path, value));
+        }
     }
-    desk.body.push(edit(path, value));
     Ok(())
 }
 

@@ -109,7 +109,7 @@ pub struct Meta {
 }
 
 /// The name of one thing that a device remembers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MetaKey {
     /// See [`Meta::directory`].
     Directory,
@@ -155,7 +155,7 @@ impl Meta {
 }
 
 /// Everything that one step writes: one transaction, all or nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WriteBatch {
     /// The revision that each row must still have, 0 for none; otherwise nothing is written.
     pub expect: Vec<(RecordId, u32)>,

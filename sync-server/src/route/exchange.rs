@@ -1,24 +1,31 @@
 //! The exchange: join, push and pull in one round trip.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use domain::access;
-use domain::sync::message::{self, Answer, BATCH_ITEMS_MAX, ItemResult, Receipt};
+use domain::id::{ChangeHash, DocId};
+use domain::sync::lean::{self, Known};
+use domain::sync::message::{self, Answer, Ask, Batch, Caller, ItemResult, LeanBatch, Receipt};
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
 use crate::error::ApiError;
 use crate::ingest::{self, Sender};
 use crate::listener::Peer;
+use crate::parts::PartId;
 use crate::pull::{self, Reader};
+use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
-use crate::{clock, limits};
+use crate::store::log;
+use crate::{bench, clock, limits};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -29,59 +36,126 @@ pub(crate) async fn answer(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?;
-    let request: message::Request = message::decode(&body)?;
-    drop(body);
-    let too_many =
-        |batch: &message::Batch| batch.items.len().max(batch.grids.len()) > BATCH_ITEMS_MAX;
-    if request.batch.as_ref().is_some_and(too_many) {
-        return Err(ApiError::TooLarge);
-    }
-    let answer = exchange(&shared, peer, request).await?;
-    Ok(super::binary(message::encode(&answer)))
+    let named = super::is_named(&request);
+    let piece = Piece::read(request.uri().query())?;
+    let body = match &piece {
+        None => super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?,
+        Some(piece) => match super::read_piece(request, piece, &shared.parts).await? {
+            Some(body) => body,
+            None => return Err(ApiError::WrongOffset),
+        },
+    };
+    let Some(Piece { id, .. }) = piece else {
+        let bytes = Bytes::from(exchange(&shared, peer, &body).await?);
+        // A small answer is as soon asked for again.
+        let id = (bytes.len() >= limits::PART_BYTES_MIN).then(|| PartId::of(&bytes));
+        return Ok(respond(&shared, id, bytes, named));
+    };
+    // The connection may break while the server works: the work goes on and its answer is kept.
+    let work = {
+        let (shared, id) = (Arc::clone(&shared), id.clone());
+        tokio::spawn(async move {
+            let answer = exchange(&shared, peer, &body).await;
+            match &answer {
+                Ok(bytes) => shared.parts.keep(id, Bytes::from(bytes.clone())),
+                Err(_) => shared.parts.forget(&id),
+            }
+            answer
+        })
+    };
+    let answer = work.await.map_err(|_| ApiError::Internal)??;
+    Ok(respond(&shared, Some(id), Bytes::from(answer), named))
 }
 
-async fn exchange(
-    shared: &Shared,
-    peer: Peer,
-    mut request: message::Request,
-) -> Result<Answer, ApiError> {
+/// The response; one with a name can be taken up where it is cut.
+fn respond(shared: &Shared, id: Option<PartId>, bytes: Bytes, named: bool) -> Response {
+    let mut response = super::binary(bytes.clone(), named);
+    if let Some(id) = id
+        && let Ok(name) = HeaderValue::from_str(id.as_str())
+    {
+        response.headers_mut().insert(parts::PART, name);
+        shared.parts.keep(id, bytes);
+    }
+    response
+}
+
+/// One exchange: who asks, what is pushed, what is new.
+async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let now = clock::now();
-    let (device, scope) = match &request.join {
-        Some(code) => join(shared, peer, (&request, code), now).await?,
+    // Who asks is known before the rest of the body costs anything.
+    let (caller, sealed) = message::Request::open(body)?;
+    let (device, scope) = match &caller.join {
+        Some(code) => join(shared, peer, (&caller, code), now).await?,
         None => {
             let mut view = shared.store.view().await?;
-            let device = device::find(&mut view, request.device, &request.secret.0).await?;
+            let device = device::find(&mut view, caller.device, &caller.secret.0).await?;
             let scope = shared.scopes.of(&mut view, &device.person).await?;
             (device, scope)
         }
     };
-    let receipt = match request.batch.take() {
+    let (ask, batch) = sealed.unseal()?;
+    let receipt = match batch {
         None => None,
         Some(batch) => {
-            let mut write = shared.store.begin().await?;
             let sender = Sender {
                 device: device.id,
                 scope: Arc::clone(&scope),
                 now,
             };
-            let receipt = ingest::push(&mut write, &sender, batch).await?;
-            write.commit().await?;
-            Some(receipt)
+            Some(push(shared, &sender, batch).await?)
         }
     };
-    reply(shared, (&device, scope), &request, (receipt, now)).await
+    let answer = reply(shared, (&device, scope), &ask, (receipt, now)).await?;
+    Ok(answer.encode(ask.whole))
+}
+
+/// Takes a batch, or finds the receipt of the same batch taken before.
+async fn push(shared: &Shared, sender: &Sender, lean: LeanBatch) -> Result<Receipt, ApiError> {
+    let mut write = shared.store.begin().await?;
+    if let Some(receipt) = ingest::taken(&mut write, sender, (lean.no(), lean.digest())).await? {
+        return Ok(receipt);
+    }
+    let batch = whole(&mut write, lean).await?;
+    let receipt = ingest::push(&mut write, sender, batch).await?;
+    write.commit().await?;
+    Ok(receipt)
+}
+
+/// Rebuilds the changes of a batch from what the log holds.
+async fn whole(db: &mut SqliteConnection, lean: LeanBatch) -> Result<Batch, ApiError> {
+    let mut known = Hashes::default();
+    for doc in lean.needed() {
+        if !known.0.contains_key(&doc) {
+            known.0.insert(doc, log::hashes(db, doc).await?);
+        }
+    }
+    lean.rebuild(&known).ok_or(ApiError::UnknownChanges)
+}
+
+/// The hashes of documents, as far as they were read.
+#[derive(Default)]
+struct Hashes(BTreeMap<DocId, Vec<ChangeHash>>);
+
+impl Known for Hashes {
+    fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
+        lean::only(self.0.get(&doc)?, prefix)
+    }
 }
 
 async fn join(
     shared: &Shared,
     peer: Peer,
-    (request, code): (&message::Request, &str),
+    (caller, code): (&Caller, &str),
     now: Millis,
 ) -> Result<(Device, Arc<Scope>), ApiError> {
     shared.brake.check(peer.0)?;
     let mut write = shared.store.begin().await?;
-    let joined = device::join(&mut write, (request.device, &request.secret.0), code, now).await;
+    let who = (caller.device, caller.secret.0.as_slice());
+    let bench = peer.0.is_loopback() && bench::is_code(shared.bench_join.as_deref(), code);
+    let joined = match bench::person().filter(|_| bench) {
+        Some(person) => device::join_as(&mut write, who, &person, now).await,
+        None => device::join(&mut write, who, code, now).await,
+    };
     let device = match joined {
         Ok(device) => device,
         Err(error) => {
@@ -104,7 +178,7 @@ async fn join(
 async fn reply(
     shared: &Shared,
     (device, scope): (&Device, Arc<Scope>),
-    request: &message::Request,
+    ask: &Ask,
     (receipt, now): (Option<Receipt>, Millis),
 ) -> Result<Answer, ApiError> {
     let mut view = shared.store.view().await?;
@@ -117,7 +191,7 @@ async fn reply(
             digest
         }
     };
-    let asked = usize::try_from(request.page_bytes).unwrap_or(limits::ANSWER_BYTES_MAX);
+    let asked = usize::try_from(ask.page_bytes).unwrap_or(limits::ANSWER_BYTES_MAX);
     let reader = Reader {
         own: pushed(receipt.as_ref()),
         scope: Arc::clone(&scope),
@@ -125,8 +199,8 @@ async fn reply(
         generation: shared.store.generation,
         bytes_max: asked.clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
     };
-    let page = pull::page(&mut view, &reader, &request.cursor).await?;
-    let acked = acknowledged(&mut view, &reader, &request.cursor).await?;
+    let page = pull::page(&mut view, &reader, &ask.cursor).await?;
+    let acked = acknowledged(&mut view, &reader, &ask.cursor).await?;
     let visit = device::Visit { acked, now };
     let noteworthy = device::is_noteworthy(&mut view, device.id, visit).await?;
     let mut seen = device::seen(&mut view, &scope.stations()).await?;
@@ -137,7 +211,7 @@ async fn reply(
         seen = device::seen(&mut write, &scope.stations()).await?;
         write.commit().await?;
     }
-    let known = request.directory == Some(scope.directory_digest);
+    let known = ask.directory == Some(scope.directory_digest);
     Ok(Answer {
         now,
         receipt,
@@ -169,7 +243,7 @@ async fn acknowledged(
     if !access::is_station_staff(reader.scope.me()) {
         return Ok(0);
     }
-    let last = crate::store::log::last_seq(db).await?;
+    let last = log::last_seq(db).await?;
     let cursor = pull::place(presented, reader, last);
     let whole = cursor.backfill.is_none() && cursor.scope == reader.digest;
     Ok(if whole { cursor.seq } else { 0 })

@@ -31,5 +31,5 @@ pub(crate) async fn answer(
     }
     let when = (request.period, clock::now());
     let drawn = overview::draw(&mut view, member, request.unit, when).await?;
-    Ok(super::binary(message::encode(&drawn)))
+    Ok(super::binary(message::encode(&drawn), true))
 }

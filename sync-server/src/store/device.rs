@@ -85,6 +85,23 @@ pub async fn join(
     Ok(Device { id: device, person })
 }
 
+/// Joins a device as a person without an invitation, where the server itself vouches for it.
+///
+/// # Errors
+/// When the device is another person's or the database fails.
+pub async fn join_as(
+    db: &mut SqliteConnection,
+    device: (DeviceId, &[u8]),
+    person: &PersonId,
+    now: Millis,
+) -> Result<Device, ApiError> {
+    add(db, device, person, now).await?;
+    Ok(Device {
+        id: device.0,
+        person: person.clone(),
+    })
+}
+
 /// Writes down a new device. One that is there already joins again only as the same person.
 async fn add(
     db: &mut SqliteConnection,

@@ -2,7 +2,7 @@
 
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
 use domain::replica::StoredChange;
-use domain::sync::message::Receipt;
+use domain::sync::message::{PageDigest, Receipt};
 use domain::time::Millis;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -83,6 +83,23 @@ pub async fn load(db: &mut SqliteConnection, record: RecordId) -> Result<Known, 
         }
     }
     Ok(known)
+}
+
+/// The hashes of a document's changes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hashes(db: &mut SqliteConnection, doc: DocId) -> Result<Vec<ChangeHash>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT c.hash FROM change c JOIN doc d ON d.id = c.doc WHERE d.record = ? AND d.part = ?",
+    )
+    .bind(doc.record.bytes().as_slice())
+    .bind(part_number(doc.part))
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| bytes::<32>(row, 0).map(ChangeHash))
+        .collect()
 }
 
 /// A change to append.
@@ -265,7 +282,7 @@ pub async fn receipt(
     db: &mut SqliteConnection,
     device: DeviceId,
     no: u64,
-) -> Result<Option<([u8; 32], Receipt)>, sqlx::Error> {
+) -> Result<Option<(PageDigest, Receipt)>, sqlx::Error> {
     let row = sqlx::query("SELECT digest, receipt FROM batch WHERE device = ? AND number = ?")
         .bind(device.0.as_slice())
         .bind(seq_to(no))
@@ -274,7 +291,7 @@ pub async fn receipt(
     let Some(row) = row else { return Ok(None) };
     let stored: &[u8] = row.try_get(1)?;
     let receipt = postcard::from_bytes(stored).map_err(|_| damaged("receipt".to_owned()))?;
-    Ok(Some((bytes::<32>(&row, 0)?, receipt)))
+    Ok(Some((bytes::<16>(&row, 0)?, receipt)))
 }
 
 /// Keeps a receipt for a device that asks again, and drops those too old to be asked for.

@@ -49,7 +49,7 @@ async fn sy7_an_idle_exchange_is_below_100_bytes() {
     one.push(&server, 1, &items).await;
     while duty.pull(&server).await.more {}
     for phone in [&mut one, &mut duty] {
-        let request = message::encode(&phone.request());
+        let request = phone.request().encode();
         let answer = server.post("/api/v1/exchange", &request).await;
         assert_eq!(answer.status, 200);
         let idle = request.len() + answer.body.len();
@@ -316,10 +316,8 @@ async fn a_grid_that_comes_into_scope_brings_its_past() {
     .await;
     let mut got = Vec::new();
     loop {
-        let request = Request {
-            page_bytes: 2048,
-            ..one.request()
-        };
+        let mut request = one.request();
+        request.ask.page_bytes = 2048;
         let page = one.send(&server, &request).await.expect("pulled");
         got.extend(page.entries.iter().map(|entry| entry.seq));
         if !page.more {

@@ -1,17 +1,13 @@
 //! Pages of the log: no record is lost or sent twice at a boundary.
 
-use domain::sync::message::Request;
-
 use crate::phone::{Phone, town};
 use crate::server::TestServer;
 
 async fn pull_all(server: &TestServer, phone: &mut Phone, page_bytes: u32) -> (Vec<u64>, usize) {
     let (mut got, mut pages) = (Vec::new(), 0);
     loop {
-        let request = Request {
-            page_bytes,
-            ..phone.request()
-        };
+        let mut request = phone.request();
+        request.ask.page_bytes = page_bytes;
         let page = phone.send(server, &request).await.expect("pulled");
         pages += 1;
         got.extend(page.entries.iter().map(|entry| entry.seq));

@@ -1,10 +1,11 @@
 //! A phone of a test: it speaks the protocol by hand, so that it can also speak it wrongly.
 
 use domain::document::{Document, Edit, Stamp};
-use domain::id::{ActorKey, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
+use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Header, Kind, SCHEMA};
-use domain::sync::message::{self, Answer, Batch, Item, PAGE_BYTES_MAX, Request, Secret};
+use domain::sync::lean::Known;
+use domain::sync::message::{Answer, Ask, Batch, Item, PAGE_BYTES_MAX, Request, Secret};
 use domain::time::Millis;
 use domain::unit::Directory;
 use sync_server::admin::{self, Command};
@@ -16,6 +17,15 @@ use crate::server::TestServer;
 /// The moment of every test.
 pub const NOW: Millis = Millis(1_795_000_000_000);
 const EXCHANGE: &str = "/api/v1/exchange";
+
+/// A reader that knows no change: everything must be named in full.
+struct Nothing;
+
+impl Known for Nothing {
+    fn resolve(&self, _: DocId, _: [u8; 4]) -> Option<ChangeHash> {
+        None
+    }
+}
 
 /// A phone with its own identity.
 #[derive(Debug, Clone)]
@@ -59,10 +69,13 @@ impl Phone {
             device: self.device,
             secret: self.secret,
             join: None,
-            cursor: self.cursor.clone(),
-            directory: self.directory.as_ref().map(Directory::digest),
-            now: NOW,
-            page_bytes: PAGE_BYTES_MAX,
+            ask: Ask {
+                cursor: self.cursor.clone(),
+                directory: self.directory.as_ref().map(Directory::digest),
+                now: NOW,
+                page_bytes: PAGE_BYTES_MAX,
+                whole: true,
+            },
             batch: None,
         }
     }
@@ -73,11 +86,12 @@ impl Phone {
         server: &TestServer,
         request: &Request,
     ) -> Result<Answer, (u16, String)> {
-        let answer = server.post(EXCHANGE, &message::encode(request)).await;
+        let answer = server.post(EXCHANGE, &request.encode()).await;
         if answer.status != 200 {
             return Err((answer.status, answer.code()));
         }
-        let answer: Answer = message::decode(&answer.body).expect("an answer");
+        let lean = Answer::decode(&answer.body).expect("an answer");
+        let answer = lean.rebuild(&Nothing).expect("names in full");
         if let Some(cursor) = &answer.cursor {
             self.cursor.clone_from(cursor);
         }

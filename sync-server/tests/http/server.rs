@@ -53,6 +53,7 @@ impl TestServer {
             tls: None,
             public_url: None,
             demo,
+            bench_join: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let own = config.clone();
@@ -80,6 +81,7 @@ impl TestServer {
             tls: None,
             public_url: None,
             demo: false,
+            bench_join: None,
         };
         let task = tokio::spawn(async {});
         let folder = tempfile::tempdir().expect("folder");

@@ -1,0 +1,300 @@
+//! The shell of a headless phone: runs what the replica asks for, on its file and its network.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use domain::command::Command;
+use domain::id::{ActorKey, Fresh, IdError, RecordId, UnitId};
+use domain::replica::memory::CommitError;
+use domain::replica::{Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica};
+use domain::time::Millis;
+use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
+
+use super::link::Link;
+use super::store::FileStore;
+use super::{HeadlessError, random};
+
+/// A sync that gets nothing across for so long is given up.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
+/// The pause before a connection that broke is made again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The bench station's codes, as `sync-server --bench-join` makes it.
+const STATION: &str = "bench-station";
+const GRID: &str = "bench-grid";
+const PERSON: &str = "bench";
+
+/// A phone with its data open.
+#[derive(Debug)]
+pub struct Shell {
+    store: FileStore,
+    replica: Replica,
+    link: Link,
+    join: String,
+    finished: Option<Result<RecordId, CommandError>>,
+    joined: bool,
+    /// Whether there is a network: without one the outbox need not be read.
+    online: bool,
+}
+
+/// What a step of the replica leaves to the network.
+enum Step {
+    Done,
+    Send(Vec<u8>),
+}
+
+impl Shell {
+    /// Opens the data in `dir`; the network is not touched.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn open(dir: &Path, url: &str, join: &str) -> Result<Self, HeadlessError> {
+        let (mut store, identity) = FileStore::open(dir)?;
+        if store.kept.meta().directory.is_none() {
+            let known = station().map_err(|_| HeadlessError::Damaged("directory"))?;
+            store.seed(&known)?;
+        }
+        let actor = ActorKey(random()?);
+        let meta = store.kept.meta();
+        let joined = !meta.cursor.is_empty();
+        let replica = Replica::new(identity.device, identity.secret, actor, &meta);
+        Ok(Self {
+            store,
+            replica,
+            link: Link::new(url),
+            join: join.to_owned(),
+            finished: None,
+            joined,
+            online: false,
+        })
+    }
+
+    /// The grid that the phone writes in.
+    ///
+    /// # Errors
+    /// When the phone knows of none.
+    pub fn grid(&self) -> Result<UnitId, HeadlessError> {
+        let grid = self
+            .replica
+            .directory()
+            .and_then(|known| known.grids.first());
+        grid.map(|grid| grid.id.clone())
+            .ok_or(HeadlessError::Damaged("directory"))
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &FileStore {
+        &self.store
+    }
+
+    /// Saves one action of a person, without the network; [`Shell::settle`] puts it on the disk.
+    ///
+    /// # Errors
+    /// When it is not saved.
+    pub fn act(&mut self, command: Command) -> Result<(), HeadlessError> {
+        let event = Event::Command {
+            ticket: 1,
+            command: Box::new(command),
+            fresh: Fresh::new(now(), random()?),
+            drafts: Vec::new(),
+        };
+        self.finished = None;
+        self.online = false;
+        // An exchange that the replica would like to begin waits for `sync`.
+        let step = self.run(event)?;
+        if let Step::Send(_) = step {
+            self.drop_network()?;
+        }
+        match self.finished.take() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(HeadlessError::Command(CommandError::Busy)),
+        }
+    }
+
+    /// Puts everything saved on the disk.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn settle(&mut self) -> Result<(), HeadlessError> {
+        self.store.settle()
+    }
+
+    /// Tells the replica that what was on its way is lost.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn drop_network(&mut self) -> Result<(), HeadlessError> {
+        self.run(Event::LinkFailed {
+            failure: LinkFailure::Offline,
+            now: now(),
+            random: 0,
+        })?;
+        Ok(())
+    }
+
+    /// Exchanges until both sides have everything.
+    ///
+    /// # Errors
+    /// When nothing gets across for [`PROGRESS_WITHIN`], or the server refuses for good.
+    pub async fn sync(&mut self) -> Result<(), HeadlessError> {
+        self.link.progress = std::time::Instant::now();
+        self.online = true;
+        let mut event = self.begin();
+        loop {
+            if let Step::Send(bytes) = self.run(event)? {
+                let answer = self.link.exchange(bytes).await;
+                event = match answer {
+                    Ok(bytes) => {
+                        self.joined = true;
+                        Event::Answer { bytes, now: now() }
+                    }
+                    Err(failure) => Event::LinkFailed {
+                        failure,
+                        now: now(),
+                        random: 0,
+                    },
+                };
+                continue;
+            }
+            let status = self.replica.status();
+            match status.activity {
+                Activity::Idle if status.on_phone == 0 => return self.settle(),
+                Activity::Idle => event = wake(),
+                Activity::Failed(LinkFailure::Refused(code)) if !self.joined => {
+                    return Err(HeadlessError::Refused(code.code()));
+                }
+                activity @ (Activity::Failed(_) | Activity::StoreFailed(_) | Activity::Working) => {
+                    if self.link.progress.elapsed() >= PROGRESS_WITHIN {
+                        return Err(stuck(&format!("{activity:?}")));
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                    event = self.begin();
+                }
+            }
+        }
+    }
+
+    /// What begins an exchange: the first one joins.
+    fn begin(&self) -> Event {
+        if self.joined {
+            return wake();
+        }
+        Event::Join {
+            code: self.join.clone(),
+            now: now(),
+        }
+    }
+
+    /// Handles an event and all that follows from it, up to the next request.
+    fn run(&mut self, event: Event) -> Result<Step, HeadlessError> {
+        let mut events = VecDeque::from([event]);
+        let mut step = Step::Done;
+        while let Some(event) = events.pop_front() {
+            for effect in self.replica.handle(event) {
+                match effect {
+                    Effect::Send { bytes } => step = Step::Send(bytes),
+                    other => events.extend(self.perform(other)?),
+                }
+            }
+        }
+        Ok(step)
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<Option<Event>, HeadlessError> {
+        Ok(match effect {
+            Effect::Load { ticket, records } => {
+                let load = |id| self.store.kept.load(id);
+                let records = records.into_iter().map(load).collect();
+                Some(Event::Loaded { ticket, records })
+            }
+            Effect::ReadOutbox {
+                bytes_max,
+                items_max,
+            } => {
+                let (items, records) = if self.online {
+                    self.store.kept.outbox(bytes_max, items_max)
+                } else {
+                    (Vec::new(), 0)
+                };
+                Some(Event::Outbox {
+                    items,
+                    records,
+                    now: now(),
+                })
+            }
+            Effect::Commit { ticket, batch } => Some(match self.store.commit(&batch)? {
+                Ok(()) => Event::Committed { ticket, now: now() },
+                Err(CommitError::Stale) => Event::Stale { ticket },
+                Err(CommitError::Fault(fault)) => Event::StoreFailed {
+                    ticket,
+                    fault,
+                    now: now(),
+                },
+            }),
+            Effect::Finished { result, .. } => {
+                self.finished = Some(result);
+                None
+            }
+            Effect::Send { .. }
+            | Effect::Changed { .. }
+            | Effect::Directory(_)
+            | Effect::Status(_)
+            | Effect::WakeAt(_) => None,
+        })
+    }
+}
+
+/// The bench station as its server knows it, so that records can be made before the first exchange.
+fn station() -> Result<Directory, IdError> {
+    let grid: UnitId = GRID.parse()?;
+    let home = Unit {
+        id: STATION.parse()?,
+        level: Level::Station,
+        name: STATION.to_owned(),
+        parent: None,
+        village: None,
+    };
+    Ok(Directory {
+        me: Member {
+            person: PERSON.parse()?,
+            name: PERSON.to_owned(),
+            roles: vec![Role::AuxOfficer, Role::Mediator],
+            units: vec![grid.clone()],
+        },
+        grids: vec![Grid {
+            id: grid,
+            name: GRID.to_owned(),
+            village: STATION.to_owned(),
+            station: home.id.clone(),
+        }],
+        home,
+        checkpoints: Vec::new(),
+        colleagues: Vec::new(),
+        demo: true,
+    })
+}
+
+fn wake() -> Event {
+    Event::Wake {
+        cause: Cause::Button,
+        now: now(),
+    }
+}
+
+fn stuck(reason: &str) -> HeadlessError {
+    HeadlessError::Stuck {
+        seconds: PROGRESS_WITHIN.as_secs(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// The machine's clock.
+#[must_use]
+pub fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = since.map_or(0, |since| since.as_millis());
+    Millis(i64::try_from(ms).unwrap_or(i64::MAX))
+}
