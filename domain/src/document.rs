@@ -5,166 +5,170 @@
 //! concurrent writers left there and who wrote it.
 
 pub mod check;
+mod edit;
+mod history;
 mod tree;
+mod waiting;
+
+use std::collections::BTreeSet;
 
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, Change, ObjId, ObjType, ReadDoc, ScalarValue, TextEncoding};
+use automerge::{
+    ActorId, AutoCommit, Change, LoadOptions, ObjId, ObjType, ReadDoc, ScalarValue, TextEncoding,
+};
 
 pub use check::{ChangeHead, DecodeError, check};
+pub use edit::{Edit, EditError, NewChange, Stamp, Value};
 pub use tree::{Field, Span, Tree, Written};
+pub use waiting::WAITING_MAX;
 
-use crate::id::{ActorKey, ChangeHash};
-use crate::time::Millis;
+use crate::id::ChangeHash;
+use check::Framed;
+use history::History;
+use waiting::Waiting;
 
 /// The largest change in bytes; a registration with full texts needs about 8 KB.
 pub const CHANGE_BYTES_MAX: usize = 64 * 1024;
 /// The deepest path, in keys: `sessions / ID / statements`.
 pub const PATH_KEYS_MAX: usize = 4;
-
-/// A value of one field.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Value {
-    /// Nothing: the field was emptied.
-    Null,
-    /// Yes or no.
-    Bool(bool),
-    /// A whole number: a count, milliseconds, fen.
-    Int(i64),
-    /// Text.
-    Text(String),
-}
-
-impl Value {
-    /// The text, if it is one.
-    #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Null | Self::Bool(_) | Self::Int(_) => None,
-        }
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<Millis> for Value {
-    fn from(at: Millis) -> Self {
-        Self::Int(at.0)
-    }
-}
-
-/// One field to write: its path, keys joined by `/`, and its new value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// Such as `place` or `ev/01J8…/text`.
-    pub path: String,
-    /// The value to put there.
-    pub value: Value,
-}
-
-impl Edit {
-    /// Puts `value` at `path`.
-    pub fn new(path: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self {
-            path: path.into(),
-            value: value.into(),
-        }
-    }
-}
-
-/// A change that was just made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewChange {
-    /// Its name.
-    pub hash: ChangeHash,
-    /// Its bytes, stored and sent as they are.
-    pub bytes: Vec<u8>,
-}
-
-/// Why an edit could not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// The path has no key, too many keys or leads through a plain value.
-    #[error("the path does not lead to a field")]
-    Path,
-    /// The path needs a container that the first change did not make.
-    #[error("containers are made by the first change only")]
-    NoContainer,
-    /// The merge library refused the write.
-    #[error("the write was refused")]
-    Refused,
-    /// The change would be larger than [`CHANGE_BYTES_MAX`].
-    #[error("the change is too large")]
-    TooLarge,
-}
-
-/// The author and the time of one commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// The start of the app that writes.
-    pub actor: ActorKey,
-    /// The device's clock.
-    pub at: Millis,
-}
+/// How texts are counted; without effect on documents without texts that are edited letter by letter.
+const ENCODING: TextEncoding = TextEncoding::UnicodeCodePoint;
 
 /// A document in memory.
 #[derive(Debug)]
 pub struct Document {
     doc: AutoCommit,
+    history: History,
+    waiting: Waiting,
 }
 
 impl Default for Document {
     fn default() -> Self {
         Self {
-            doc: AutoCommit::new_with_encoding(TextEncoding::UnicodeCodePoint),
+            doc: AutoCommit::new_with_encoding(ENCODING),
+            history: History::default(),
+            waiting: Waiting::default(),
         }
     }
 }
 
 impl Document {
-    /// Applies changes one by one, in any order; what cannot be applied is given back by its place
-    /// in the input and never takes another change with it.
+    /// Applies changes, given in any order; what cannot be applied is given back by its place in the
+    /// input and never takes another change with it.
     pub fn from_changes<'a>(
         changes: impl IntoIterator<Item = &'a [u8]>,
     ) -> (Self, Vec<(usize, DecodeError)>) {
         let mut document = Self::default();
         let mut damaged = Vec::new();
+        let mut framed = Vec::new();
         for (place, bytes) in changes.into_iter().enumerate() {
-            if let Err(error) = document.apply(bytes) {
+            match Framed::read(bytes) {
+                Ok(change) => framed.push((place, change, bytes)),
+                Err(error) => damaged.push((place, error)),
+            }
+        }
+        // A change begins after the last operation of all that it follows, so none has to wait for
+        // one that is here.
+        framed.sort_by_key(|(_, change, _)| change.head.start_op);
+        for (place, change, bytes) in framed {
+            if let Err(error) = document.take(&change, bytes) {
                 damaged.push((place, error));
             }
         }
+        damaged.sort_unstable_by_key(|(place, _)| *place);
         (document, damaged)
     }
 
-    /// Applies one change; applying it again is harmless.
+    /// Applies one change, or lets it wait for those that it follows; applying it again is harmless.
     ///
     /// # Errors
-    /// When the bytes are not a sound change, or its author's numbering contradicts what is there.
+    /// When the bytes are not a sound change, when it does not follow from the changes that it names,
+    /// or when too many others are waiting. The document is then as it was.
     pub fn apply(&mut self, bytes: &[u8]) -> Result<ChangeHead, DecodeError> {
-        let head = check(bytes)?;
-        let change = Change::from_bytes(bytes.to_vec()).map_err(|_| DecodeError::Malformed)?;
-        if change.hash().0 != head.hash.0 {
-            return Err(DecodeError::Checksum);
+        let framed = Framed::read(bytes)?;
+        self.take(&framed, bytes)?;
+        self.release();
+        Ok(framed.head)
+    }
+
+    fn take(&mut self, framed: &Framed<'_>, bytes: &[u8]) -> Result<(), DecodeError> {
+        if self.history.contains(&framed.head.hash) {
+            return Ok(());
         }
-        self.doc
-            .apply_changes([change])
-            .map_err(|_| DecodeError::Contradicts)?;
-        Ok(head)
+        if framed
+            .head
+            .deps
+            .iter()
+            .all(|dep| self.history.contains(dep))
+        {
+            self.admit(framed, bytes)
+        } else {
+            self.waiting.add(framed, bytes)
+        }
+    }
+
+    /// Nothing reaches the merge library that is not sound and does not follow from what it has.
+    fn admit(&mut self, framed: &Framed<'_>, bytes: &[u8]) -> Result<(), DecodeError> {
+        let Self { doc, history, .. } = self;
+        history.admit(framed, || {
+            let change = Change::try_from(bytes).map_err(|_| DecodeError::Malformed)?;
+            let hash = change.hash();
+            if hash.0 != framed.head.hash.0 {
+                return Err(DecodeError::Checksum);
+            }
+            doc.apply_changes([change])
+                .map_err(|_| DecodeError::Contradicts)?;
+            // Nothing follows the newest change, so it is a head if it is there at all.
+            if doc.get_heads().contains(&hash) {
+                Ok(())
+            } else {
+                Err(DecodeError::History)
+            }
+        })
+    }
+
+    /// Applies the changes that waited and do so no longer. One that does not follow from what came
+    /// is let go: the device has its bytes and names it as damaged when the document is next opened.
+    fn release(&mut self) {
+        while let Some(bytes) = self.waiting.ready(|dep| self.history.contains(dep)) {
+            if let Ok(framed) = Framed::read(&bytes) {
+                let _let_go = self.admit(&framed, &bytes);
+            }
+        }
+    }
+
+    /// Whether the document, saved and loaded by the merge library, is the same again.
+    ///
+    /// The library writes all changes anew when it saves. One that it would write otherwise could
+    /// never be loaded again; [`check()`] refuses all such forms that are known.
+    #[must_use]
+    pub fn reopens(&mut self) -> bool {
+        let heads = self.doc.get_heads();
+        let ours = self.history.heads();
+        if !heads
+            .iter()
+            .map(|head| head.0)
+            .eq(ours.iter().map(|head| head.0))
+        {
+            return false;
+        }
+        let options = LoadOptions::new().text_encoding(ENCODING);
+        AutoCommit::load_with_options(&self.doc.save(), options)
+            .is_ok_and(|mut loaded| loaded.get_heads() == heads)
     }
 
     /// Whether no change was applied yet.
     pub fn is_empty(&mut self) -> bool {
-        self.doc.get_heads().is_empty()
+        self.history.is_empty()
     }
 
     /// Changes that are named by others and are not here: the document is incomplete until they come.
     pub fn missing(&mut self) -> usize {
-        self.doc.get_missing_deps(&[]).len()
+        let named: BTreeSet<&ChangeHash> = self.waiting.deps().collect();
+        named
+            .into_iter()
+            .filter(|dep| !self.history.contains(dep) && !self.waiting.contains(dep))
+            .count()
     }
 
     /// Writes fields as one change; `None` when every field already holds its value.
@@ -193,9 +197,11 @@ impl Document {
             .get_change_by_hash(&hash)
             .ok_or(EditError::Refused)?;
         let bytes = change.raw_bytes().to_vec();
-        if bytes.len() > CHANGE_BYTES_MAX {
-            return Err(EditError::TooLarge);
-        }
+        // What is written here must be what every other device takes.
+        let framed = Framed::read(&bytes).map_err(EditError::from)?;
+        self.history
+            .admit(&framed, || Ok(()))
+            .map_err(EditError::from)?;
         Ok(Some(NewChange {
             hash: ChangeHash(hash.0),
             bytes,
@@ -204,7 +210,8 @@ impl Document {
 
     fn write(&mut self, edit: &Edit, first: bool) -> Result<(), EditError> {
         let mut keys: Vec<&str> = edit.path.split('/').collect();
-        if keys.len() > PATH_KEYS_MAX || keys.iter().any(|key| key.is_empty()) {
+        let sound = |key: &&str| !key.is_empty() && key.len() <= check::KEY_BYTES_MAX;
+        if keys.len() > PATH_KEYS_MAX || !keys.iter().all(sound) {
             return Err(EditError::Path);
         }
         let last = keys.pop().ok_or(EditError::Path)?;
@@ -216,7 +223,7 @@ impl Document {
         if last == "*" {
             return Ok(());
         }
-        let value = scalar(&edit.value);
+        let value = ScalarValue::from(&edit.value);
         let same = matches!(self.doc.get_all(&object, last), Ok(found)
             if matches!(found.as_slice(), [(automerge::Value::Scalar(old), _)] if **old == value));
         if same {
@@ -241,22 +248,15 @@ impl Document {
 
     /// Reads every field with all its values and their writers.
     pub fn tree(&mut self) -> Tree {
-        tree::read(&mut self.doc)
-    }
-}
-
-fn scalar(value: &Value) -> ScalarValue {
-    match value {
-        Value::Null => ScalarValue::Null,
-        Value::Bool(flag) => ScalarValue::Boolean(*flag),
-        Value::Int(number) => ScalarValue::Int(*number),
-        Value::Text(text) => ScalarValue::Str(text.as_str().into()),
+        tree::read(&self.doc, self.history.spans().collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ActorKey;
+    use crate::time::Millis;
 
     fn stamp(actor: u8, at: i64) -> Stamp {
         Stamp {
