@@ -162,6 +162,12 @@ impl Document {
         self.history.is_empty()
     }
 
+    /// How many operations all its changes have together.
+    #[must_use]
+    pub fn ops(&self) -> u64 {
+        self.history.ops()
+    }
+
     /// Changes that are named by others and are not here: the document is incomplete until they come.
     pub fn missing(&mut self) -> usize {
         let named: BTreeSet<&ChangeHash> = self.waiting.deps().collect();

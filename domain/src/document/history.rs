@@ -54,6 +54,10 @@ impl History {
         self.by_hash.contains_key(hash)
     }
 
+    pub(super) fn ops(&self) -> u64 {
+        u64::try_from(self.places.len()).unwrap_or(u64::MAX)
+    }
+
     /// The changes, each as the span of its operations.
     pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
         self.changes.iter().map(|entry| Span::of(&entry.head))

@@ -1,9 +1,6 @@
 //! Changes made by hand, with a true checksum over whatever they hold.
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use sha2::{Digest, Sha256};
-use std::io::Write;
 
 /// The columns of a change by their numbers.
 pub const OBJECT_ACTOR: u64 = 0x01;
@@ -105,13 +102,6 @@ pub fn repair(bytes: &mut [u8]) {
     if let Some((head, hashed)) = bytes.split_at_mut_checked(8) {
         head[4..].copy_from_slice(&Sha256::digest(hashed)[..4]);
     }
-}
-
-/// Zeros, packed.
-pub fn deflated_zeros(len: usize) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&vec![0; len]).expect("memory");
-    encoder.finish().expect("memory")
 }
 
 /// A run of one value.

@@ -1,5 +1,6 @@
 //! SY: changes that somebody made by hand to hurt whoever reads them.
 
+use std::io::Write;
 use std::time::Instant;
 
 use domain::document::check::{ACTORS_MAX, DEPS_MAX, KEY_BYTES_MAX, OP_MAX, OPS_MAX};
@@ -7,9 +8,11 @@ use domain::document::{
     CHANGE_BYTES_MAX, DecodeError, Document, Edit, NewChange, Stamp, WAITING_MAX, check,
 };
 use domain::time::Millis;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 
 use crate::fixture::actor;
-use crate::forge::{self, Forged, Row, deflated_zeros, run, signed, unsigned};
+use crate::forge::{self, Forged, Row, run, signed, unsigned};
 
 fn stamp(n: u8) -> Stamp {
     Stamp {
@@ -49,6 +52,13 @@ fn poison(name: &str, bytes: &[u8], expected: DecodeError) {
     commit(&mut document, 9, &edits);
     assert_eq!(document.tree().text("place"), Some("B"));
     assert!(document.reopens());
+}
+
+/// Zeros, packed.
+fn deflated_zeros(len: usize) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; len]).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 #[test]
