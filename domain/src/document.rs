@@ -210,7 +210,8 @@ impl Document {
     /// which would hide the items of one of them.
     ///
     /// # Errors
-    /// When a path is wrong or the change would be too large; the document is then unchanged.
+    /// When a path is wrong: the document is then unchanged. When the change came out too large: the
+    /// document has it, nobody else ever will, and it has to be opened again.
     pub fn commit(&mut self, stamp: Stamp, edits: &[Edit]) -> Result<Option<NewChange>, EditError> {
         self.doc.set_actor(ActorId::from(stamp.actor.0.as_slice()));
         let first = self.is_empty();
