@@ -73,11 +73,14 @@ impl From<DecodeError> for Refusal {
         match error {
             DecodeError::TooLarge => Self::TooLarge,
             DecodeError::Contradicts => Self::Contradicts,
+            DecodeError::Waiting => Self::MissingDeps,
             DecodeError::Malformed
             | DecodeError::Checksum
             | DecodeError::Compressed
             | DecodeError::Actor
-            | DecodeError::Bounds => Self::Damaged,
+            | DecodeError::Bounds
+            | DecodeError::Operation
+            | DecodeError::History => Self::Damaged,
         }
     }
 }

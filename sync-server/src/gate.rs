@@ -1,7 +1,11 @@
 //! The gate: judges the pushed changes of one record, one by one, before any of them is kept.
 //!
-//! Pure: everything that is needed was read before. A change that makes the merge library panic is
-//! refused like any other damaged one, and the documents are opened again without it.
+//! Pure: everything that is needed was read before. A change is checked whole before the merge library
+//! sees it. Should one make the library panic all the same, it is refused like any other damaged one,
+//! and the documents are opened again without it.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,8 +59,20 @@ pub(crate) struct Judgement {
 
 /// Judges the changes in their order.
 pub(crate) fn judge(case: Case<'_>, pushed: &[Pushed]) -> Judgement {
-    let mut bench = Bench::open(case);
-    let verdicts: Vec<_> = pushed.iter().map(|one| bench.verdict(one)).collect();
+    judge_by(case, pushed, Document::reopens)
+}
+
+/// Says whether a document can be saved and loaded again.
+type Proof = fn(&mut Document) -> bool;
+
+fn judge_by(case: Case<'_>, pushed: &[Pushed], proof: Proof) -> Judgement {
+    let mut bench = Bench::open(case, proof);
+    let mut verdicts: Vec<_> = pushed.iter().map(|one| bench.verdict(one)).collect();
+    if !bench.stands() {
+        tracing::error!(record = %bench.case.record, "a batch spoils what the merge library saves");
+        bench.rewind();
+        verdicts = pushed.iter().map(|one| bench.verdict(one)).collect();
+    }
     let kept = verdicts
         .iter()
         .any(|verdict| matches!(verdict, Verdict::Keep(..)));
@@ -69,6 +85,7 @@ struct Bench<'a> {
     grid: Option<UnitId>,
     body: Open,
     vault: Open,
+    proof: Proof,
 }
 
 /// One document on the bench.
@@ -77,8 +94,12 @@ struct Open {
     document: Document,
     tree: Option<Tree>,
     hashes: BTreeMap<ChangeHash, u64>,
-    /// Bytes of the changes kept so far, to open the document again after a refusal.
-    kept: Vec<Vec<u8>>,
+    /// The changes kept so far, to open the document again after a refusal.
+    kept: Vec<(ChangeHash, Vec<u8>)>,
+    /// How many of them were there before the batch.
+    stored: usize,
+    /// Each change is followed by the proof that the document can be saved and loaded again.
+    prove_each: bool,
 }
 
 impl Open {
@@ -86,14 +107,31 @@ impl Open {
         let mut open = Self::default();
         for (hash, seq, bytes) in changes {
             open.hashes.insert(hash, seq);
-            open.kept.push(bytes);
+            open.kept.push((hash, bytes));
         }
+        open.stored = open.kept.len();
         open.reopen();
         open
     }
 
+    /// Whether the document can be saved and loaded again.
+    fn stands(&mut self, proof: Proof) -> bool {
+        catch_unwind(AssertUnwindSafe(|| proof(&mut self.document))).unwrap_or(false)
+    }
+
+    /// Goes back to what was there before the batch.
+    fn rewind(&mut self, proof: Proof) {
+        for (hash, _) in self.kept.drain(self.stored..) {
+            self.hashes.remove(&hash);
+        }
+        self.reopen();
+        // A document that was spoilt before tells nothing of what comes.
+        self.prove_each = self.stands(proof);
+    }
+
     fn reopen(&mut self) {
-        let (mut document, damaged) = Document::from_changes(self.kept.iter().map(Vec::as_slice));
+        let (mut document, damaged) =
+            Document::from_changes(self.kept.iter().map(|(_, bytes)| bytes.as_slice()));
         if !damaged.is_empty() {
             tracing::error!(count = damaged.len(), "stored changes cannot be read");
         }
@@ -103,7 +141,7 @@ impl Open {
 }
 
 impl<'a> Bench<'a> {
-    fn open(mut case: Case<'a>) -> Self {
+    fn open(mut case: Case<'a>, proof: Proof) -> Self {
         let take = |changes: Vec<domain::replica::StoredChange>| {
             Open::new(
                 changes
@@ -119,7 +157,23 @@ impl<'a> Bench<'a> {
             grid,
             body,
             vault,
+            proof,
         }
+    }
+
+    /// Whether both documents, where the batch added to them, can be saved and loaded again.
+    fn stands(&mut self) -> bool {
+        let proof = self.proof;
+        [&mut self.body, &mut self.vault]
+            .into_iter()
+            .all(|open| open.kept.len() == open.stored || open.stands(proof))
+    }
+
+    /// Goes back to what was there before the batch, to judge it again with proof after each change.
+    fn rewind(&mut self) {
+        self.body.rewind(self.proof);
+        self.vault.rewind(self.proof);
+        self.grid = self.case.known.grid.clone();
     }
 
     fn verdict(&mut self, pushed: &Pushed) -> Verdict {
@@ -136,11 +190,19 @@ impl<'a> Bench<'a> {
         };
         // The library's state after a panic is unknown: the document is opened again in any case.
         let tried = catch_unwind(AssertUnwindSafe(|| self.apply(pushed, &grid)));
-        match tried.unwrap_or(Err(Refusal::Damaged)) {
+        let proof = self.proof;
+        let tried = tried.unwrap_or(Err(Refusal::Damaged)).and_then(|tree| {
+            let open = self.part(pushed.part);
+            if open.prove_each && !open.stands(proof) {
+                return Err(Refusal::Damaged);
+            }
+            Ok(tree)
+        });
+        match tried {
             Ok(tree) => {
                 let open = self.part(pushed.part);
                 open.hashes.insert(head.hash, 0);
-                open.kept.push(pushed.bytes.clone());
+                open.kept.push((head.hash, pushed.bytes.clone()));
                 open.tree = Some(tree);
                 self.grid = Some(grid.clone());
                 Verdict::Keep(head, grid)
@@ -174,7 +236,8 @@ impl<'a> Bench<'a> {
             return Err(Refusal::AnotherName);
         }
         let open = self.part(pushed.part);
-        if open.kept.len() >= limits::DOC_CHANGES_MAX {
+        let ops = open.document.ops().saturating_add(head.ops);
+        if open.kept.len() >= limits::DOC_CHANGES_MAX || ops > limits::DOC_OPS_MAX {
             return Err(Refusal::TooLarge);
         }
         if head.deps.iter().any(|dep| !open.hashes.contains_key(dep)) {

@@ -76,6 +76,9 @@ pub const CURSOR_LAG_MAX: u64 = 256;
 pub const ANSWER_ENTRIES_MAX: i64 = 4_000;
 /// Most changes of one document.
 pub const DOC_CHANGES_MAX: usize = 10_000;
+/// Most operations of all changes of one document: a run of them costs a few bytes to send, but each
+/// is kept in memory by everyone who opens the document.
+pub const DOC_OPS_MAX: u64 = 20_000;
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
 /// How long one process waits for another one's write to the database.

@@ -1,15 +1,23 @@
-//! The check of a change's outer shape, before the merge library sees a byte of it.
+//! The check of a change, down to its last byte, before the merge library sees any of it.
 //!
 //! Layout of a change chunk (Automerge binary format, "change chunk"): magic 4 bytes, checksum 4
 //! bytes, type 1 byte, length LEB128, then dependencies, actor, seq, first op, time, message,
 //! other actors, columns. The checksum is the head of the SHA-256 over type, length and contents;
 //! the whole digest is the change's hash.
 
+mod columns;
+mod reader;
+mod runs;
+
 use sha2::{Digest, Sha256};
 
 use super::CHANGE_BYTES_MAX;
 use crate::id::{ActorKey, ChangeHash};
 use crate::time::Millis;
+pub(super) use columns::{Action, Actors, OpId, Step};
+
+use columns::Columns;
+use reader::Reader;
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const TYPE_CHANGE: u8 = 1;
@@ -19,6 +27,14 @@ pub const DEPS_MAX: u64 = 64;
 pub const ACTORS_MAX: u64 = 64;
 /// The highest operation number: a document in use for decades has some thousands.
 pub const OP_MAX: u64 = 10_000_000;
+/// The most operations of one change; a registration with full texts has about a hundred.
+pub const OPS_MAX: u64 = 2_000;
+/// The most earlier operations that all operations of one change may take the place of.
+pub const PREDS_MAX: u64 = 4_000;
+/// The longest key, in bytes.
+pub const KEY_BYTES_MAX: usize = 128;
+/// The furthest time from 1970, either way, in milliseconds: what a browser's date can hold.
+pub const AT_MS_MAX: u64 = 8_640_000_000_000_000;
 
 /// Why bytes are not a change that may be applied.
 #[derive(
@@ -46,6 +62,15 @@ pub enum DecodeError {
     /// Its author already has another change with this number.
     #[error("the change contradicts another one of its author")]
     Contradicts,
+    /// It uses lists, insertions or other operations that no document here has.
+    #[error("an operation of a kind that is not used here")]
+    Operation,
+    /// Its numbers, objects or replaced values do not follow from the changes that it names.
+    #[error("the change does not follow from the ones that it names")]
+    History,
+    /// Too many changes of its document already wait for others that have not come.
+    #[error("too many changes wait for others")]
+    Waiting,
 }
 
 /// What a change says of itself.
@@ -61,137 +86,120 @@ pub struct ChangeHead {
     pub seq: u64,
     /// The number of its first operation.
     pub start_op: u64,
+    /// How many operations it has, at least one.
+    pub ops: u64,
     /// The device's clock when it was made.
     pub at: Millis,
 }
 
-/// Reads the head of a change and verifies its checksum and its bounds.
+impl ChangeHead {
+    /// The number of its last operation.
+    #[must_use]
+    pub const fn max_op(&self) -> u64 {
+        self.start_op.saturating_add(self.ops).saturating_sub(1)
+    }
+}
+
+/// Checks a change whole: its checksum, its bounds and each of its operations.
 ///
 /// # Errors
-/// When the bytes are not exactly one sound, uncompressed change within the limits.
+/// When the bytes are not exactly one sound, uncompressed change within the limits, in the form that
+/// the merge library writes.
 pub fn check(bytes: &[u8]) -> Result<ChangeHead, DecodeError> {
-    if bytes.len() > CHANGE_BYTES_MAX {
-        return Err(DecodeError::TooLarge);
-    }
-    let mut reader = Reader { rest: bytes };
-    if reader.take(4)? != MAGIC {
-        return Err(DecodeError::Malformed);
-    }
-    let checksum = reader.take(4)?;
-    let hashed = reader.rest;
-    match reader.byte()? {
-        TYPE_CHANGE => {}
-        2 => return Err(DecodeError::Compressed),
-        _ => return Err(DecodeError::Malformed),
-    }
-    let length = reader.unsigned()?;
-    if u64::try_from(reader.rest.len()) != Ok(length) {
-        return Err(DecodeError::Malformed);
-    }
-    let digest: [u8; 32] = Sha256::digest(hashed).into();
-    if !digest.starts_with(checksum) {
-        return Err(DecodeError::Checksum);
-    }
-    head(&mut reader, ChangeHash(digest))
+    let framed = Framed::read(bytes)?;
+    framed.walk(&mut |_| Ok(()))?;
+    Ok(framed.head)
 }
 
-fn head(reader: &mut Reader<'_>, hash: ChangeHash) -> Result<ChangeHead, DecodeError> {
-    let deps = (0..reader.count(DEPS_MAX)?)
-        .map(|_| reader.array().map(ChangeHash))
-        .collect::<Result<Vec<_>, _>>()?;
-    let actor = reader.actor()?;
-    let seq = reader.unsigned()?;
-    let start_op = reader.unsigned()?;
-    if seq == 0 || seq > OP_MAX || start_op == 0 || start_op > OP_MAX {
-        return Err(DecodeError::Bounds);
-    }
-    if seq > 1 && deps.is_empty() {
-        return Err(DecodeError::Malformed);
-    }
-    let at = Millis(reader.signed()?);
-    let message = reader.count(0)?;
-    reader.take(usize::try_from(message).map_err(|_| DecodeError::Bounds)?)?;
-    for _ in 0..reader.count(ACTORS_MAX)? {
-        reader.actor()?;
-    }
-    Ok(ChangeHead {
-        hash,
-        deps,
-        actor,
-        seq,
-        start_op,
-        at,
-    })
+/// A change whose head and checksum are sound; its operations were only counted.
+#[derive(Debug)]
+pub(super) struct Framed<'a> {
+    pub(super) head: ChangeHead,
+    pub(super) actors: Actors<'a>,
+    columns: Columns<'a>,
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+impl<'a> Framed<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > CHANGE_BYTES_MAX {
+            return Err(DecodeError::TooLarge);
+        }
+        let mut reader = Reader::new(bytes);
+        if reader.take(4)? != MAGIC {
+            return Err(DecodeError::Malformed);
+        }
+        let checksum = reader.take(4)?;
+        let hashed = reader.rest;
+        match reader.byte()? {
+            TYPE_CHANGE => {}
+            2 => return Err(DecodeError::Compressed),
+            _ => return Err(DecodeError::Malformed),
+        }
+        let length = reader.unsigned()?;
+        if u64::try_from(reader.rest.len()) != Ok(length) {
+            return Err(DecodeError::Malformed);
+        }
+        let digest: [u8; 32] = Sha256::digest(hashed).into();
+        if !digest.starts_with(checksum) {
+            return Err(DecodeError::Checksum);
+        }
+        Self::contents(&mut reader, ChangeHash(digest))
+    }
+
+    fn contents(reader: &mut Reader<'a>, hash: ChangeHash) -> Result<Self, DecodeError> {
+        let deps = deps(reader)?;
+        let actor = reader.actor()?;
+        let seq = reader.unsigned()?;
+        let start_op = reader.unsigned()?;
+        if seq == 0 || seq > OP_MAX || start_op == 0 || start_op > OP_MAX {
+            return Err(DecodeError::Bounds);
+        }
+        if seq > 1 && deps.is_empty() {
+            return Err(DecodeError::Malformed);
+        }
+        let at = Millis(reader.signed()?);
+        if at.0.unsigned_abs() > AT_MS_MAX {
+            return Err(DecodeError::Bounds);
+        }
+        // A message, which nobody writes here.
+        reader.count(0)?;
+        let actors = Actors::read(reader, actor, ACTORS_MAX)?;
+        let columns = Columns::read(reader)?;
+        let head = ChangeHead {
+            hash,
+            deps,
+            actor,
+            seq,
+            start_op,
+            ops: columns.ops()?,
+            at,
+        };
+        Ok(Self {
+            head,
+            actors,
+            columns,
+        })
+    }
+
+    /// Goes through all operations and checks each; `see` may refuse as well.
+    pub(super) fn walk(
+        &self,
+        see: &mut impl FnMut(Step<'a>) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.columns.walk(self.head.start_op, self.actors, see)
+    }
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(DecodeError::Malformed)?;
-        self.rest = rest;
-        Ok(head)
-    }
-
-    fn byte(&mut self) -> Result<u8, DecodeError> {
-        self.take(1)?.first().copied().ok_or(DecodeError::Malformed)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        self.take(N)?.try_into().map_err(|_| DecodeError::Malformed)
-    }
-
-    /// An unsigned LEB128 number of at most 63 bits.
-    fn unsigned(&mut self) -> Result<u64, DecodeError> {
-        let mut value = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(DecodeError::Bounds)
-    }
-
-    /// A signed LEB128 number.
-    fn signed(&mut self) -> Result<i64, DecodeError> {
-        let mut value = 0_i64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            value |= i64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                // The sixth bit of the last byte is the sign of all that lie above it.
-                let negative = byte & 0x40 != 0;
-                return Ok(if negative {
-                    value | (-1_i64 << (shift + 7))
-                } else {
-                    value
-                });
-            }
-        }
-        Err(DecodeError::Bounds)
-    }
-
-    fn count(&mut self, max: u64) -> Result<u64, DecodeError> {
-        let count = self.unsigned()?;
-        if count > max {
-            Err(DecodeError::Bounds)
-        } else {
-            Ok(count)
-        }
-    }
-
-    fn actor(&mut self) -> Result<ActorKey, DecodeError> {
-        if self.unsigned()? != 8 {
-            return Err(DecodeError::Actor);
-        }
-        self.array().map(ActorKey)
+/// The changes that one follows, each named once, in the order of their bytes.
+fn deps(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, DecodeError> {
+    let count = reader.count(DEPS_MAX)?;
+    let (names, _) = reader
+        .take_counted(count.saturating_mul(32))?
+        .as_chunks::<32>();
+    if names.is_sorted_by(|one, next| one < next) {
+        Ok(names.iter().map(|name| ChangeHash(*name)).collect())
+    } else {
+        Err(DecodeError::Malformed)
     }
 }
 
@@ -222,6 +230,7 @@ mod tests {
             (head.seq, head.start_op, head.at),
             (1, 1, Millis(-1_234_567_890_123))
         );
+        assert_eq!((head.ops, head.max_op()), (4, 4));
         assert!(head.deps.is_empty());
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::{AutoCommit, ObjId, ObjType, ReadDoc};
 
-use super::{PATH_KEYS_MAX, Value};
+use super::{ChangeHead, PATH_KEYS_MAX, Value};
 use crate::id::{ActorKey, ChangeHash};
 use crate::time::Millis;
 
@@ -51,6 +51,18 @@ pub struct Span {
     pub actor: ActorKey,
     first: u64,
     last: u64,
+}
+
+impl Span {
+    pub(super) const fn of(head: &ChangeHead) -> Self {
+        Self {
+            hash: head.hash,
+            at: head.at,
+            actor: head.actor,
+            first: head.start_op,
+            last: head.max_op(),
+        }
+    }
 }
 
 /// Every field of a document by its path, keys joined by `/`.
@@ -144,20 +156,7 @@ impl Tree {
     }
 }
 
-pub(super) fn read(doc: &mut AutoCommit) -> Tree {
-    let mut spans: Vec<Span> = doc
-        .get_changes(&[])
-        .iter()
-        .filter_map(|change| {
-            Some(Span {
-                hash: ChangeHash(change.hash().0),
-                at: Millis(change.timestamp()),
-                actor: actor_key(change.actor_id().to_bytes())?,
-                first: change.start_op().get(),
-                last: change.max_op(),
-            })
-        })
-        .collect();
+pub(super) fn read(doc: &AutoCommit, mut spans: Vec<Span>) -> Tree {
     spans.sort_unstable_by_key(|span| (span.at, span.hash));
     let mut tree = Tree {
         fields: BTreeMap::new(),

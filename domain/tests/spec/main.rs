@@ -12,7 +12,10 @@
 mod access;
 mod convergence;
 mod fixture;
+mod forge;
+mod hostile;
 mod merge;
+mod mutation;
 mod phone;
 mod records;
 mod storage;
