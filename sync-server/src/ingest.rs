@@ -3,7 +3,7 @@
 //! The only code that writes to the log. It runs inside one write transaction of the caller, who
 //! answers after the commit and not before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::access::Refusal;
@@ -85,27 +85,29 @@ pub(crate) async fn take(
             None => by_record.push((item.doc.record, vec![(place, item)])),
         }
     }
+    let mut places = Vec::new();
+    let mut pushed = Vec::new();
     for (record, items) in by_record {
-        let (places, pushed): (Vec<usize>, Vec<Pushed>) = items
+        let (at, of_record): (Vec<usize>, Vec<Pushed>) = items
             .into_iter()
             .map(|(place, item)| {
                 let grid = grids.get(usize::from(item.grid)).cloned();
-                let grid = grid.unwrap_or(Err(Refusal::UnknownGrid));
-                (
-                    place,
-                    Pushed {
-                        part: item.doc.part,
-                        grid,
-                        bytes: item.change,
-                    },
-                )
+                let one = Pushed {
+                    part: item.doc.part,
+                    grid: grid.unwrap_or(Err(Refusal::UnknownGrid)),
+                    bytes: item.change,
+                };
+                (place, one)
             })
             .unzip();
-        let outcome = record_batch(db, sender, record, pushed).await?;
-        for (place, result) in places.into_iter().zip(outcome) {
-            if let Some(slot) = results.get_mut(place) {
-                *slot = result;
-            }
+        places.extend(at);
+        pushed.push((record, of_record));
+    }
+    let outcome = judge_all(db, sender, pushed).await?;
+    let outcome = keep(db, sender, outcome).await?;
+    for (place, result) in places.into_iter().zip(outcome) {
+        if let Some(slot) = results.get_mut(place) {
+            *slot = result;
         }
     }
     Ok(results)
@@ -131,15 +133,20 @@ async fn known_grids(
     Ok(known)
 }
 
-async fn record_batch(
+/// A record's changes and what becomes of them.
+type Judged = (RecordId, Vec<Pushed>, Judgement);
+
+/// Judges the changes of each record against what is there.
+async fn judge_all(
     db: &mut SqliteConnection,
     sender: &Sender,
-    record: RecordId,
-    pushed: Vec<Pushed>,
-) -> Result<Vec<ItemResult>, ApiError> {
-    let known = log::load(db, record).await?;
+    pushed: Vec<(RecordId, Vec<Pushed>)>,
+) -> Result<Vec<Judged>, ApiError> {
+    let records: Vec<RecordId> = pushed.iter().map(|(record, _)| *record).collect();
+    let mut known = log::load_all(db, &records).await?;
     let mut owners = BTreeMap::new();
-    for actor in gate::actors(&pushed) {
+    let all = pushed.iter().flat_map(|(_, pushed)| gate::actors(pushed));
+    for actor in all.collect::<BTreeSet<_>>() {
         if let Some(owner) = log::owner(db, actor).await? {
             owners.insert(actor, owner);
         }
@@ -147,65 +154,77 @@ async fn record_batch(
     let (scope, device) = (Arc::clone(&sender.scope), sender.device);
     // Merging is work for a processor, not for the loop that serves connections.
     let judged = tokio::task::spawn_blocking(move || {
-        let case = Case {
-            record,
-            known,
-            member: scope.me(),
-            device,
-            owners,
+        let judge = |(record, pushed): (RecordId, Vec<Pushed>)| {
+            let case = Case {
+                record,
+                known: known.remove(&record).unwrap_or_default(),
+                member: scope.me(),
+                device,
+                owners: owners.clone(),
+            };
+            let judgement = gate::judge(case, &pushed);
+            (record, pushed, judgement)
         };
-        let judgement = gate::judge(case, &pushed);
-        (judgement, pushed)
+        pushed.into_iter().map(judge).collect()
     });
-    let (judgement, pushed) = judged.await.map_err(|_| ApiError::Internal)?;
-    keep(db, sender, record, (judgement, &pushed)).await
+    judged.await.map_err(|_| ApiError::Internal)
 }
 
+/// Writes what is kept and what is refused; one result for each change, in their order.
 async fn keep(
     db: &mut SqliteConnection,
     sender: &Sender,
-    record: RecordId,
-    (judgement, pushed): (Judgement, &[Pushed]),
+    judged: Vec<Judged>,
 ) -> Result<Vec<ItemResult>, ApiError> {
-    let mut results = Vec::with_capacity(pushed.len());
-    let mut fresh = BTreeMap::new();
-    for (verdict, one) in judgement.verdicts.into_iter().zip(pushed) {
-        let doc = DocId {
-            record,
-            part: one.part,
-        };
-        let result = match verdict {
-            Verdict::Keep(head, grid) => {
-                log::bind_actor(db, head.actor, sender.device).await?;
-                let new = NewEntry {
-                    doc,
-                    grid: &grid,
+    let mut new = Vec::new();
+    let mut actors = BTreeSet::new();
+    let mut rows = Vec::new();
+    for (record, pushed, judgement) in &judged {
+        for (verdict, one) in judgement.verdicts.iter().zip(pushed) {
+            if let Verdict::Keep(head, grid) = verdict {
+                actors.insert(head.actor);
+                new.push(NewEntry {
+                    doc: DocId {
+                        record: *record,
+                        part: one.part,
+                    },
+                    grid,
                     hash: head.hash,
                     bytes: &one.bytes,
                     author: &sender.scope.me().person,
                     device: sender.device,
                     device_at: head.at,
                     received_at: sender.now,
-                };
-                let seq = log::append(db, &new).await?;
-                fresh.insert((one.part, head.hash), seq);
-                ItemResult::Kept(seq)
+                });
             }
-            // A change that came twice in one batch has the place that its first copy got.
-            Verdict::Had(0, hash) => {
-                let seq = fresh.get(&(one.part, hash)).copied().unwrap_or(0);
-                ItemResult::Had(seq)
-            }
-            Verdict::Had(seq, _) => ItemResult::Had(seq),
-            Verdict::Refuse(refusal) => {
-                refuse(db, sender, (doc, &one.bytes), refusal).await?;
-                ItemResult::Refused(refusal)
-            }
-        };
-        results.push(result);
+        }
+        rows.extend(judgement.row.clone());
     }
-    if let Some(row) = &judgement.row {
-        projection::put(db, row).await?;
+    for actor in actors {
+        log::bind_actor(db, actor, sender.device).await?;
+    }
+    let first = log::append(db, &new).await?;
+    projection::put(db, &rows).await?;
+    let places: BTreeMap<_, _> = new.iter().map(|new| (new.doc, new.hash)).zip(first..).collect();
+    let mut results = Vec::new();
+    for (record, pushed, judgement) in &judged {
+        for (verdict, one) in judgement.verdicts.iter().zip(pushed) {
+            let doc = DocId {
+                record: *record,
+                part: one.part,
+            };
+            let place = |hash| places.get(&(doc, hash)).copied().unwrap_or(0);
+            results.push(match verdict {
+                Verdict::Keep(head, _) => ItemResult::Kept(place(head.hash)),
+                // A change that came twice in one batch has the place that its first copy got.
+                Verdict::Had(0, hash) => ItemResult::Had(place(*hash)),
+                Verdict::Had(seq, _) => ItemResult::Had(*seq),
+                Verdict::Refuse(refusal) => {
+                    refuse(db, sender, (doc, &one.bytes), *refusal).await?;
+                    ItemResult::Refused(*refusal)
+                }
+            });
+        }
     }
     Ok(results)
 }

@@ -2,39 +2,45 @@
 
 use domain::id::{RecordId, UnitId};
 use domain::view::{ROW_VERSION, Row};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, SqliteConnection};
 
 use crate::gate;
 use crate::store::{Store, bytes, damaged, log};
 
-/// Writes a record's row, in place of an older one.
+/// Writes records' rows, in place of older ones.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn put(db: &mut SqliteConnection, row: &Row) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT OR REPLACE INTO row (record, grid, kind, category, status, level, outcome, open, \
-         happened_at, due_at, closed_at, conflicts, review, bytes) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(row.id.bytes().as_slice())
-    .bind(row.grid.as_str())
-    .bind(row.kind.code())
-    .bind(&row.category)
-    .bind(&row.status)
-    .bind(&row.level)
-    .bind(&row.outcome)
-    .bind(row.open)
-    .bind(row.happened_at.0)
-    .bind(row.due.map(|due| due.at.0))
-    .bind(row.closed_at.map(|at| at.0))
-    .bind(row.conflicts)
-    .bind(row.review)
-    .bind(row.encode())
-    .execute(db)
-    .await?;
+pub async fn put(db: &mut SqliteConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+    for some in rows.chunks(ROWS_A_STATEMENT) {
+        let mut statement = QueryBuilder::new(
+            "INSERT OR REPLACE INTO row (record, grid, kind, category, status, level, outcome, \
+             open, happened_at, due_at, closed_at, conflicts, review, bytes) ",
+        );
+        statement.push_values(some, |mut values, row| {
+            values
+                .push_bind(row.id.bytes().to_vec())
+                .push_bind(row.grid.as_str())
+                .push_bind(row.kind.code())
+                .push_bind(&row.category)
+                .push_bind(&row.status)
+                .push_bind(&row.level)
+                .push_bind(&row.outcome)
+                .push_bind(row.open)
+                .push_bind(row.happened_at.0)
+                .push_bind(row.due.map(|due| due.at.0))
+                .push_bind(row.closed_at.map(|at| at.0))
+                .push_bind(row.conflicts)
+                .push_bind(row.review)
+                .push_bind(row.encode());
+        });
+        statement.build().execute(&mut *db).await?;
+    }
     Ok(())
 }
+
+/// Rows in one statement.
+const ROWS_A_STATEMENT: usize = 64;
 
 /// The rows of a grid.
 ///
@@ -91,7 +97,7 @@ pub async fn rebuild(db: &mut SqliteConnection) -> Result<Report, sqlx::Error> {
         };
         report.rows += 1;
         report.differed += usize::from(old != Some(new.encode()));
-        put(db, &new).await?;
+        put(db, core::slice::from_ref(&new)).await?;
     }
     let stray = usize::try_from(before - kept).unwrap_or(0);
     if stray > 0 {

@@ -153,21 +153,28 @@ impl Filling {
             whole: !cut,
             own: false,
         };
+        let mut taken = Vec::new();
         for entry in found {
             if reader.own.contains(&entry.seq) {
                 reached.seq = entry.seq;
                 reached.own = true;
                 continue;
             }
-            if entry.len > self.bytes_left && !self.page.entries.is_empty() {
+            let first = self.page.entries.is_empty() && taken.is_empty();
+            if entry.len > self.bytes_left && !first {
                 reached.whole = false;
                 break;
             }
             self.bytes_left = self.bytes_left.saturating_sub(entry.len);
             reached.seq = entry.seq;
-            let change = log::change(db, entry.change).await?;
+            taken.push(entry);
+        }
+        let rows: Vec<i64> = taken.iter().map(|entry| entry.change).collect();
+        let mut changes = log::changes(db, &rows).await?;
+        for entry in taken {
             let author = self.author(entry.author);
             let (seq, doc, received_at) = (entry.seq, entry.doc, entry.received_at);
+            let change = changes.remove(&entry.change).ok_or(ApiError::Internal)?;
             self.page.entries.push(Entry {
                 seq,
                 doc,

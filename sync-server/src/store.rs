@@ -18,7 +18,13 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 1] = [("first", include_str!("../migrations/0001_first.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("first", include_str!("../migrations/0001_first.sql")),
+    (
+        "entry by change",
+        include_str!("../migrations/0002_entry_by_change.sql"),
+    ),
+];
 
 /// The setting that says that everything here is a demonstration.
 pub const DEMO: &str = "demo";

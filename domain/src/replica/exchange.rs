@@ -10,7 +10,7 @@ use super::{
     StoreFault, StoredChange, StoredRecord, Ticket, WriteBatch,
 };
 use crate::access;
-use crate::document::Document;
+use crate::document::{CHANGE_BYTES_MAX, Document};
 use crate::id::{ChangeHash, DocId, Part, RecordId};
 use crate::sync::backoff::{IDLE_MS, retry_ms};
 use crate::sync::lean::{self, Known};
@@ -234,7 +234,11 @@ impl Replica {
                 .directory
                 .as_ref()
                 .is_some_and(|known| access::is_station_staff(&known.me));
-        if answer.more || !pushed.is_empty() || self.again || tell {
+        let left = is_full(pushed.iter().map(|(item, _)| item));
+        if !left {
+            self.status.on_phone = 0;
+        }
+        if answer.more || left || self.again || tell {
             self.wake(Cause::Button, now, effects);
         } else {
             self.rest(now.plus(IDLE_MS), effects);
@@ -311,6 +315,14 @@ impl Replica {
         self.wake_at = Some(at);
         effects.push(Effect::WakeAt(at));
     }
+}
+
+/// Whether a batch may have left something in the outbox: one more change might not have fitted.
+fn is_full<'a>(items: impl Iterator<Item = &'a OutboxItem>) -> bool {
+    let (count, bytes) = items.fold((0, 0), |(count, bytes), item| {
+        (count + 1, bytes + item.bytes.len())
+    });
+    count >= BATCH_ITEMS_MAX || bytes + CHANGE_BYTES_MAX > BATCH_BYTES_MAX
 }
 
 /// A number that is the same for the same items and, as good as surely, no other: a phone that lost

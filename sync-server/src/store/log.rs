@@ -1,11 +1,14 @@
 //! The log: documents, their changes byte for byte, and the order in which they were committed.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
 use domain::replica::StoredChange;
 use domain::sync::message::{PageDigest, Receipt};
 use domain::time::Millis;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 use super::{bytes, damaged, org};
 use crate::limits;
@@ -60,29 +63,50 @@ pub(crate) fn seq_to(seq: u64) -> i64 {
 /// # Errors
 /// When the database fails.
 pub async fn load(db: &mut SqliteConnection, record: RecordId) -> Result<Known, sqlx::Error> {
+    Ok(load_all(db, &[record]).await?.remove(&record).unwrap_or_default())
+}
+
+/// Loads records with all their changes; one that is not there is left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn load_all(
+    db: &mut SqliteConnection,
+    records: &[RecordId],
+) -> Result<BTreeMap<RecordId, Known>, sqlx::Error> {
+    let names: Vec<String> = records.iter().map(|id| hex(&id.bytes())).collect();
     let rows = sqlx::query(
-        "SELECT d.part, d.stream, c.hash, c.author, e.seq, c.bytes FROM doc d \
-         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
-         WHERE d.record = ? ORDER BY e.seq",
+        "SELECT d.record, d.part, d.stream, c.hash, c.author, e.seq, c.bytes \
+         FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
+         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id ORDER BY e.seq",
     )
-    .bind(record.bytes().as_slice())
+    .bind(serde_json::to_string(&names).unwrap_or_default())
     .fetch_all(db)
     .await?;
-    let mut known = Known::default();
+    let mut found: BTreeMap<RecordId, Known> = BTreeMap::new();
     for row in &rows {
-        known.grid = Some(org::code(row, 1)?);
+        let known = found.entry(RecordId::from_bytes(bytes::<16>(row, 0)?)).or_default();
+        known.grid = Some(org::code(row, 2)?);
         let change = StoredChange {
-            hash: ChangeHash(bytes::<32>(row, 2)?),
-            author: org::code(row, 3)?,
-            seq: Some(seq_of(row.try_get(4)?)),
-            bytes: row.try_get(5)?,
+            hash: ChangeHash(bytes::<32>(row, 3)?),
+            author: org::code(row, 4)?,
+            seq: Some(seq_of(row.try_get(5)?)),
+            bytes: row.try_get(6)?,
         };
-        match part(row.try_get(0)?)? {
+        match part(row.try_get(1)?)? {
             Part::Body => known.body.push(change),
             Part::Vault => known.vault.push(change),
         }
     }
-    Ok(known)
+    Ok(found)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a `String` cannot fail.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The hashes of a document's changes.
@@ -123,39 +147,70 @@ pub struct NewEntry<'a> {
     pub received_at: Millis,
 }
 
-/// Appends a change and gives back its place. One writer at a time: the order of places is the
-/// order of commits.
+/// Appends changes and gives back the place of the first; the others follow it one by one. There is
+/// one writer at a time: the order of places is the order of commits.
+///
+/// Many rows go into one statement: each statement costs two changes of thread.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn append(db: &mut SqliteConnection, new: &NewEntry<'_>) -> Result<u64, sqlx::Error> {
-    sqlx::query("INSERT INTO doc (record, part, stream) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-        .bind(new.doc.record.bytes().as_slice())
-        .bind(part_number(new.doc.part))
-        .bind(new.grid.as_str())
-        .execute(&mut *db)
+pub async fn append(
+    db: &mut SqliteConnection,
+    new: &[NewEntry<'_>],
+) -> Result<u64, sqlx::Error> {
+    let next = next_place(db).await?;
+    let change: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM change")
+        .fetch_one(&mut *db)
         .await?;
-    let change: i64 = sqlx::query_scalar(
-        "INSERT INTO change (doc, hash, bytes, author, device, device_at, received_at) \
-         SELECT id, ?, ?, ?, ?, ?, ? FROM doc WHERE record = ? AND part = ? RETURNING id",
+    for (some, first) in new.chunks(ROWS_A_STATEMENT).zip((0..).step_by(ROWS_A_STATEMENT)) {
+        let mut docs = QueryBuilder::new("INSERT INTO doc (record, part, stream) ");
+        docs.push_values(some, |mut row, new| {
+            row.push_bind(new.doc.record.bytes().to_vec())
+                .push_bind(part_number(new.doc.part))
+                .push_bind(new.grid.as_str());
+        });
+        docs.push(" ON CONFLICT DO NOTHING");
+        docs.build().execute(&mut *db).await?;
+        let mut changes = QueryBuilder::new(
+            "INSERT INTO change (id, doc, hash, bytes, author, device, device_at, received_at) ",
+        );
+        changes.push_values(some.iter().zip(change + first..), |mut row, (new, id)| {
+            row.push_bind(id)
+                .push("(SELECT id FROM doc WHERE record = ")
+                .push_bind_unseparated(new.doc.record.bytes().to_vec())
+                .push_unseparated(" AND part = ")
+                .push_bind_unseparated(part_number(new.doc.part))
+                .push_unseparated(")")
+                .push_bind(new.hash.0.to_vec())
+                .push_bind(new.bytes)
+                .push_bind(new.author.as_str())
+                .push_bind(new.device.0.to_vec())
+                .push_bind(new.device_at.0)
+                .push_bind(new.received_at.0);
+        });
+        changes.build().execute(&mut *db).await?;
+        let mut entries = QueryBuilder::new("INSERT INTO entry (seq, stream, change) ");
+        entries.push_values(some.iter().zip(first..), |mut row, (new, at)| {
+            row.push_bind(next + at)
+                .push_bind(new.grid.as_str())
+                .push_bind(change + at);
+        });
+        entries.build().execute(&mut *db).await?;
+    }
+    Ok(seq_of(next))
+}
+
+/// Rows in one statement: far below the number of values that a statement may have.
+const ROWS_A_STATEMENT: usize = 64;
+
+/// The place after the last one that was ever given.
+async fn next_place(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT 1 + MAX(COALESCE((SELECT MAX(seq) FROM entry), 0), \
+         COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0))",
     )
-    .bind(new.hash.0.as_slice())
-    .bind(new.bytes)
-    .bind(new.author.as_str())
-    .bind(new.device.0.as_slice())
-    .bind(new.device_at.0)
-    .bind(new.received_at.0)
-    .bind(new.doc.record.bytes().as_slice())
-    .bind(part_number(new.doc.part))
-    .fetch_one(&mut *db)
-    .await?;
-    let seq: i64 =
-        sqlx::query_scalar("INSERT INTO entry (stream, change) VALUES (?, ?) RETURNING seq")
-            .bind(new.grid.as_str())
-            .bind(change)
-            .fetch_one(db)
-            .await?;
-    Ok(seq_of(seq))
+    .fetch_one(db)
+    .await
 }
 
 /// The last place of the log.
@@ -229,15 +284,21 @@ fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
     })
 }
 
-/// The bytes of a change.
+/// The bytes of changes, by their rows.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn change(db: &mut SqliteConnection, id: i64) -> Result<Vec<u8>, sqlx::Error> {
-    sqlx::query_scalar("SELECT bytes FROM change WHERE id = ?")
-        .bind(id)
-        .fetch_one(db)
-        .await
+pub async fn changes(
+    db: &mut SqliteConnection,
+    ids: &[i64],
+) -> Result<BTreeMap<i64, Vec<u8>>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT c.id, c.bytes FROM json_each(?) j JOIN change c ON c.id = j.value",
+    )
+    .bind(serde_json::to_string(ids).unwrap_or_default())
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// The device that an author key belongs to, if it was used before.
