@@ -205,7 +205,11 @@ async fn keep(
     }
     let first = log::append(db, &new).await?;
     projection::put(db, &rows).await?;
-    let places: BTreeMap<_, _> = new.iter().map(|new| (new.doc, new.hash)).zip(first..).collect();
+    let places: BTreeMap<_, _> = new
+        .iter()
+        .map(|new| (new.doc, new.hash))
+        .zip(first..)
+        .collect();
     let mut results = Vec::new();
     for (record, pushed, judgement) in &judged {
         for (verdict, one) in judgement.verdicts.iter().zip(pushed) {

@@ -1,6 +1,6 @@
 //! Packing: a message through an order-6 context model that already knows how our changes look.
 //!
-//! PPMd (variant H, 7-Zip's range coder) packs Chinese text in short pieces a fifth tighter than
+//! `PPMd` (variant H, 7-Zip's range coder) packs Chinese text in short pieces a fifth tighter than
 //! brotli's best, at fifty times its speed, and its model can be warmed up: both ends first run the
 //! same sample through it, so that even a single change is packed as if many had gone before. The
 //! packed form of the sample is the same in every message and is left out.

@@ -325,3 +325,63 @@ fn sy13_the_authors_of_what_arrives_are_known() {
         .and_then(|writing| writing.by.as_ref());
     assert_eq!(writer.map(ToString::to_string).as_deref(), Some("p1"));
 }
+
+#[test]
+fn sy18_a_device_that_lost_a_change_gets_the_next_ones_with_full_names() {
+    let (mut phone, mut tablet, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.sync(&mut server);
+    let lost = tablet
+        .store
+        .load(record(1))
+        .body
+        .first()
+        .expect("a change")
+        .hash;
+    let hole = domain::replica::WriteBatch {
+        drop_changes: vec![(DocId::body(record(1)), lost)],
+        ..Default::default()
+    };
+    tablet.store.commit(&hole).expect("writes");
+    let edited = NewDispute {
+        place: "示例村村口".to_owned(),
+        ..new_dispute()
+    };
+    let (id, base) = (record(1), new_dispute());
+    let edit = Command::EditDispute {
+        id,
+        base,
+        new: edited,
+    };
+    assert_eq!(phone.act(&mut server, edit), Ok(id));
+    tablet.requests.clear();
+    tablet.sync(&mut server);
+    // The page could not be rebuilt, was asked for in full, and its change is kept: it waits for
+    // the one that was lost.
+    assert!(tablet.requests.len() >= 2);
+    assert_eq!(tablet.store.load(id).body.len(), 1);
+}
+
+#[test]
+fn sy18_a_server_that_lost_a_change_takes_the_next_ones_with_full_names() {
+    let (mut phone, _, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    phone.link = Link::Down;
+    let edited = NewDispute {
+        place: "示例村村口".to_owned(),
+        ..new_dispute()
+    };
+    let (id, base) = (record(1), new_dispute());
+    let edit = Command::EditDispute {
+        id,
+        base,
+        new: edited,
+    };
+    assert_eq!(phone.act(&mut server, edit), Ok(id));
+    server.forget();
+    phone.link = Link::Up;
+    phone.requests.clear();
+    phone.sync(&mut server);
+    assert!(phone.requests.len() >= 2);
+    assert_eq!((server.len(), phone.waiting()), (1, 0));
+}

@@ -1,6 +1,7 @@
 //! The exchange: join, push and pull in one round trip.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -125,8 +126,8 @@ async fn push(shared: &Shared, sender: &Sender, lean: LeanBatch) -> Result<Recei
 async fn whole(db: &mut SqliteConnection, lean: LeanBatch) -> Result<Batch, ApiError> {
     let mut known = Hashes::default();
     for doc in lean.needed() {
-        if !known.0.contains_key(&doc) {
-            known.0.insert(doc, log::hashes(db, doc).await?);
+        if let Entry::Vacant(place) = known.0.entry(doc) {
+            place.insert(log::hashes(db, doc).await?);
         }
     }
     lean.rebuild(&known).ok_or(ApiError::UnknownChanges)

@@ -63,7 +63,10 @@ pub(crate) fn seq_to(seq: u64) -> i64 {
 /// # Errors
 /// When the database fails.
 pub async fn load(db: &mut SqliteConnection, record: RecordId) -> Result<Known, sqlx::Error> {
-    Ok(load_all(db, &[record]).await?.remove(&record).unwrap_or_default())
+    Ok(load_all(db, &[record])
+        .await?
+        .remove(&record)
+        .unwrap_or_default())
 }
 
 /// Loads records with all their changes; one that is not there is left out.
@@ -85,7 +88,9 @@ pub async fn load_all(
     .await?;
     let mut found: BTreeMap<RecordId, Known> = BTreeMap::new();
     for row in &rows {
-        let known = found.entry(RecordId::from_bytes(bytes::<16>(row, 0)?)).or_default();
+        let known = found
+            .entry(RecordId::from_bytes(bytes::<16>(row, 0)?))
+            .or_default();
         known.grid = Some(org::code(row, 2)?);
         let change = StoredChange {
             hash: ChangeHash(bytes::<32>(row, 3)?),
@@ -154,15 +159,15 @@ pub struct NewEntry<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn append(
-    db: &mut SqliteConnection,
-    new: &[NewEntry<'_>],
-) -> Result<u64, sqlx::Error> {
+pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u64, sqlx::Error> {
     let next = next_place(db).await?;
     let change: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM change")
         .fetch_one(&mut *db)
         .await?;
-    for (some, first) in new.chunks(ROWS_A_STATEMENT).zip((0..).step_by(ROWS_A_STATEMENT)) {
+    for (some, first) in new
+        .chunks(ROWS_A_STATEMENT)
+        .zip((0..).step_by(ROWS_A_STATEMENT))
+    {
         let mut docs = QueryBuilder::new("INSERT INTO doc (record, part, stream) ");
         docs.push_values(some, |mut row, new| {
             row.push_bind(new.doc.record.bytes().to_vec())
@@ -292,13 +297,14 @@ pub async fn changes(
     db: &mut SqliteConnection,
     ids: &[i64],
 ) -> Result<BTreeMap<i64, Vec<u8>>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT c.id, c.bytes FROM json_each(?) j JOIN change c ON c.id = j.value",
-    )
-    .bind(serde_json::to_string(ids).unwrap_or_default())
-    .fetch_all(db)
-    .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    let rows =
+        sqlx::query("SELECT c.id, c.bytes FROM json_each(?) j JOIN change c ON c.id = j.value")
+            .bind(serde_json::to_string(ids).unwrap_or_default())
+            .fetch_all(db)
+            .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
 }
 
 /// The device that an author key belongs to, if it was used before.

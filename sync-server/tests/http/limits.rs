@@ -14,12 +14,19 @@ async fn each_wrong_request_gets_its_fixed_code() {
     let binary = "content-type: application/octet-stream\r\n";
     let huge = vec![0_u8; 1024 * 1024 + 1];
     let cases: [Case<'_>; 8] = [
-        ("POST", "/api/v1/exchange", "", b"x", 415, "bad_request"),
+        (
+            "POST",
+            "/api/v1/exchange",
+            "content-type: text/plain\r\n",
+            b"x",
+            415,
+            "bad_request",
+        ),
         (
             "POST",
             "/api/v1/exchange",
             binary,
-            b"\x01\x00no message",
+            b"\x02\x00no message",
             400,
             "bad_request",
         ),

@@ -24,12 +24,10 @@ type Input = UnboundedReceiver<String>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
-    let join = match (args.next().as_deref(), args.next(), args.next()) {
-        (Some("--join"), Some(code), None) => code,
-        _ => {
-            eprintln!("usage: phone --join CODE");
-            return ExitCode::from(2);
-        }
+    let given = (args.next(), args.next(), args.next());
+    let (Some("--join"), Some(join), None) = (given.0.as_deref(), given.1, given.2) else {
+        eprintln!("usage: phone --join CODE");
+        return ExitCode::from(2);
     };
     let mut phone = Phone { join, shell: None };
     let mut input = lines();

@@ -194,9 +194,10 @@ impl Shell {
         let mut step = Step::Done;
         while let Some(event) = events.pop_front() {
             for effect in self.replica.handle(event) {
-                match effect {
-                    Effect::Send { bytes } => step = Step::Send(bytes),
-                    other => events.extend(self.perform(other)?),
+                if let Effect::Send { bytes } = effect {
+                    step = Step::Send(bytes);
+                } else {
+                    events.extend(self.perform(effect)?);
                 }
             }
         }

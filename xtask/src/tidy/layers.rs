@@ -18,8 +18,8 @@ const HOMES: [(&str, &str, &str); 2] = [
 /// What the pure core may depend on: nothing here does IO.
 const DOMAIN_DEPENDENCIES: [&str; 6] = [
     "automerge",
-    "flate2",
     "postcard",
+    "ppmd-rust",
     "serde",
     "sha2",
     "thiserror",
