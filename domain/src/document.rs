@@ -179,7 +179,7 @@ impl Document {
         let heads = self.doc.get_heads();
         let options = LoadOptions::new().text_encoding(ENCODING);
         self.agrees()
-            && AutoCommit::load_with_options(&self.doc.save(), options)
+            && AutoCommit::load_with_options(&self.doc.save_nocompress(), options)
                 .is_ok_and(|mut loaded| loaded.get_heads() == heads)
     }
 

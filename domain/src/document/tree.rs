@@ -173,11 +173,16 @@ fn collect(
     depth: usize,
     fields: &mut BTreeMap<String, Field>,
 ) {
-    let keys: Vec<String> = doc.keys(object).collect();
-    for key in keys {
-        let path = format!("{prefix}{key}");
+    for item in doc.map_range(object, ..) {
+        let path = format!("{prefix}{}", item.key);
+        // Looking a key up is far dearer than walking past it; only a contested one has more values.
         // `get_all` lists the loser first and the shown value last.
-        let found = doc.get_all(object, key.as_str()).unwrap_or_default();
+        let found = if item.conflict {
+            doc.get_all(object, &*item.key).unwrap_or_default()
+        } else {
+            let id = item.id();
+            vec![(item.value.into_value(), id)]
+        };
         let mut values = Vec::new();
         for (value, id) in found.into_iter().rev() {
             match value {
