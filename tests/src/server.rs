@@ -28,18 +28,30 @@ pub struct Server {
     address: SocketAddr,
     joins: Vec<Join>,
     data: TempDir,
+    /// The station that it serves, as arguments.
+    station: Vec<String>,
 }
 
 impl Server {
     /// Starts the demo station with data of its own on a free port.
     pub async fn demo() -> Self {
+        Self::with(vec!["--demo".to_owned()]).await
+    }
+
+    /// Starts the bench station, which anybody here joins with `code`.
+    pub async fn bench(code: &str) -> Self {
+        Self::with(vec!["--bench-join".to_owned(), code.to_owned()]).await
+    }
+
+    async fn with(station: Vec<String>) -> Self {
         let data = TempDir::new().expect("a temporary folder");
-        let (child, address, joins) = start(data.path(), "127.0.0.1:0").await;
+        let (child, address, joins) = start(data.path(), "127.0.0.1:0", &station).await;
         Self {
             child,
             address,
             joins,
             data,
+            station,
         }
     }
 
@@ -67,7 +79,8 @@ impl Server {
 
     /// Starts it again on the same port with the same data, as after a power cut.
     pub async fn restart(&mut self) {
-        let (child, _, joins) = start(self.data.path(), &self.address.to_string()).await;
+        let listen = self.address.to_string();
+        let (child, _, joins) = start(self.data.path(), &listen, &self.station).await;
         self.child = child;
         self.joins = joins;
     }
@@ -82,11 +95,11 @@ impl Server {
     }
 }
 
-async fn start(data: &Path, listen: &str) -> (Child, SocketAddr, Vec<Join>) {
+async fn start(data: &Path, listen: &str, station: &[String]) -> (Child, SocketAddr, Vec<Join>) {
     let program = built("FENGGE_SERVER", "target/debug/sync-server");
     let app = built("FENGGE_DIST", "target/dist");
     let mut child = Command::new(&program)
-        .arg("--demo")
+        .args(station)
         .args(["--listen", listen])
         .arg("--data")
         .arg(data)

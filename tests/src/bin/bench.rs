@@ -5,14 +5,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::browser::{DESK, PHONE};
-use tests::server::Server;
+use tests::headless::record;
+use tests::headless::shell::{Shell, now};
+use tests::server::{Join, Server};
 use tests::walk::Person;
 use tests::words;
+use tests::workload::Workload;
 
 /// A phone of the cheap kind, as seen from this machine.
 const TIMES_SLOWER: u32 = 4;
 const DISPUTES: usize = 50;
 const COLD_STARTS: usize = 10;
+/// Records in the scope of an officer after some years.
+const RECORDS: usize = 2_000;
+const CODE: &str = "BNCH-0001";
 /// An idle exchange takes less than this; what comes later belongs to something else.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -59,10 +65,38 @@ async fn main() {
     let station = Person::join(&mut server, "station", DESK).await;
     station.sync_is_done().await;
     cold(&station, "station").await;
+    many().await;
     println!(
         "server memory (resident): {:.1} MB, at most 64",
         kilo(server.resident_kb())
     );
+}
+
+/// The start of a phone that has many records in its scope.
+async fn many() {
+    let server = Server::bench(CODE).await;
+    let url = format!("http://{}", server.address());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut other = Shell::open(folder.path(), &url, CODE).expect("a headless phone");
+    let grid = other.grid().expect("a grid");
+    for line in Workload::invent(1, RECORDS).initial.lines() {
+        let operation = serde_json::from_str(line).expect("an operation");
+        let command = record::command(&operation, &grid, now()).expect("a command");
+        other.act(command).expect("saves");
+    }
+    other.sync().await.expect("syncs");
+    let join = Join {
+        role: "officer".to_owned(),
+        code: CODE.to_owned(),
+        rest: String::new(),
+    };
+    let officer = Person::join_as(&server, &join, PHONE).await;
+    officer.sync_is_done().await;
+    cold(
+        &officer,
+        &format!("officer with {RECORDS} records in scope"),
+    )
+    .await;
 }
 
 /// What an exchange costs when nothing is new.
