@@ -38,6 +38,8 @@ pub(super) enum Phase {
 pub(super) struct Sent {
     items: Vec<OutboxItem>,
     digest: Option<PageDigest>,
+    /// The outbox holds more than this.
+    left: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub(super) struct Applying {
     lean: LeanAnswer,
     answer: Answer,
     pushed: Vec<(OutboxItem, ItemResult)>,
+    left: bool,
     records: Vec<RecordId>,
     changed: Vec<RecordId>,
     now: Millis,
@@ -70,6 +73,7 @@ impl Replica {
             Phase::Idle if early.is_some() => effects.extend(early.map(Effect::WakeAt)),
             Phase::Idle => {
                 self.phase = Phase::Reading;
+                self.again = false;
                 self.status.activity = Activity::Working;
                 effects.push(Effect::ReadOutbox {
                     bytes_max: BATCH_BYTES_MAX,
@@ -91,7 +95,6 @@ impl Replica {
         if !matches!(self.phase, Phase::Reading) {
             return;
         }
-        self.again = false;
         let batch = batch(&items);
         let digest = batch.as_ref().map(Batch::digest);
         let request = Request {
@@ -107,7 +110,12 @@ impl Replica {
             },
             batch,
         };
-        self.phase = Phase::Sent(Sent { items, digest });
+        let left = leaves_some(&items, self.status.on_phone);
+        self.phase = Phase::Sent(Sent {
+            items,
+            digest,
+            left,
+        });
         effects.push(Effect::Send {
             bytes: request.encode(),
         });
@@ -117,6 +125,7 @@ impl Replica {
         let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
+        let left = sent.left;
         let lean = Answer::decode(bytes).ok();
         let pushed = lean
             .as_ref()
@@ -141,6 +150,7 @@ impl Replica {
             answer: lean.answer.clone(),
             lean,
             pushed,
+            left,
             records,
             changed: Vec::new(),
             now,
@@ -208,7 +218,7 @@ impl Replica {
         let Applying {
             answer,
             changed,
-            pushed,
+            left,
             ..
         } = applying;
         let news = !answer.entries.is_empty();
@@ -234,7 +244,6 @@ impl Replica {
                 .directory
                 .as_ref()
                 .is_some_and(|known| access::is_station_staff(&known.me));
-        let left = is_full(pushed.iter().map(|(item, _)| item));
         if !left {
             self.status.on_phone = 0;
         }
@@ -307,6 +316,7 @@ impl Replica {
         self.phase = Phase::Sent(Sent {
             items: Vec::new(),
             digest: None,
+            left: true,
         });
         self.link_failed(failure, now, u16::MAX, effects);
     }
@@ -317,12 +327,14 @@ impl Replica {
     }
 }
 
-/// Whether a batch may have left something in the outbox: one more change might not have fitted.
-fn is_full<'a>(items: impl Iterator<Item = &'a OutboxItem>) -> bool {
-    let (count, bytes) = items.fold((0, 0), |(count, bytes), item| {
-        (count + 1, bytes + item.bytes.len())
-    });
-    count >= BATCH_ITEMS_MAX || bytes + CHANGE_BYTES_MAX > BATCH_BYTES_MAX
+/// Whether a batch leaves something in the outbox: records that it does not name, or one more change
+/// that might not have fitted.
+fn leaves_some(items: &[OutboxItem], records: u32) -> bool {
+    let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+    let named: BTreeSet<RecordId> = items.iter().map(|item| item.doc.record).collect();
+    u32::try_from(named.len()).unwrap_or(u32::MAX) < records
+        || items.len() >= BATCH_ITEMS_MAX
+        || bytes + CHANGE_BYTES_MAX > BATCH_BYTES_MAX
 }
 
 /// A number that is the same for the same items and, as good as surely, no other: a phone that lost
