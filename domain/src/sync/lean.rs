@@ -5,6 +5,9 @@
 //! compressed, and on an edit of one field it is most of the bytes. A page leaves it out and the
 //! reader puts it back, byte for byte; a digest over the hashes of all rebuilt changes proves it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
