@@ -5,4 +5,5 @@
 )]
 
 mod gate;
+mod headless;
 mod proxy;

@@ -67,7 +67,10 @@ fn lints(scope: &[&str]) -> Result<(), Failure> {
 fn native_tests(report: &mut Report) -> Result<(), Failure> {
     build_native()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast", "--tests"]);
-    counted(command.args(NATIVE), report, false)
+    command
+        .args(NATIVE)
+        .env("FENGGE_SERVER", workspace::server("debug"));
+    counted(&mut command, report, false)
 }
 
 /// Compiles all native programs and tests, the server and the drivers of the browser among them.

@@ -77,16 +77,16 @@ impl Link {
         self.barren = 0;
         let mut coming = Coming::default();
         if bytes.len() < PART_BYTES_MIN {
-            let sent = self
-                .client
-                .post(format!("{}{EXCHANGE}", self.url))
-                .body(bytes);
-            return match self.receive(sent.send().await, &mut coming).await {
-                Outcome::Whole(answer) => Ok(answer),
-                Outcome::Broken => self.rest(coming).await,
-                Outcome::Elsewhere => Err(LinkFailure::NotOurs),
-                Outcome::Refused(failure) => Err(failure),
-            };
+            let url = format!("{}{EXCHANGE}", self.url);
+            let sent = self.client.post(url).body(bytes.clone());
+            match self.receive(sent.send().await, &mut coming).await {
+                Outcome::Whole(answer) => return Ok(answer),
+                Outcome::Broken if coming.part.is_some() => return self.rest(coming).await,
+                // On a line this bad even a small request is sent so that it can be taken up.
+                Outcome::Broken => coming = Coming::default(),
+                Outcome::Elsewhere => return Err(LinkFailure::NotOurs),
+                Outcome::Refused(failure) => return Err(failure),
+            }
         }
         let id = name(&bytes);
         coming.part = Some(id.clone());
