@@ -39,7 +39,7 @@ pub fn run() -> Result<(), Failure> {
     });
     step("tidy", &mut |_| tidy::run());
     step("lints, native", &mut |_| {
-        lints(&[NATIVE, &["--test", "browser"]].concat())
+        lints(&[NATIVE, &["--all-targets", "--test", "browser"]].concat())
     });
     step("lints, wasm", &mut |_| {
         lints(&["-p", "app", "--target", WASM, "--all-targets"])

@@ -1,5 +1,9 @@
 //! The promised figures, measured on the real app and the real server; printed, not judged.
 #![expect(clippy::print_stdout, reason = "prints what it measured")]
+#![expect(
+    clippy::expect_used,
+    reason = "a bench stops when something does not work"
+)]
 
 use std::time::Duration;
 
