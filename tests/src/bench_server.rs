@@ -28,7 +28,13 @@ const FRAMES: &str = "FRAMES ";
 impl BenchServer {
     /// Starts it on a free port with `data` as its folder and `code` as everybody's code.
     pub async fn start(data: &Path, code: &str) -> Self {
-        let program = built("FENGGE_SERVER", "target/release/sync-server");
+        // The one that was built the same way as this program.
+        let usual = if cfg!(debug_assertions) {
+            "target/debug/sync-server"
+        } else {
+            "target/release/sync-server"
+        };
+        let program = built("FENGGE_SERVER", usual);
         let mut child = Command::new(&program)
             .args(["--listen", "127.0.0.1:0"])
             .arg("--data")
