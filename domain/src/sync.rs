@@ -4,4 +4,6 @@ pub mod backoff;
 pub mod lean;
 pub mod message;
 pub mod pack;
+pub mod repair;
+pub mod sum;
 mod wire;
