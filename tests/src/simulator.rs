@@ -65,12 +65,7 @@ pub fn tell(setting: &Setting, plan: &Plan, bug: Option<Bug>) -> Outcome {
     run(setting, plan, bug, Some(Vec::new()))
 }
 
-fn run(
-    setting: &Setting,
-    plan: &Plan,
-    bug: Option<Bug>,
-    trace: Option<Vec<String>>,
-) -> Outcome {
+fn run(setting: &Setting, plan: &Plan, bug: Option<Bug>, trace: Option<Vec<String>>) -> Outcome {
     let mut world = World::new(setting, plan, bug);
     world.trace = trace;
     let broken = world.play(plan).err();

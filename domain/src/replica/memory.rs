@@ -99,7 +99,9 @@ impl MemoryStore {
 
     /// The names of what waits to be sent, oldest first, each with its place in the outbox.
     pub fn waiting(&self) -> impl Iterator<Item = (u64, DocId, ChangeHash)> {
-        self.outbox.iter().map(|(n, (doc, _, hash))| (*n, *doc, *hash))
+        self.outbox
+            .iter()
+            .map(|(n, (doc, _, hash))| (*n, *doc, *hash))
     }
 
     /// What was set aside.

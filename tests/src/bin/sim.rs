@@ -24,21 +24,24 @@ struct Asked {
     seed: Option<u64>,
     long: bool,
     bugs: bool,
+    plain: bool,
     bug: Option<Bug>,
     threads: Option<usize>,
 }
 
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
-        println!("sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N]");
+        println!(
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain]"
+        );
         return ExitCode::from(2);
     };
     // A panic of the code under test is caught and told as what it is.
     std::panic::set_hook(Box::new(|_| {}));
     let setting = Setting::make();
     let good = match asked.seed {
-        Some(seed) => one(&setting, seed, asked.bug),
-        None if asked.bugs => bugs(&setting, threads(&asked)),
+        Some(seed) => one(&setting, seed, &asked),
+        None if asked.bugs => bugs(&setting, &asked),
         None => many(&setting, &asked),
     };
     if good {
@@ -59,6 +62,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--bug" => asked.bug = Some(Bug::named(&args.next()?)?),
             "--long" => asked.long = true,
             "--bugs" => asked.bugs = true,
+            "--plain" => asked.plain = true,
             _ => return None,
         }
     }
@@ -121,11 +125,14 @@ fn many(setting: &Setting, asked: &Asked) -> bool {
 }
 
 /// One seed, told from its beginning to its end.
-fn one(setting: &Setting, seed: u64, bug: Option<Bug>) -> bool {
-    let outcome = tell(setting, &Plan::new(seed), bug);
+fn one(setting: &Setting, seed: u64, asked: &Asked) -> bool {
+    let outcome = tell(setting, &Plan::new(seed), asked.bug);
     match &outcome.broken {
-        Some(why) => short(setting, seed, bug, why),
-        None => outcome.trace.iter().for_each(|line| println!("{line}")),
+        Some(why) if !asked.plain => short(setting, seed, asked.bug, why),
+        why => {
+            outcome.trace.iter().for_each(|line| println!("{line}"));
+            why.iter().for_each(|why| println!("broken: {why}"));
+        }
     }
     println!("{} steps, {} checks", outcome.steps, outcome.checks);
     outcome.broken.is_none()
@@ -145,10 +152,12 @@ fn short(setting: &Setting, seed: u64, bug: Option<Bug>, why: &Broken) {
 }
 
 /// Every planted bug, each up to the first seed that finds it.
-fn bugs(setting: &Setting, threads: usize) -> bool {
+fn bugs(setting: &Setting, asked: &Asked) -> bool {
     let mut good = true;
-    for bug in Bug::ALL {
-        let sum = play_all(setting, 0..SEEDS_A_BUG, Some(*bug), (threads, true));
+    let wanted = |bug: &&Bug| asked.bug.is_none_or(|only| **bug == only);
+    for bug in Bug::ALL.iter().filter(wanted) {
+        let seeds = 0..asked.seeds.unwrap_or(SEEDS_A_BUG);
+        let sum = play_all(setting, seeds, Some(*bug), (threads(asked), true));
         match sum.broken.first_key_value() {
             Some((seed, why)) => println!("{bug:?}: seed {seed} of {}, {why}", sum.runs),
             None => {

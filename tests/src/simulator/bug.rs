@@ -103,6 +103,9 @@ impl Bug {
     /// The bug with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|bug| format!("{bug:?}") == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|bug| format!("{bug:?}") == name)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use domain::access::Refusal;
 use domain::id::{ChangeHash, DocId, RecordId};
 use domain::replica::memory::{CommitError, MemoryStore};
-use domain::replica::{MetaKey, StoreFault, WriteBatch};
+use domain::replica::{AsideReason, MetaKey, StoreFault, WriteBatch};
 
 use super::bug::Bug;
 
@@ -99,6 +100,9 @@ impl Disk {
         let news = batch.changes.iter().any(|(_, change)| change.seq.is_some());
         match bug {
             Some(Bug::SilentRefusal) => batch.aside.clear(),
+            Some(Bug::GridMoveDropsOutbox) => batch
+                .aside
+                .retain(|aside| aside.reason != AsideReason::Refused(Refusal::NotYourGrid)),
             Some(Bug::EvidenceLost) => {
                 batch.aside.iter_mut().for_each(|aside| aside.bytes.clear());
             }

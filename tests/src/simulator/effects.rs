@@ -155,9 +155,15 @@ impl World {
         if let Some(phone) = self.phones.get_mut(no)
             && let Some(asked) = phone.asked.get_mut(&ticket)
         {
-            let stamps = batch.outbox_add.iter().map(|(_, _, hash)| (*hash, asked.at));
+            let stamps = batch
+                .outbox_add
+                .iter()
+                .map(|(_, _, hash)| (*hash, asked.at));
             self.truth.stamps.extend(stamps);
-            let hashes = batch.outbox_add.iter().map(|(doc, _, hash)| (doc.record, *hash));
+            let hashes = batch
+                .outbox_add
+                .iter()
+                .map(|(doc, _, hash)| (doc.record, *hash));
             match asked.work {
                 Work::Edit => self.truth.unsaid_edits.extend(hashes.map(|(_, hash)| hash)),
                 Work::Count => self.truth.counted.extend(hashes),
@@ -230,12 +236,7 @@ impl World {
     }
 
     /// A person is told how a command ended.
-    fn finished(
-        &mut self,
-        no: PhoneNo,
-        ticket: Ticket,
-        result: Result<RecordId, CommandError>,
-    ) {
+    fn finished(&mut self, no: PhoneNo, ticket: Ticket, result: Result<RecordId, CommandError>) {
         let asked = self
             .phones
             .get_mut(no)
@@ -272,7 +273,10 @@ impl World {
 
     /// A phone may not ask again right after it failed.
     pub(super) fn patient(&mut self, no: PhoneNo) -> Result<(), Broken> {
-        let failed = self.phones.get_mut(no).and_then(|phone| phone.failed_at.take());
+        let failed = self
+            .phones
+            .get_mut(no)
+            .and_then(|phone| phone.failed_at.take());
         let since = failed.map(|at| self.now - at);
         let name = self.name(no);
         let patient = since.is_none_or(|since| since >= RETRY_NOT_BEFORE_MS);

@@ -44,6 +44,7 @@ impl World {
             | Fault::CutAnswer
             | Fault::FlipRequest
             | Fault::FlipAnswer
+            | Fault::BareFlip
             | Fault::Portal
             | Fault::Cached => {
                 if let Some(phone) = self.phones.get_mut(no) {
@@ -168,6 +169,7 @@ impl World {
         phone.device = DeviceId(chance.bytes());
         phone.secret = Secret(chance.bytes());
         phone.code = None;
+        phone.stored_actor = Some(ActorKey(chance.bytes()));
         phone.last_answer = Vec::new();
         self.truth.forgive(no, phone);
         if phone.asleep {
@@ -189,7 +191,10 @@ impl World {
 
     /// A backup of a phone is put on another one; both go on.
     fn copy_phone(&mut self, no: PhoneNo, chance: &mut Chance) -> Result<(), Broken> {
-        let copies = self.phones.iter().filter(|phone| phone.name.ends_with('\''));
+        let copies = self
+            .phones
+            .iter()
+            .filter(|phone| phone.name.ends_with('\''));
         let Some(phone) = self.phones.get(no).filter(|_| copies.count() < CLONES_MAX) else {
             return Ok(());
         };
@@ -211,7 +216,11 @@ impl World {
     fn switch(&mut self, no: PhoneNo, _chance: &mut Chance) -> Result<(), Broken> {
         let wipe = self.bug == Some(Bug::LogoutDropsOutbox);
         let shared = self.phones.len() >= PHONES_MAX && (no == SHARED || no == SHARED_WITH);
-        let pair = if shared { vec![SHARED, SHARED_WITH] } else { vec![no] };
+        let pair = if shared {
+            vec![SHARED, SHARED_WITH]
+        } else {
+            vec![no]
+        };
         for no in &pair {
             let Some(phone) = self.phones.get_mut(*no) else {
                 continue;
@@ -288,10 +297,16 @@ impl World {
         let Some(phone) = self.phones.get_mut(no) else {
             return;
         };
-        let received = phone.disk.kept.changes().map(|(doc, change)| (doc, change.hash));
+        let received = phone
+            .disk
+            .kept
+            .changes()
+            .map(|(doc, change)| (doc, change.hash));
         let received: Vec<_> = received.filter(|(doc, hash)| known(*doc, *hash)).collect();
         if let Some((doc, hash)) = chance.pick(&received).copied() {
-            phone.disk.drop_changes(|of, name| (of, name) == (doc, hash));
+            phone
+                .disk
+                .drop_changes(|of, name| (of, name) == (doc, hash));
         }
     }
 
@@ -300,7 +315,9 @@ impl World {
         let rows = self.truth.grids.clone();
         let lost = |doc: DocId, phone: &Phone| {
             let row = phone.disk.kept.rows().find(|row| row.id == doc.record);
-            let grid = row.map(|row| row.grid.clone()).or_else(|| rows.get(&doc.record).cloned());
+            let grid = row
+                .map(|row| row.grid.clone())
+                .or_else(|| rows.get(&doc.record).cloned());
             grid.is_some_and(|grid| known.grid(&grid).is_none())
         };
         let Some(phone) = self.phones.get_mut(no) else {
@@ -310,8 +327,6 @@ impl World {
         let lost: Vec<DocId> = all.filter(|doc| lost(*doc, phone)).collect();
         if self.bug == Some(Bug::ScopePurge) {
             phone.disk.drop_changes(|doc, _| lost.contains(&doc));
-        }
-        if matches!(self.bug, Some(Bug::GridMoveDropsOutbox | Bug::ScopePurge)) {
             phone.disk.drop_waiting(|doc| lost.contains(&doc));
         }
     }

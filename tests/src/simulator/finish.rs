@@ -75,7 +75,10 @@ impl World {
     fn join_the_rest(&mut self) -> Result<(), Broken> {
         for no in 0..self.phones.len() {
             let joined = self.phones.get(no).is_none_or(|phone| {
-                phone.replica.as_ref().is_some_and(|r| r.directory().is_some())
+                phone
+                    .replica
+                    .as_ref()
+                    .is_some_and(|r| r.directory().is_some())
             });
             if !joined {
                 if let Some(phone) = self.phones.get_mut(no) {
@@ -100,11 +103,7 @@ impl World {
         })
     }
 
-    fn phone_agrees(
-        &mut self,
-        no: PhoneNo,
-        rows: &BTreeMap<RecordId, Row>,
-    ) -> Result<(), Broken> {
+    fn phone_agrees(&mut self, no: PhoneNo, rows: &BTreeMap<RecordId, Row>) -> Result<(), Broken> {
         let Some(phone) = self.phones.get(no) else {
             return Ok(());
         };
@@ -122,8 +121,7 @@ impl World {
             format!("{name} believes to work in {known:?}; it is {scope:?}")
         })?;
         let lacks = truth.log.values().find(|entry| {
-            scope.contains(&entry.grid)
-                && phone.disk.kept.change(entry.doc, entry.hash).is_none()
+            scope.contains(&entry.grid) && phone.disk.kept.change(entry.doc, entry.hash).is_none()
         });
         let lacks = lacks.map(|entry| (entry.doc, short(entry.hash), entry.seq));
         truth.hold(lacks.is_none(), Invariant::I3, || {
@@ -186,7 +184,11 @@ impl World {
                 Work::Edit => found == 1 || self.is_followed(&said.hashes),
                 Work::Patrol | Work::Count | Work::Advance | Work::Button => true,
             };
-            let what = if found > 1 { Invariant::I4 } else { Invariant::I5 };
+            let what = if found > 1 {
+                Invariant::I4
+            } else {
+                Invariant::I5
+            };
             self.truth.hold(holds, what, || {
                 format!(
                     "{:?} {} of {} is there {found} times",
@@ -269,7 +271,10 @@ impl World {
 /// How many fields of a document have a value that holds a word.
 fn fields_with(tree: &Tree, token: &str) -> usize {
     let has = |field: &domain::document::Field| {
-        let mut texts = field.values.iter().filter_map(|written| written.value.as_text());
+        let mut texts = field
+            .values
+            .iter()
+            .filter_map(|written| written.value.as_text());
         texts.any(|text| text.contains(token))
     };
     tree.fields().filter(|(_, field)| has(field)).count()

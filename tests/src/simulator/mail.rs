@@ -28,9 +28,10 @@ impl World {
         self.letters += 1;
         let number = self.letters;
         let size = bytes.len();
-        self.truth.hold(size <= MESSAGE_BYTES_MAX, Invariant::I11, || {
-            format!("a request of {size} bytes")
-        })?;
+        self.truth
+            .hold(size <= MESSAGE_BYTES_MAX, Invariant::I11, || {
+                format!("a request of {size} bytes")
+            })?;
         let Some(phone) = self.phones.get_mut(no) else {
             return Ok(());
         };
@@ -40,7 +41,11 @@ impl World {
             return Ok(());
         }
         let down = phone.net == Net::Down;
-        let fault = if down { None } else { phone.letters.pop_front() };
+        let fault = if down {
+            None
+        } else {
+            phone.letters.pop_front()
+        };
         let letter = Letter {
             phone: no,
             no: number,
@@ -52,13 +57,22 @@ impl World {
         };
         self.say(|world| {
             let name = world.name(no);
-            let with = letter.fault.map_or(String::new(), |(fault, _)| format!(", {fault:?}"));
-            format!("{name} sends request {number} with {} changes{with}", letter.items.len())
+            let with = letter
+                .fault
+                .map_or(String::new(), |(fault, _)| format!(", {fault:?}"));
+            format!(
+                "{name} sends request {number} with {} changes{with}",
+                letter.items.len()
+            )
         });
         if down {
             self.later_to(no, 5, Coming::Answer(number, Err(LinkFailure::Offline)));
         } else {
-            self.later_to(no, GIVE_UP_MS, Coming::Answer(number, Err(LinkFailure::Offline)));
+            self.later_to(
+                no,
+                GIVE_UP_MS,
+                Coming::Answer(number, Err(LinkFailure::Offline)),
+            );
             self.post(letter);
         }
         Ok(())
@@ -88,8 +102,9 @@ impl World {
                 self.later(after, Happening::Arrive(Box::new(letter)));
             }
             Some((Fault::Resume, salt)) => self.post_in_pieces(letter, salt, after),
-            Some((Fault::FlipRequest, salt)) => {
-                flip(&mut letter.bytes, salt);
+            Some((Fault::FlipRequest, _)) => self.later_to(letter.phone, 300, broken),
+            Some((Fault::BareFlip, salt)) if salt.is_multiple_of(2) => {
+                flip(&mut letter.bytes, salt >> 1);
                 self.later(after, Happening::Arrive(Box::new(letter)));
             }
             Some((Fault::Portal, _)) => {
@@ -97,7 +112,10 @@ impl World {
                 self.later_to(letter.phone, after, page);
             }
             Some((Fault::Cached, _)) => {
-                let old = self.phones.get(letter.phone).map(|phone| phone.last_answer.clone());
+                let old = self
+                    .phones
+                    .get(letter.phone)
+                    .map(|phone| phone.last_answer.clone());
                 let old = Coming::Answer(letter.no, Ok(old.unwrap_or_default()));
                 self.later_to(letter.phone, after, old);
             }
@@ -108,7 +126,11 @@ impl World {
     /// A request of which the first piece comes, the connection breaks, and the rest follows.
     fn post_in_pieces(&mut self, mut letter: Letter, salt: u64, after: i64) {
         let digest: [u8; 32] = Sha256::digest(&letter.bytes).into();
-        let id: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let id: String = digest
+            .iter()
+            .take(12)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let (all, cut) = (letter.bytes.len(), spot(&letter.bytes, salt));
         let mut first = letter.clone();
         first.bytes.truncate(cut);
@@ -183,13 +205,17 @@ impl World {
         lean: Option<&LeanAnswer>,
     ) -> Result<(), Broken> {
         let size = answered.body.len();
-        self.truth.hold(size <= ANSWER_BYTES_MAX, Invariant::I11, || {
-            format!("an answer of {size} bytes")
-        })?;
-        let honest = letter.fault.is_none_or(|(fault, _)| fault != Fault::FlipRequest);
+        self.truth
+            .hold(size <= ANSWER_BYTES_MAX, Invariant::I11, || {
+                format!("an answer of {size} bytes")
+            })?;
+        let honest = letter
+            .fault
+            .is_none_or(|(fault, _)| fault != Fault::BareFlip);
         let internal = answered.status == 500 && honest;
         self.truth.hold(!internal, Invariant::I13, || {
-            format!("the server failed at request {}", letter.no)
+            let said = String::from_utf8_lossy(&answered.body);
+            format!("the server failed at request {}: {said}", letter.no)
         })?;
         let (Some(lean), Some(phone)) = (lean, self.phones.get(letter.phone)) else {
             return Ok(());
@@ -226,15 +252,18 @@ impl World {
     /// Brings an answer to its phone, or a part of it.
     fn bring(&mut self, letter: &Letter, answered: Answered) {
         let after = self.chance.span(5, 400);
-        let one_way = self.phones.get(letter.phone).is_none_or(|phone| phone.net != Net::Up);
+        let one_way = self
+            .phones
+            .get(letter.phone)
+            .is_none_or(|phone| phone.net != Net::Up);
         let mut body = answered.body;
         let result = match letter.fault {
             _ if one_way => return,
             Some((Fault::LoseAnswer, _)) => Err(LinkFailure::Offline),
-            // Length and connection say that something is missing.
-            Some((Fault::CutAnswer, _)) => Err(LinkFailure::Offline),
-            Some((Fault::FlipAnswer, salt)) => {
-                flip(&mut body, salt);
+            // Length and connection say that something is missing or wrong.
+            Some((Fault::CutAnswer | Fault::FlipAnswer, _)) => Err(LinkFailure::Offline),
+            Some((Fault::BareFlip, salt)) if !salt.is_multiple_of(2) => {
+                flip(&mut body, salt >> 1);
                 meaning(answered.status, body)
             }
             _ => meaning(answered.status, body),

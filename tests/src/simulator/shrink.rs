@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::setting::Setting;
 
 /// The most runs that are spent on it.
-const RUNS_MAX: usize = 400;
+const RUNS_MAX: usize = 150;
 
 /// The shortest plan found in which the invariant breaks as it does in `plan`.
 #[must_use]
@@ -22,7 +22,10 @@ pub fn shortest(setting: &Setting, plan: &Plan, bug: Option<Bug>, broken: Invari
             shorter.moves.drain(at..end);
             runs += 1;
             let outcome = super::play(setting, &shorter, bug);
-            if outcome.broken.is_some_and(|other| other.invariant == broken) {
+            if outcome
+                .broken
+                .is_some_and(|other| other.invariant == broken)
+            {
                 best = shorter;
                 found = true;
             } else {

@@ -22,8 +22,6 @@ use tokio::runtime::Runtime;
 
 use super::people::Town;
 
-/// The pages that a database may have when there is room.
-const PAGES_MAX: u32 = 1 << 30;
 /// The name of every simulated log, so that a run repeats byte for byte.
 const GENERATION: [u8; 4] = *b"sim0";
 /// The longest body of an answer that is read.
@@ -243,16 +241,13 @@ impl Station {
         self.runtime.block_on(async {
             let mut write = store.begin().await.expect("a write");
             // A number below what is used means: not one page more.
-            let pages = if full { 1 } else { PAGES_MAX };
             let pragma = if full {
                 "PRAGMA max_page_count = 1"
             } else {
                 "PRAGMA max_page_count = 1073741823"
             };
-            sqlx::query(pragma)
-                .fetch_all(&mut *write)
-                .await
-                .unwrap_or_else(|error| panic!("{pages} pages: {error}"));
+            let done = sqlx::query(pragma).fetch_all(&mut *write).await;
+            done.expect("a limit");
             write.commit().await.expect("a commit");
         });
     }

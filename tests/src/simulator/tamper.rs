@@ -17,7 +17,10 @@ use super::world::World;
 impl World {
     /// What a server that forgets goes back to.
     pub(super) fn before_answer(&self) -> Option<Copy> {
-        let forgets = matches!(self.bug, Some(Bug::AckBeforeCommit | Bug::BatchMatesDropped));
+        let forgets = matches!(
+            self.bug,
+            Some(Bug::AckBeforeCommit | Bug::BatchMatesDropped)
+        );
         forgets.then(|| self.station.copy())
     }
 
@@ -106,11 +109,7 @@ impl World {
     }
 
     /// Does to an answer that came to a phone what the planted bug does.
-    pub(super) fn misread(
-        &mut self,
-        no: PhoneNo,
-        bytes: Vec<u8>,
-    ) -> Result<Vec<u8>, LinkFailure> {
+    pub(super) fn misread(&mut self, no: PhoneNo, bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
         let (Some(bug), Some(phone)) = (self.bug, self.phones.get_mut(no)) else {
             return Ok(bytes);
         };

@@ -262,7 +262,11 @@ impl Truth {
         let bodies: BTreeSet<_> = bodies.filter(|doc| doc.part == Part::Body).collect();
         let rows = phone.disk.kept.rows().count();
         self.hold(bodies.len() == rows, Invariant::I4, || {
-            format!("{} shows {rows} rows of {} records", phone.name, bodies.len())
+            format!(
+                "{} shows {rows} rows of {} records",
+                phone.name,
+                bodies.len()
+            )
         })
     }
 
@@ -278,7 +282,11 @@ impl Truth {
         self.hold(stored.row.as_ref() == Some(&folded), Invariant::I4, || {
             format!("{}'s row of {id} is not what its changes say", phone.name)
         })?;
-        let waiting = phone.disk.kept.waiting().filter(|(_, doc, _)| doc.record == id);
+        let waiting = phone
+            .disk
+            .kept
+            .waiting()
+            .filter(|(_, doc, _)| doc.record == id);
         let waiting = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
         self.hold(folded.delivery.unsent == waiting, Invariant::I4, || {
             format!(
@@ -293,9 +301,15 @@ impl Truth {
     /// # Errors
     /// When it is said of something else.
     pub fn seen(&mut self, phone: &Phone) -> Result<(), Broken> {
+        // A grid that left the scope is no longer what the mark speaks of.
+        let known = phone
+            .replica
+            .as_ref()
+            .and_then(|replica| replica.directory());
         let seen = phone.replica.as_ref().map_or(0, |r| r.status().seen);
         let wrong = |row: &&Row| {
-            row.delivery.state(seen) == DeliveryState::Seen
+            known.is_some_and(|known| known.grid(&row.grid).is_some())
+                && row.delivery.state(seen) == DeliveryState::Seen
                 && self.log.values().any(|entry| {
                     entry.seq == row.delivery.seq
                         && entry.doc.record == row.id

@@ -89,12 +89,7 @@ fn party(name: &str) -> Party {
     }
 }
 
-fn begin(
-    work: Work,
-    id: RecordId,
-    (grid, token): (UnitId, &str),
-    now: Millis,
-) -> Option<Command> {
+fn begin(work: Work, id: RecordId, (grid, token): (UnitId, &str), now: Millis) -> Option<Command> {
     let text = || token.to_owned();
     Some(match work {
         Work::Dispute => Command::RegisterDispute {

@@ -178,7 +178,11 @@ impl World {
         phone.failed_at = None;
         self.say(|world| {
             let who = world.name(no);
-            format!("{who} does {work:?} {} on {}", asking.token, asking.command.record())
+            format!(
+                "{who} does {work:?} {} on {}",
+                asking.token,
+                asking.command.record()
+            )
         });
         self.feed(
             no,
@@ -198,7 +202,10 @@ impl World {
             return Ok(());
         };
         phone.failed_at = None;
-        let joined = phone.replica.as_ref().is_some_and(|r| r.directory().is_some());
+        let joined = phone
+            .replica
+            .as_ref()
+            .is_some_and(|r| r.directory().is_some());
         if joined {
             return self.wake(no, Cause::Button);
         }
@@ -236,7 +243,10 @@ impl World {
             self.now = self.now.max(at);
             match happening {
                 Happening::Phone(no, start, coming) => {
-                    let same = self.phones.get(no).is_some_and(|phone| phone.start == start);
+                    let same = self
+                        .phones
+                        .get(no)
+                        .is_some_and(|phone| phone.start == start);
                     if same {
                         self.come(no, coming)?;
                     }
@@ -251,7 +261,8 @@ impl World {
     /// Lets something happen later.
     pub(super) fn later(&mut self, after: i64, happening: Happening) {
         self.queued += 1;
-        self.queue.insert((self.now + after.max(0), self.queued), happening);
+        self.queue
+            .insert((self.now + after.max(0), self.queued), happening);
     }
 
     /// Lets something come to a phone later.
@@ -272,7 +283,9 @@ impl World {
 
     /// A phone's name.
     pub(super) fn name(&self, no: PhoneNo) -> String {
-        self.phones.get(no).map_or_else(String::new, |phone| phone.name.clone())
+        self.phones
+            .get(no)
+            .map_or_else(String::new, |phone| phone.name.clone())
     }
 
     /// Notes what happened, where somebody wants to read it.
