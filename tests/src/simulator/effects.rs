@@ -48,11 +48,12 @@ impl World {
                     now,
                 }
             }
-            Coming::Write(ticket, batch) => return self.write(no, ticket, *batch),
-            Coming::Timer(number) if number == phone.timer => Event::Wake {
-                cause: Cause::Timer,
-                now,
-            },
+            Coming::Write(ticket, batch) => return self.write(no, ticket, &batch),
+            Coming::Timer(number) if number == phone.timer => {
+                let hasty = self.bug == Some(Bug::NoBackoff);
+                let cause = if hasty { Cause::Online } else { Cause::Timer };
+                Event::Wake { cause, now }
+            }
             Coming::Timer(_) => return Ok(()),
             Coming::Answer(letter, _) if phone.awaits != Some(letter) => return Ok(()),
             Coming::Answer(_, result) => {
@@ -126,13 +127,14 @@ impl World {
             }
             Effect::Commit { ticket, batch } => self.begin_write(no, ticket, batch)?,
             Effect::Send { bytes } => self.send(no, bytes)?,
-            Effect::Finished { ticket, result } => self.finished(no, ticket, result),
+            Effect::Finished { ticket, result } => self.finished(no, ticket, &result),
             Effect::WakeAt(at) => {
                 let mut after = at.since(self.clock(no));
-                if self.bug == Some(Bug::NoBackoff) {
-                    after = 0;
-                }
+                let hasty = self.bug == Some(Bug::NoBackoff);
                 if let Some(phone) = self.phones.get_mut(no) {
+                    if hasty && phone.failed_at.is_some() {
+                        after = 1;
+                    }
                     phone.timer += 1;
                     let timer = phone.timer;
                     self.later_to(no, after, Coming::Timer(timer));
@@ -164,10 +166,10 @@ impl World {
                 .outbox_add
                 .iter()
                 .map(|(doc, _, hash)| (doc.record, *hash));
-            match asked.work {
-                Work::Edit => self.truth.unsaid_edits.extend(hashes.map(|(_, hash)| hash)),
-                Work::Count => self.truth.counted.extend(hashes),
-                _ => {}
+            if asked.work == Work::Edit {
+                self.truth.unsaid_edits.extend(hashes.map(|(_, hash)| hash));
+            } else if asked.work == Work::Count {
+                self.truth.counted.extend(hashes);
             }
             asked.batch = Some((*batch).clone());
         }
@@ -180,7 +182,7 @@ impl World {
     }
 
     /// A write comes to its end.
-    fn write(&mut self, no: PhoneNo, ticket: Ticket, batch: WriteBatch) -> Result<(), Broken> {
+    fn write(&mut self, no: PhoneNo, ticket: Ticket, batch: &WriteBatch) -> Result<(), Broken> {
         let (now, bug) = (self.clock(no), self.bug);
         let Some(phone) = self.phones.get_mut(no) else {
             return Ok(());
@@ -192,22 +194,22 @@ impl World {
             .filter(|(n, ..)| batch.outbox_remove.contains(n))
             .map(|(_, doc, hash)| (doc, hash))
             .collect();
-        let event = match phone.disk.write(&batch, bug) {
+        let event = match phone.disk.write(batch, bug) {
             Written::Whole => Event::Committed { ticket, now },
             Written::Stale => Event::Stale { ticket },
             Written::Failed(fault) => Event::StoreFailed { ticket, fault, now },
             Written::Died => {
-                self.truth.note_station(phone, &batch);
+                self.truth.note_station(phone, batch);
                 self.say(|world| format!("{} dies while it writes", world.name(no)));
                 return self.restart(no);
             }
         };
         let whole = matches!(event, Event::Committed { .. });
         if whole {
-            self.truth.sent(&gone, &batch)?;
-            self.truth.note_station(phone, &batch);
-            self.truth.rows(phone, &batch)?;
-            self.evidence(no, &batch)?;
+            self.truth.sent(&gone, batch)?;
+            self.truth.note_station(phone, batch);
+            self.truth.rows(phone, batch)?;
+            self.evidence(no, batch)?;
             if ticket < OWN_TICKETS_FROM
                 && let Some(phone) = self.phones.get_mut(no)
             {
@@ -236,7 +238,7 @@ impl World {
     }
 
     /// A person is told how a command ended.
-    fn finished(&mut self, no: PhoneNo, ticket: Ticket, result: Result<RecordId, CommandError>) {
+    fn finished(&mut self, no: PhoneNo, ticket: Ticket, result: &Result<RecordId, CommandError>) {
         let asked = self
             .phones
             .get_mut(no)
@@ -246,7 +248,7 @@ impl World {
         };
         self.say(|world| {
             let (who, what) = (world.name(no), &asked.token);
-            match &result {
+            match result {
                 Ok(_) => format!("{who} is told that {what} is saved"),
                 Err(error) => format!("{who} is told that {what} is not saved: {error}"),
             }

@@ -169,7 +169,6 @@ impl World {
         phone.device = DeviceId(chance.bytes());
         phone.secret = Secret(chance.bytes());
         phone.code = None;
-        phone.stored_actor = Some(ActorKey(chance.bytes()));
         phone.last_answer = Vec::new();
         self.truth.forgive(no, phone);
         if phone.asleep {

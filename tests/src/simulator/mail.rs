@@ -143,7 +143,7 @@ impl World {
     }
 
     /// A request comes to the server.
-    pub(super) fn arrive(&mut self, letter: Letter) -> Result<(), Broken> {
+    pub(super) fn arrive(&mut self, letter: &Letter) -> Result<(), Broken> {
         self.set_server_clock();
         if let Some(instructions) = self.fuse.take() {
             let bytes = letter.bytes.clone();
@@ -158,10 +158,10 @@ impl World {
         }
         let before = self.before_answer();
         let answered = self.station.answer(&letter.query, letter.bytes.clone());
-        let answered = self.tamper(&letter, answered, before)?;
+        let answered = self.tamper(letter, answered, before)?;
         self.look()?;
         let lean = (answered.status == 200).then(|| Answer::decode(&answered.body).ok());
-        self.judge(&letter, &answered, lean.flatten().as_ref())?;
+        self.judge(letter, &answered, lean.flatten().as_ref())?;
         self.say(|_| {
             format!(
                 "the server answers request {} with {} and {} bytes",
@@ -171,7 +171,7 @@ impl World {
             )
         });
         if letter.answered {
-            self.bring(&letter, answered);
+            self.bring(letter, answered);
         }
         Ok(())
     }

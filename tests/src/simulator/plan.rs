@@ -175,8 +175,10 @@ pub const FAULTS: &[Fault] = &[
     Fault::Hostile,
 ];
 
-/// Faults that the sync does not heal yet: it takes what devices hold to fill a server that was
-/// restored, and a digest of all streams to find a hole in a device's store. A flipped bit can make
+/// Faults that the sync does not heal yet.
+///
+/// It takes what devices hold to fill a server that was restored, and a digest of all streams to
+/// find a hole in a device's store. A flipped bit can make
 /// such a hole where there is no TLS: no digest covers the cursor of a message (seed 24 did).
 pub const UNHEALED: &[Fault] = &[Fault::Restore, Fault::Hole, Fault::BareFlip];
 

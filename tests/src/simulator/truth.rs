@@ -163,7 +163,8 @@ impl Truth {
             };
             let stored = phone.disk.kept.change(promise.doc, promise.hash).is_some();
             let told = held.aside.contains(&promise.hash);
-            !told && !(stored && held.waiting.contains(&(promise.doc, promise.hash)))
+            let waits = stored && held.waiting.contains(&(promise.doc, promise.hash));
+            !(told || waits)
         });
         self.checks += checks;
         let what = broken.map(|promise| {
@@ -230,7 +231,14 @@ impl Truth {
                 // A receipt that was stored tells of an earlier scope.
                 Refusal::NotYourGrid => town.was_outside(&phone.person, &item.grid),
                 Refusal::MissingDeps => refused.contains(&item.doc.record) || !self.lost.is_empty(),
-                _ => false,
+                Refusal::Damaged
+                | Refusal::TooLarge
+                | Refusal::UnknownGrid
+                | Refusal::NotYourRole
+                | Refusal::Contradicts
+                | Refusal::AnotherName
+                | Refusal::Fixed
+                | Refusal::NotARecord => false,
             };
             refused.insert(item.doc.record);
             self.hold(reason, Invariant::I10, || {

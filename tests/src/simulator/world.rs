@@ -251,7 +251,7 @@ impl World {
                         self.come(no, coming)?;
                     }
                 }
-                Happening::Arrive(letter) => self.arrive(*letter)?,
+                Happening::Arrive(letter) => self.arrive(&letter)?,
             }
         }
         self.now = end;
