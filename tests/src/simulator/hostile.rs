@@ -59,6 +59,7 @@ impl World {
         let (mate, honest) = honest(ActorKey(chance.bytes()), &grid, at, chance);
         if let Ok(head) = check(&honest) {
             self.truth.stamps.insert(head.hash, at);
+            self.truth.of_hostile.insert(head.hash);
         }
         let item = |doc, change| Item {
             doc,
@@ -112,11 +113,16 @@ impl World {
         grid: &UnitId,
         chance: &mut Chance,
     ) -> Option<(DocId, Vec<u8>)> {
-        let bodies = |entry: &&Logged| entry.doc.part == Part::Body && entry.grid == *grid;
+        let bodies = |entry: &&Logged| {
+            entry.doc.part == Part::Body
+                && entry.grid == *grid
+                && !self.truth.of_hostile.contains(&entry.hash)
+        };
         let all: Vec<&Logged> = self.truth.log.values().filter(bodies).collect();
         let victim = *chance.pick(&all)?;
         let doc = victim.doc;
-        let mut known: Vec<_> = all.iter().filter(|entry| entry.doc == doc).collect();
+        let log = self.truth.log.values();
+        let mut known: Vec<_> = log.filter(|entry| entry.doc == doc).collect();
         known.sort_by_key(|entry| entry.seq);
         let bytes = known.iter().map(|entry| entry.bytes.as_slice());
         let (mut document, _) = Document::from_changes(bytes);

@@ -61,6 +61,8 @@ pub struct Truth {
     pub grids: BTreeMap<RecordId, UnitId>,
     /// The writer's clock when a change was made.
     pub stamps: BTreeMap<ChangeHash, Millis>,
+    /// What the hostile device wrote honestly: under its keys it may go on.
+    pub of_hostile: BTreeSet<ChangeHash>,
     /// What must never be kept.
     pub forbidden: BTreeSet<ChangeHash>,
     /// What some phone of a station has had in its store.
