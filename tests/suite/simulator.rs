@@ -23,11 +23,11 @@ fn sm1_no_invariant_breaks_in_any_seed() {
     assert_eq!(struck, FAULTS, "every fault comes to pass");
 }
 
-#[test]
 #[expect(
     clippy::print_stdout,
     reason = "seed and invariant of each bug are worth reading"
 )]
+#[test]
 fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
     let setting = Setting::make();
     let mut missed = Vec::new();

@@ -235,8 +235,8 @@ impl Move {
         let after = match chance.below(20) {
             0..=9 => chance.span(0, 25),
             10..=14 => chance.span(25, 2_500),
-            15..=18 => chance.span(2_500, 40_000),
-            _ => chance.span(40_000, 240_000),
+            15..=18 => chance.span(2_500, 20_000),
+            _ => chance.span(20_000, 120_000),
         };
         let step = if chance.below(100) < 34 {
             chance
