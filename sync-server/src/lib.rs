@@ -35,14 +35,20 @@ pub mod tls;
 
 use std::future::Future;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::response::Response;
 use tokio::net::TcpListener;
+use tower::Service as _;
 
 use crate::admin::AdminError;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Invocation};
 use crate::demo::DemoError;
 use crate::files::{AppFiles, FilesError};
+use crate::listener::Peer;
 use crate::router::Shared;
 use crate::store::{ServerLock, Store, StoreError};
 use crate::tls::TlsError;
@@ -146,6 +152,14 @@ impl Server {
     /// # Errors
     /// When one of them cannot be used.
     pub async fn open(config: &Config) -> Result<Self, ServerError> {
+        Self::open_by(config, Clock::default()).await
+    }
+
+    /// The same, by a clock of the caller's.
+    ///
+    /// # Errors
+    /// When one of them cannot be used.
+    pub async fn open_by(config: &Config, clock: Clock) -> Result<Self, ServerError> {
         let tls = config
             .tls
             .as_ref()
@@ -161,7 +175,7 @@ impl Server {
             .await
             .map_err(StoreError::Database)?;
         if config.demo {
-            demo::seed(&store, clock::now()).await?;
+            demo::seed(&store, clock.now()).await?;
         }
         if config.bench_join.is_some() {
             bench::seed(&store).await?;
@@ -171,6 +185,7 @@ impl Server {
         }
         let shared = Shared {
             store,
+            clock,
             files,
             scopes: scope::Scopes::default(),
             brake: auth::JoinBrake::default(),
@@ -184,12 +199,32 @@ impl Server {
         })
     }
 
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Answers one request that came without a listener, from `peer`.
+    pub async fn answer(&self, peer: IpAddr, mut request: Request) -> Response {
+        request.extensions_mut().insert(Peer(peer));
+        match router::router(Arc::clone(&self.shared)).call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Closes the database and lets another server have the folder.
+    pub async fn close(self) {
+        self.shared.store.close().await;
+        drop(self.lock);
+    }
+
     /// Serves until `shutdown` is ready.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let router = router::router(Arc::clone(&self.shared));
-        listener::run(listener, router, self.tls, shutdown).await;
-        self.shared.store.close().await;
-        drop(self.lock);
+        listener::run(listener, router, self.tls.clone(), shutdown).await;
+        self.close().await;
     }
 }
 

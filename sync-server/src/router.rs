@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::JoinBrake;
+use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
 use crate::parts::Parts;
@@ -23,6 +24,8 @@ use crate::store::Store;
 pub(crate) struct Shared {
     /// The database.
     pub(crate) store: Store,
+    /// What is taken for the time.
+    pub(crate) clock: Clock,
     /// The app's files; none when only the API is served.
     pub(crate) files: Option<AppFiles>,
     /// Scopes of people, worked out.

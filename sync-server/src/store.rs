@@ -37,6 +37,9 @@ pub const DEMO: &str = "demo";
 /// The oldest SQLite that keeps a write-ahead log whole (a corruption bug ended with it).
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
+/// How a write begins.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -164,7 +167,15 @@ impl Store {
     /// # Errors
     /// When the lock cannot be had in time.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.write.begin_with("BEGIN IMMEDIATE").await
+        match self.write.begin_with(BEGIN).await {
+            // On a full disk SQLite ends the transaction by itself, the library still counts it, and
+            // this connection would never begin another one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.write.acquire().await?.close().await?;
+                self.write.begin_with(BEGIN).await
+            }
+            begun => begun,
+        }
     }
 
     /// Begins a read of one unchanging state.
@@ -266,4 +277,33 @@ pub(crate) fn bytes<const N: usize>(
 /// An error for a stored value that cannot be what was written.
 pub(crate) fn damaged(what: String) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn f58_a_server_writes_again_after_its_disk_was_full() {
+        let data = tempfile::tempdir().expect("a folder");
+        let store = Store::open(data.path(), true).await.expect("a database");
+        let mut write = store.begin().await.expect("begins");
+        sqlx::query("PRAGMA max_page_count = 1")
+            .fetch_all(&mut *write)
+            .await
+            .expect("a limit");
+        let full = set_setting(&mut write, DEMO, &[0; 100_000]).await;
+        let full = full.expect_err("no room").into_database_error();
+        assert_eq!(
+            full.expect("an error of SQLite").code().as_deref(),
+            Some("13")
+        );
+        drop(write);
+        let mut write = store.begin().await.expect("begins again");
+        set_setting(&mut write, DEMO, &[1]).await.expect("writes");
+        write.commit().await.expect("commits");
+        let mut view = store.view().await.expect("a view");
+        let kept = setting(&mut view, DEMO).await.expect("reads");
+        assert_eq!(kept, Some(vec![1]));
+    }
 }

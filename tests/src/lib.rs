@@ -16,6 +16,7 @@ pub mod page;
 pub mod phone_process;
 pub mod proxy;
 pub mod server;
+pub mod simulator;
 pub mod sync_bench;
 pub mod usage;
 pub mod walk;

@@ -24,6 +24,8 @@ pub enum Command {
     Bench,
     /// Print the promised figures of the sync.
     BenchSync,
+    /// Run the simulator.
+    Sim,
     /// Check the rules of the house.
     Tidy,
 }
@@ -43,6 +45,8 @@ pub struct Flags {
     pub data: Option<String>,
     /// The one scenario of `bench sync` that is wanted.
     pub only: Option<String>,
+    /// What `sim` hands on to the simulator.
+    pub sim: Vec<String>,
 }
 
 const PORT: u16 = 8080;
@@ -63,6 +67,7 @@ impl Flags {
             dev: false,
             data: None,
             only: None,
+            sim: Vec::new(),
         };
         while let Some(arg) = args.next() {
             let (name, inline) = match arg.split_once('=') {
@@ -78,6 +83,11 @@ impl Flags {
                 }
                 ("--only", Command::BenchSync) => {
                     flags.only = Some(given(&name, inline.or_else(|| args.next()))?);
+                }
+                ("--long" | "--bugs" | "--plain", Command::Sim) => flags.sim.push(name),
+                ("--seeds" | "--seed" | "--from" | "--bug" | "--threads", Command::Sim) => {
+                    let value = given(&name, inline.or_else(|| args.next()))?;
+                    flags.sim.extend([name, value]);
                 }
                 _ => return Err(Failure::Usage(format!("`{word}` knows no {name}"))),
             }
@@ -102,6 +112,7 @@ fn command(word: &str) -> Result<Command, Failure> {
         "size" => Command::Size,
         "bench" => Command::Bench,
         "bench sync" => Command::BenchSync,
+        "sim" => Command::Sim,
         "tidy" => Command::Tidy,
         other => return Err(Failure::Usage(format!("no such command: {other}"))),
     })
@@ -142,6 +153,15 @@ mod tests {
         assert!(matches!(parse("bench --only idle"), Err(Failure::Usage(_))));
         assert!(matches!(parse("bench sync --data"), Err(Failure::Usage(_))));
         assert!(matches!(parse("sync"), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn sim_hands_its_flags_on() {
+        let sim = parse("sim --seeds=20 --bug StaleRow --long").unwrap();
+        assert_eq!(sim.command, Command::Sim);
+        let handed_on = ["--seeds", "20", "--bug", "StaleRow", "--long"];
+        assert_eq!(sim.sim, handed_on);
+        assert!(matches!(parse("sim --seed"), Err(Failure::Usage(_))));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod report;
 mod serve;
 mod shell;
 mod shots;
+mod sim;
 mod size;
 mod test;
 mod tidy;
@@ -35,6 +36,7 @@ cargo xtask COMMAND [FLAGS]
   size   bytes of every shipped file, raw and compressed
   bench  the figures that are promised: bytes, times, memory
   bench sync  the same for the sync                     [--data DIR] [--only SCENARIO]
+  sim    many phones and every fault, 2,000 seeds       [--seeds N] [--long] [--seed S] [--bugs]
   tidy   the rules of the house that no compiler checks";
 
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn start(flags: &Flags) -> Result<(), Failure> {
         Command::Size => size::run(),
         Command::Bench => bench::run(),
         Command::BenchSync => bench::sync(flags),
+        Command::Sim => sim::run(flags),
         Command::Tidy => tidy::run(),
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::access;
 use crate::document::CHANGE_BYTES_MAX;
 use crate::id::{PersonId, RecordId};
-use crate::sync::backoff::{IDLE_MS, retry_ms};
+use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
 use crate::sync::message::{
     Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
     ItemResult, PAGE_BYTES_MAX, PageDigest, Receipt, Request,
@@ -56,7 +56,9 @@ impl Replica {
         if self.directory.is_none() && self.joining.is_none() {
             return;
         }
-        let early = self.wake_at.filter(|at| cause == Cause::Timer && now < *at);
+        // Further away than any wait: the clock was set back, and nobody knows what the time is.
+        let near = |at: &Millis| now < *at && at.since(now) <= RETRY_MS_MAX;
+        let early = self.wake_at.filter(|at| cause == Cause::Timer && near(at));
         match self.phase {
             // A browser's timer may come a moment before its time: without another one the device
             // would rest until somebody saves something.

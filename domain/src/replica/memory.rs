@@ -106,6 +106,24 @@ impl MemoryStore {
         held.collect()
     }
 
+    /// Every change, by document and name.
+    pub fn changes(&self) -> impl Iterator<Item = (DocId, &StoredChange)> {
+        self.changes.iter().map(|((doc, _), change)| (*doc, change))
+    }
+
+    /// The change of a document with this name.
+    #[must_use]
+    pub fn change(&self, doc: DocId, hash: ChangeHash) -> Option<&StoredChange> {
+        self.changes.get(&(doc, hash))
+    }
+
+    /// The names of what waits to be sent, oldest first, each with its place in the outbox.
+    pub fn waiting(&self) -> impl Iterator<Item = (u64, DocId, ChangeHash)> {
+        self.outbox
+            .iter()
+            .map(|(n, (doc, _, hash))| (*n, *doc, *hash))
+    }
+
     /// What was set aside.
     #[must_use]
     pub fn aside(&self) -> &[Aside] {

@@ -22,7 +22,7 @@ use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
 
 pub use code::{ErrorCode, normal_code};
-pub use codec::{LeanAnswer, LeanBatch, Sealed, decode, encode};
+pub use codec::{LeanAnswer, LeanBatch, Sealed, closed, decode, encode};
 
 /// The version of the messages.
 pub const VERSION: u8 = 3;

@@ -4,7 +4,7 @@ use domain::command::Command;
 use domain::document::{Document, check};
 use domain::record::dispute::{CloseDraft, EventDraft, SessionDraft};
 use domain::sync::lean;
-use domain::sync::message::{Answer, Request, VERSION};
+use domain::sync::message::{Answer, Request, VERSION, closed};
 use domain::view::Row;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -193,6 +193,7 @@ proptest! {
         prop_assert!(check(&bytes).is_err());
         let mut framed = vec![VERSION, bytes.first().copied().unwrap_or(0) & 1];
         framed.extend(&bytes);
+        let framed = closed(framed);
         // Most are refused; what matters is that each is answered with an error or a message.
         let request = Request::open(&framed).map(|(_, sealed)| sealed.unseal().is_ok());
         let _either = request.is_ok() || Answer::decode(&framed).is_ok();

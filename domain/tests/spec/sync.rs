@@ -313,6 +313,25 @@ fn sy12_after_failures_the_wait_grows_and_the_button_does_not_wait() {
 }
 
 #[test]
+fn f40_a_clock_that_is_set_back_does_not_silence_a_phone() {
+    let mut server = Server::default();
+    let mut phone = Phone::new(1, &officer("p1"));
+    server.enrol(&phone, &officer("p1"));
+    phone.sync(&mut server);
+    // The timer was set by the clock as it was; when it rings, the clock says last year.
+    let timer = Event::Wake {
+        cause: Cause::Timer,
+        now: phone.now.plus(-365 * 24 * 3_600_000),
+    };
+    let effects = phone.replica.handle(timer);
+    assert!(
+        effects
+            .iter()
+            .any(|e| matches!(e, domain::replica::Effect::ReadOutbox { .. }))
+    );
+}
+
+#[test]
 fn sy13_the_authors_of_what_arrives_are_known() {
     let (mut phone, mut tablet, mut server) = pair();
     assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));

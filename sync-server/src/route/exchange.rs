@@ -26,7 +26,7 @@ use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{bench, clock, healing, limits, repair};
+use crate::{bench, healing, limits, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -82,7 +82,7 @@ fn respond(shared: &Shared, id: Option<PartId>, bytes: Bytes, named: bool) -> Re
 
 /// One exchange: who asks, what is pushed, what is new.
 async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    let now = clock::now();
+    let now = shared.clock.now();
     // Who asks is known before the rest of the body costs anything.
     let (caller, sealed) = message::Request::open(body)?;
     let (device, scope) = match &caller.join {

@@ -10,7 +10,7 @@ use domain::sync::message::{self, OverviewRequest};
 use crate::error::ApiError;
 use crate::router::Shared;
 use crate::store::device;
-use crate::{clock, limits, overview};
+use crate::{limits, overview};
 
 /// Answers a supervisor's question for one unit and one period.
 ///
@@ -29,7 +29,7 @@ pub(crate) async fn answer(
     if !access::is_supervisor(member) && !access::is_station_staff(member) {
         return Err(ApiError::NotAllowed);
     }
-    let when = (request.period, clock::now());
+    let when = (request.period, shared.clock.now());
     let drawn = overview::draw(&mut view, member, request.unit, when).await?;
     Ok(super::binary(message::encode(&drawn), true))
 }

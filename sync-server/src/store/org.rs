@@ -166,6 +166,20 @@ pub async fn put_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), 
     if level == Level::Grid && (line.village.is_none() || line.village_code.is_none()) {
         return Err(OrgError::Village(line.id.clone()));
     }
+    let before: Option<Option<String>> = sqlx::query_scalar("SELECT parent FROM unit WHERE id = ?")
+        .bind(line.id.as_str())
+        .fetch_optional(&mut *db)
+        .await?;
+    let parent = line
+        .parent
+        .as_ref()
+        .map(|parent| parent.as_str().to_owned());
+    if before.is_some_and(|before| before != parent) {
+        // What a station has seen is told by one place in the log, and that spoke of other grids.
+        sqlx::query("UPDATE device SET acked_seq = 0")
+            .execute(&mut *db)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO unit (id, level, name, parent, village_code, village_name) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET level = excluded.level, \
@@ -210,6 +224,19 @@ pub async fn put_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<
     .bind(line.roles.join(","))
     .execute(&mut *db)
     .await?;
+    let before: Vec<String> =
+        sqlx::query_scalar("SELECT unit FROM membership WHERE person = ? ORDER BY unit")
+            .bind(line.id.as_str())
+            .fetch_all(&mut *db)
+            .await?;
+    let mut after: Vec<&str> = line.units.iter().map(UnitId::as_str).collect();
+    after.sort_unstable();
+    if before != after {
+        sqlx::query("UPDATE device SET acked_seq = 0 WHERE person = ?")
+            .bind(line.id.as_str())
+            .execute(&mut *db)
+            .await?;
+    }
     sqlx::query("DELETE FROM membership WHERE person = ?")
         .bind(line.id.as_str())
         .execute(&mut *db)

@@ -7,6 +7,7 @@ use domain::time::Day;
 use domain::view::supervisor::Period;
 use sync_server::admin::{self, Command};
 use sync_server::parts::PartId;
+use sync_server::store::org::{Org, UnitLine};
 
 use crate::phone::{NOW, Phone, batch, entries, put, town};
 use crate::server::TestServer;
@@ -73,6 +74,44 @@ async fn sy10_an_officer_learns_when_the_station_has_a_record() {
     duty.pull(&server).await;
     assert_eq!(one.pull(&server).await.seen, 1);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn sy10_a_grid_that_comes_back_to_a_station_was_not_seen_there_meanwhile() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    let mut duty = Phone::joined(&server, 3, "duty").await;
+    put(&server, &moved("a1", "B")).await;
+    let (_, _, away) = one.hazard("a1");
+    one.push(&server, 1, &[(away, "a1")]).await;
+    let (_, _, here) = two.hazard("a2");
+    two.push(&server, 1, &[(here, "a2")]).await;
+    duty.pull(&server).await;
+    duty.pull(&server).await;
+    put(&server, &moved("a1", "A")).await;
+    // The station's device has the log up to its end, without what came to the grid meanwhile.
+    assert_eq!(one.pull(&server).await.seen, 0);
+    duty.pull(&server).await;
+    duty.pull(&server).await;
+    assert_eq!(one.pull(&server).await.seen, 2);
+    server.stop().await;
+}
+
+/// The line that hangs a grid below a station.
+fn moved(grid: &str, station: &str) -> Org {
+    let code = |code: &str| code.parse().expect("a code");
+    Org {
+        units: vec![UnitLine {
+            id: code(grid),
+            level: 5,
+            name: grid.to_owned(),
+            parent: Some(code(station)),
+            village_code: Some("v".to_owned()),
+            village: Some("V".to_owned()),
+        }],
+        ..Org::default()
+    }
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use crate::unit::Directory;
 /// Bodies smaller than this are not worth packing.
 const PACK_BYTES_MIN: usize = 160;
 
+/// The check at the end of a message.
+const CHECK_BYTES: usize = 4;
+
 const AS_IT_IS: u8 = 0;
 /// Packed with the first sample.
 const PACKED: u8 = 1;
@@ -40,7 +43,7 @@ impl Request {
             .as_ref()
             .map(|batch| WireBatch::of(batch, self.ask.whole));
         seal(&(&self.ask, batch), &mut bytes);
-        bytes
+        closed(bytes)
     }
 
     /// Reads who sends a request, and gives the rest unread.
@@ -215,7 +218,7 @@ impl Answer {
         };
         let mut bytes = vec![VERSION];
         seal(&wire, &mut bytes);
-        bytes
+        closed(bytes)
     }
 
     /// Reads an answer; its changes are rebuilt when the records that they belong to were read.
@@ -307,7 +310,7 @@ fn page_digest(names: impl Iterator<Item = (DocId, ChangeHash)>) -> PageDigest {
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     seal(message, &mut bytes);
-    bytes
+    closed(bytes)
 }
 
 /// Reads a message that has no sender's head and no page.
@@ -322,11 +325,29 @@ fn versioned(bytes: &[u8]) -> Result<&[u8], MessageError> {
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(MessageError::TooLarge);
     }
-    match bytes {
-        [VERSION, rest @ ..] => Ok(rest),
-        [_, ..] => Err(MessageError::Version),
-        [] => Err(MessageError::Damaged),
+    let (message, check) = match bytes {
+        [VERSION, ..] => bytes.split_last_chunk().ok_or(MessageError::Damaged)?,
+        [_, ..] => return Err(MessageError::Version),
+        [] => return Err(MessageError::Damaged),
+    };
+    match message {
+        [_, rest @ ..] if *check == check_of(message) => Ok(rest),
+        _ => Err(MessageError::Damaged),
     }
+}
+
+/// Ends a message with its check: a bit that was turned on the way makes it unreadable, not wrong.
+#[must_use]
+pub fn closed(mut message: Vec<u8>) -> Vec<u8> {
+    let check = check_of(&message);
+    message.extend(check);
+    message
+}
+
+fn check_of(message: &[u8]) -> [u8; CHECK_BYTES] {
+    let digest: [u8; 32] = Sha256::digest(message).into();
+    let [a, b, c, d, ..] = digest;
+    [a, b, c, d]
 }
 
 fn seal<T: Serialize>(fields: &T, out: &mut Vec<u8>) {
@@ -481,6 +502,14 @@ mod tests {
         let mut longer = bytes;
         longer.push(0);
         assert_eq!(read(&longer), Err(MessageError::Damaged));
+        longer.truncate(longer.len() - 1);
+        for place in 1..longer.len() {
+            for bit in 0..8 {
+                longer[place] ^= 1 << bit;
+                assert_eq!(read(&longer), Err(MessageError::Damaged), "byte {place}");
+                longer[place] ^= 1 << bit;
+            }
+        }
         let huge = vec![VERSION; MESSAGE_BYTES_MAX + 1];
         assert_eq!(read(&huge), Err(MessageError::TooLarge));
     }
@@ -505,11 +534,13 @@ mod tests {
         let mut head = Writer::default();
         head.count(zeros.len());
         let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
+        let bytes = closed(bytes);
         assert!(packed.len() * pack::RATIO_MAX < zeros.len());
         assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::Damaged));
         let mut head = Writer::default();
         head.count(UNPACKED_BYTES_MAX + 1);
         let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
+        let bytes = closed(bytes);
         assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::TooLarge));
     }
 }

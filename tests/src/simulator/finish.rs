@@ -1,0 +1,281 @@
+//! The end of a run: every fault is over, time goes on, and then all must agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::document::{Document, Tree, check};
+use domain::id::{ChangeHash, DocId, Part, RecordId};
+use domain::replica::Cause;
+use domain::view::{Delivery, Row};
+
+use super::invariant::{Broken, Invariant};
+use super::phone::Net;
+use super::plan::{PhoneNo, Work};
+use super::truth::short;
+use super::world::World;
+
+/// The length of a round, in milliseconds: a little more than a resting phone waits.
+const ROUND_MS: i64 = 61_000;
+/// All agree within so many rounds.
+const ROUNDS_MAX: u32 = 25;
+/// A phone asks so often in a round at most.
+const REQUESTS_A_ROUND: u64 = 30;
+
+impl World {
+    /// Ends all faults, lets time go on, and compares everything.
+    pub(super) fn heal(&mut self) -> Result<(), Broken> {
+        self.say(|_| "all faults are over".to_owned());
+        self.fuse = None;
+        if std::mem::take(&mut self.full) {
+            self.station.set_full(false);
+        }
+        for no in 0..self.phones.len() {
+            self.mend(no)?;
+        }
+        let before = self.letters;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            self.run_until(self.now + ROUND_MS)?;
+            match self.agree() {
+                Ok(()) => break,
+                Err(broken) if rounds == ROUNDS_MAX => return Err(broken),
+                Err(_) => self.join_the_rest()?,
+            }
+        }
+        let phones = u64::try_from(self.phones.len()).unwrap_or(1);
+        let most = phones * REQUESTS_A_ROUND * u64::from(rounds);
+        let sent = self.letters - before;
+        self.truth.hold(sent <= most, Invariant::I11, || {
+            format!("{sent} requests in {rounds} rounds of {phones} phones")
+        })?;
+        self.truth.keeps_promises(&self.phones)?;
+        self.look_closely()
+    }
+
+    fn mend(&mut self, no: PhoneNo) -> Result<(), Broken> {
+        let Some(phone) = self.phones.get_mut(no) else {
+            return Ok(());
+        };
+        let was_down = phone.net != Net::Up;
+        phone.net = Net::Up;
+        phone.letters.clear();
+        phone.disk.trouble = None;
+        phone.disk.unreadable = false;
+        phone.asleep = false;
+        if phone.replica.is_none() {
+            return self.restart(no);
+        }
+        if was_down {
+            return self.wake(no, Cause::Online);
+        }
+        Ok(())
+    }
+
+    /// People whose phone has not joined type their code again.
+    fn join_the_rest(&mut self) -> Result<(), Broken> {
+        for no in 0..self.phones.len() {
+            let joined = self.phones.get(no).is_none_or(|phone| {
+                phone
+                    .replica
+                    .as_ref()
+                    .is_some_and(|r| r.directory().is_some())
+            });
+            if !joined {
+                if let Some(phone) = self.phones.get_mut(no) {
+                    phone.code = None;
+                }
+                self.button(no)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all phones and the server hold the same.
+    fn agree(&mut self) -> Result<(), Broken> {
+        let rows = self.station.record_rows();
+        let rows: BTreeMap<RecordId, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        for no in 0..self.phones.len() {
+            self.phone_agrees(no, &rows)?;
+        }
+        let lost = self.truth.lost.len();
+        self.truth.hold(lost == 0, Invariant::I2, || {
+            format!("{lost} changes that a restored server lost have not come back")
+        })
+    }
+
+    fn phone_agrees(&mut self, no: PhoneNo, rows: &BTreeMap<RecordId, Row>) -> Result<(), Broken> {
+        let Some(phone) = self.phones.get(no) else {
+            return Ok(());
+        };
+        let (truth, name) = (&mut self.truth, &phone.name);
+        let waiting = phone.disk.kept.waiting().count();
+        truth.hold(waiting == 0, Invariant::I1, || {
+            format!("{name} still has {waiting} changes to send")
+        })?;
+        let scope = self.town.scope(&phone.person);
+        let known = phone.disk.kept.meta().directory;
+        let known = known.map(|known| known.grids.into_iter().map(|grid| grid.id));
+        let known: BTreeSet<_> = known.into_iter().flatten().collect();
+        let same = known.iter().eq(scope.iter());
+        truth.hold(same, Invariant::I3, || {
+            format!("{name} believes to work in {known:?}; it is {scope:?}")
+        })?;
+        let lacks = truth.log.values().find(|entry| {
+            scope.contains(&entry.grid) && phone.disk.kept.change(entry.doc, entry.hash).is_none()
+        });
+        let lacks = lacks.map(|entry| (entry.doc, short(entry.hash), entry.seq));
+        truth.hold(lacks.is_none(), Invariant::I3, || {
+            format!("{name} lacks {lacks:?}")
+        })?;
+        let aside = phone.disk.set_aside();
+        let own: Vec<(DocId, ChangeHash)> = phone
+            .disk
+            .kept
+            .changes()
+            .map(|(doc, change)| (doc, change.hash))
+            .filter(|key| !truth.log.contains_key(key))
+            .collect();
+        let stray = own.iter().find(|(_, hash)| !aside.contains(hash));
+        truth.hold(stray.is_none(), Invariant::I1, || {
+            format!("{name} alone has {stray:?}, and nobody was told")
+        })?;
+        let own: BTreeSet<RecordId> = own.iter().map(|(doc, _)| doc.record).collect();
+        let differs = phone.disk.kept.rows().find(|row| {
+            let theirs = rows.get(&row.id);
+            let bare = Row {
+                delivery: Delivery::default(),
+                ..(*row).clone()
+            };
+            scope.contains(&row.grid) && !own.contains(&row.id) && theirs != Some(&bare)
+        });
+        let differs = differs.map(|row| row.id);
+        truth.hold(differs.is_none(), Invariant::I3, || {
+            format!("{name} and the server show {differs:?} differently")
+        })
+    }
+
+    /// What only the end shows: rows folded anew, and every word in its place.
+    fn look_closely(&mut self) -> Result<(), Broken> {
+        if self.chance.one_in(4) {
+            let differ = self.station.rows_that_differ();
+            self.truth.hold(differ == 0, Invariant::I4, || {
+                format!("{differ} of the server's rows are not what their changes say")
+            })?;
+        }
+        let mut trees = BTreeMap::new();
+        let docs: BTreeSet<DocId> = self.truth.log.keys().map(|(doc, _)| *doc).collect();
+        for doc in docs {
+            trees.insert(doc, self.tree(doc));
+        }
+        for said in self.truth.said.clone() {
+            let body = trees.get(&DocId::body(said.record));
+            let vault = trees.get(&DocId::vault(said.record));
+            // What was refused, or lost with a phone, is told of elsewhere.
+            let kept = |hash: &ChangeHash| self.truth.log.keys().any(|(_, name)| name == hash);
+            if !said.hashes.iter().all(kept) {
+                continue;
+            }
+            let count = |tree: Option<&Tree>| tree.map_or(0, |tree| fields_with(tree, &said.token));
+            let found = count(body) + count(vault);
+            let holds = match said.work {
+                Work::Note | Work::Party => found == 1,
+                Work::CheckIn => found == 2,
+                Work::Dispute | Work::Hazard | Work::Task => found >= 1,
+                Work::Edit => found == 1 || self.is_followed(&said.hashes),
+                Work::Patrol | Work::Count | Work::Advance | Work::Button => true,
+            };
+            let what = if found > 1 {
+                Invariant::I4
+            } else {
+                Invariant::I5
+            };
+            self.truth.hold(holds, what, || {
+                format!(
+                    "{:?} {} of {} is there {found} times",
+                    said.work, said.token, said.record
+                )
+            })?;
+        }
+        self.counters(&trees)
+    }
+
+    /// The fields of a document of the server's log.
+    fn tree(&self, doc: DocId) -> Tree {
+        let first = (doc, ChangeHash([0; 32]));
+        let last = (doc, ChangeHash([255; 32]));
+        let entries = self.truth.log.range(first..=last).map(|(_, entry)| entry);
+        let bytes: Vec<&[u8]> = entries.map(|entry| entry.bytes.as_slice()).collect();
+        let (mut document, _) = Document::from_changes(bytes);
+        document.tree()
+    }
+
+    /// Whether another edit of the same field was made by somebody who saw this one.
+    fn is_followed(&self, hashes: &[ChangeHash]) -> bool {
+        let edits: BTreeSet<ChangeHash> = self
+            .truth
+            .said
+            .iter()
+            .filter(|said| said.work == Work::Edit)
+            .flat_map(|said| said.hashes.iter().copied())
+            .chain(self.truth.unsaid_edits.iter().copied())
+            .collect();
+        edits.iter().any(|edit| {
+            !hashes.contains(edit) && hashes.iter().all(|hash| self.follows(*edit, *hash))
+        })
+    }
+
+    /// Whether one change follows another, directly or through others.
+    fn follows(&self, later: ChangeHash, earlier: ChangeHash) -> bool {
+        let mut open = vec![later];
+        let mut known = BTreeSet::new();
+        while let Some(hash) = open.pop() {
+            let entry = self.truth.log.values().find(|entry| entry.hash == hash);
+            let head = entry.and_then(|entry| check(&entry.bytes).ok());
+            for dep in head.into_iter().flat_map(|head| head.deps) {
+                if dep == earlier {
+                    return true;
+                }
+                if known.insert(dep) {
+                    open.push(dep);
+                }
+            }
+        }
+        false
+    }
+
+    /// Counters are the sums of what everybody added.
+    fn counters(&mut self, trees: &BTreeMap<DocId, Tree>) -> Result<(), Broken> {
+        let names: BTreeSet<ChangeHash> = self.truth.log.keys().map(|(_, hash)| *hash).collect();
+        let mut sums: BTreeMap<RecordId, i64> = BTreeMap::new();
+        for (record, hash) in &self.truth.counted {
+            *sums.entry(*record).or_default() += i64::from(names.contains(hash));
+        }
+        for (record, sum) in sums {
+            let tree = trees.get(&DocId {
+                record,
+                part: Part::Body,
+            });
+            let patrol = tree.and_then(|tree| domain::record::patrol::Patrol::fold(tree).ok());
+            let Some(patrol) = patrol else {
+                continue;
+            };
+            let counted: i64 = patrol.counts.iter().map(|(_, count)| count).sum();
+            self.truth.hold(counted == sum, Invariant::I5, || {
+                format!("{record} counts {counted}; {sum} were added")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// How many fields of a document have a value that holds a word.
+fn fields_with(tree: &Tree, token: &str) -> usize {
+    let has = |field: &domain::document::Field| {
+        let mut texts = field
+            .values
+            .iter()
+            .filter_map(|written| written.value.as_text());
+        texts.any(|text| text.contains(token))
+    };
+    tree.fields().filter(|(_, field)| has(field)).count()
+}

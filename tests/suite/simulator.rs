@@ -1,0 +1,112 @@
+//! The simulator in the normal tests: hundreds of seeds, and every planted bug.
+
+use tests::simulator::bug::Bug;
+use tests::simulator::many::play_all;
+use tests::simulator::plan::{FAULTS, Fault, Move, Plan, Step, Work};
+use tests::simulator::setting::Setting;
+use tests::simulator::{play, tell};
+
+/// The seeds of the normal tests.
+const SEEDS: u64 = 500;
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[test]
+fn sm1_no_invariant_breaks_in_any_seed() {
+    let setting = Setting::make();
+    let sum = play_all(&setting, 0..SEEDS, None, (threads(), false));
+    assert_eq!(sum.broken, Default::default(), "cargo xtask sim --seed N");
+    assert_eq!(sum.runs, SEEDS);
+    let struck: Vec<Fault> = sum.faults.keys().copied().collect();
+    assert_eq!(struck, FAULTS, "every fault comes to pass");
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "seed and invariant of each bug are worth reading"
+)]
+#[test]
+fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
+    let setting = Setting::make();
+    let mut missed = Vec::new();
+    for bug in Bug::ALL {
+        let sum = play_all(&setting, 0..SEEDS, Some(*bug), (threads(), true));
+        match sum.broken.first_key_value() {
+            Some((seed, why)) => println!("{bug:?}: seed {seed}, {why}"),
+            None => missed.push(bug),
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+#[test]
+fn sm3_a_seed_repeats_byte_for_byte() {
+    let setting = Setting::make();
+    for seed in [1, 7] {
+        let [first, second] = [(); 2].map(|()| tell(&setting, &Plan::new(seed), None));
+        assert!(first.trace.len() > 50);
+        assert_eq!(first.trace, second.trace);
+        assert_eq!(first.checks, second.checks);
+    }
+}
+
+/// A plan written by hand: what a failing seed came down to.
+fn script(phones: usize, salt: u64, steps: &[(i64, usize, Step)]) -> Plan {
+    let one = |(after, phone, step): &(i64, usize, Step)| Move {
+        after: *after,
+        phone: *phone,
+        salt,
+        step: *step,
+    };
+    Plan {
+        seed: salt,
+        phones,
+        moves: steps.iter().map(one).collect(),
+    }
+}
+
+fn holds(phones: usize, steps: &[(i64, usize, Step)]) {
+    let setting = Setting::make();
+    // The salt decides to which year a clock is set and which grid moves.
+    for salt in 0..6 {
+        let plan = script(phones, salt, steps);
+        assert_eq!(play(&setting, &plan, None).broken, None, "salt {salt}");
+    }
+}
+
+#[test]
+fn f40_seed_10_a_clock_that_is_set_back_does_not_silence_a_phone() {
+    let steps = [
+        (70_000, 1, Step::Fault(Fault::Clock)),
+        (10, 0, Step::Work(Work::Dispute)),
+    ];
+    holds(2, &steps);
+}
+
+#[test]
+fn f58_seed_16_a_server_whose_disk_was_full_writes_again() {
+    let steps = [
+        (100, 0, Step::Fault(Fault::DiskFull)),
+        (10, 0, Step::Work(Work::Dispute)),
+        (5_000, 1, Step::Work(Work::Dispute)),
+        (20_000, 0, Step::Work(Work::Patrol)),
+        (20_000, 0, Step::Fault(Fault::DiskFull)),
+    ];
+    holds(2, &steps);
+}
+
+#[test]
+fn sy10_seed_2_a_grid_that_comes_back_was_not_seen_meanwhile() {
+    let steps = [
+        (100, 0, Step::Fault(Fault::MoveGrid)),
+        (10, 0, Step::Work(Work::Dispute)),
+        (10, 1, Step::Work(Work::Patrol)),
+        (190_000, 2, Step::Work(Work::Hazard)),
+        (130_000, 0, Step::Fault(Fault::MoveGrid)),
+        (10, 0, Step::Work(Work::Button)),
+        (10, 1, Step::Work(Work::Button)),
+    ];
+    holds(3, &steps);
+}

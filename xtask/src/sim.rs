@@ -1,0 +1,17 @@
+//! `sim`: the simulator at full speed, over many seeds or one.
+
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::flags::Flags;
+use crate::shell::{self, say};
+use crate::workspace;
+
+/// Builds the simulator and hands the flags on; it prints what it did and how to repeat it.
+pub fn run(flags: &Flags) -> Result<(), Failure> {
+    say("the simulator (release)");
+    let build = ["build", "--release", "-p", "tests", "--bin", "sim"];
+    shell::run(&mut shell::cargo(&build))?;
+    let mut command = Command::new(workspace::program("release", "sim"));
+    shell::run(command.args(&flags.sim))
+}
