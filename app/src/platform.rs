@@ -227,6 +227,15 @@ pub fn after(ms: u32, then: impl FnOnce() + 'static) -> Timer {
     }
 }
 
+/// Waits for `ms`.
+pub async fn sleep(ms: u32) {
+    let over = outcome::Outcome::new();
+    let ring = over.clone();
+    let timer = after(ms, move || ring.settle(()));
+    over.wait().await;
+    drop(timer);
+}
+
 /// Leaves for another page of ours, with a fresh start of the app.
 pub fn go(path: &str) {
     if let Some(window) = web_sys::window() {

@@ -10,14 +10,12 @@ use std::rc::Rc;
 use domain::command::Command;
 use domain::id::{Fresh, RecordId};
 use domain::replica::{
-    Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
-    WriteBatch,
+    Activity, Cause, CommandError, Effect, Event, Replica, SyncStatus, Ticket, WriteBatch,
 };
-use domain::sync::message::ErrorCode;
 use domain::time::Millis;
 use domain::view::case::Case;
 
-use crate::link::{self, LinkFault};
+use crate::link;
 use crate::platform::outcome::Outcome;
 use crate::platform::{self, Lock, Signal, Tabs, Timer};
 use crate::store::{Fault, Store};
@@ -197,7 +195,7 @@ impl<S: Store + 'static> Runtime<S> {
                 self.spawn(move |this| async move { this.commit(ticket, &batch).await });
             }
             Effect::Send { bytes } => {
-                self.spawn(|this| async move { this.send(&bytes).await });
+                self.spawn(|this| this.send(bytes));
             }
             Effect::Finished { ticket, result } => {
                 let done = self.waiting.borrow_mut().remove(&ticket);
@@ -261,13 +259,13 @@ impl<S: Store + 'static> Runtime<S> {
         }
     }
 
-    async fn send(self: Rc<Self>, bytes: &[u8]) {
-        let answer = link::post(link::EXCHANGE, bytes).await;
+    async fn send(self: Rc<Self>, bytes: Vec<u8>) {
+        let answer = link::exchange(bytes).await;
         let now = platform::now();
         self.take(match answer {
             Ok(bytes) => Event::Answer { bytes, now },
-            Err(fault) => Event::LinkFailed {
-                failure: failure(&fault),
+            Err(failure) => Event::LinkFailed {
+                failure,
                 now,
                 random: u16::from_le_bytes(platform::random()),
             },
@@ -318,16 +316,5 @@ impl<S: Store + 'static> Runtime<S> {
         });
         let earlier = self.timer.borrow_mut().replace(timer);
         drop(earlier);
-    }
-}
-
-/// What a failed request means to the replica.
-fn failure(fault: &LinkFault) -> LinkFailure {
-    match fault {
-        LinkFault::Unreachable | LinkFault::Timeout => LinkFailure::Offline,
-        LinkFault::NotOurs => LinkFailure::NotOurs,
-        LinkFault::Refused { code, .. } => {
-            ErrorCode::from_code(code).map_or(LinkFailure::NotOurs, LinkFailure::Refused)
-        }
     }
 }

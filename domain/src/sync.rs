@@ -4,4 +4,5 @@ pub mod backoff;
 pub mod lean;
 pub mod message;
 pub mod pack;
+pub mod transfer;
 mod wire;

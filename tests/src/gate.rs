@@ -27,6 +27,8 @@ pub enum Mode {
     CutRequestAfter(u64),
     /// Requests arrive, answers are cut after so many bytes of each connection.
     CutAnswerAfter(u64),
+    /// Somebody in between answers every request with these bytes; nothing reaches the server.
+    Portal(&'static [u8]),
 }
 
 /// Bytes and connections that went through.
@@ -158,6 +160,11 @@ async fn carry(
         if now == Mode::Refuse {
             return;
         }
+        if let Mode::Portal(answer) = now {
+            // A client that has gone needs no answer.
+            let _told = intercept(&mut client, answer).await;
+            return;
+        }
         let deaf = now == Mode::BlackHole;
         tokio::select! {
             changed = mode.changed() => {
@@ -182,6 +189,34 @@ async fn carry(
             }
         }
     }
+}
+
+/// Reads one request whole and answers in place of the server.
+async fn intercept(client: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    client.write_all(answer).await?;
+    client.shutdown().await
+}
+
+/// Whether a request's head and as much body as it announces are there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = length
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0);
+    request.len() >= end.unwrap_or(0) + 4 + length
 }
 
 /// Writes what the limit allows; false when the connection must end.
