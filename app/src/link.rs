@@ -1,6 +1,7 @@
 //! The way to the server: carries out what a transfer asks for, and single questions beside it.
 
 mod fetch;
+pub mod listen;
 
 use domain::replica::LinkFailure;
 use domain::sync::transfer::{End, SILENCE_MS, Step, Transfer};

@@ -1,5 +1,6 @@
 //! The only event loop: it owns the replica, runs its effects and feeds their results back.
 
+mod live;
 pub mod phone;
 mod screens;
 
@@ -8,10 +9,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use domain::command::Command;
-use domain::id::{Fresh, RecordId};
+use domain::id::{DeviceId, Fresh, RecordId};
 use domain::replica::{
     Activity, Cause, CommandError, Effect, Event, Replica, SyncStatus, Ticket, WriteBatch,
 };
+use domain::sync::message::Secret;
 use domain::time::Millis;
 use domain::view::case::Case;
 
@@ -19,6 +21,7 @@ use crate::link;
 use crate::platform::outcome::Outcome;
 use crate::platform::{self, Lock, Signal, Tabs, Timer};
 use crate::store::{Fault, Store};
+use live::Live;
 
 pub use phone::{Phone, PhoneError, Session};
 pub use screens::Screens;
@@ -44,6 +47,7 @@ pub struct Runtime<S> {
     timer: RefCell<Option<Timer>>,
     lock: RefCell<Option<Lock>>,
     tabs: RefCell<Option<Tabs>>,
+    live: RefCell<Option<Rc<Live>>>,
     name: String,
 }
 
@@ -67,6 +71,7 @@ impl<S: Store + 'static> Runtime<S> {
             timer: RefCell::default(),
             lock: RefCell::default(),
             tabs: RefCell::default(),
+            live: RefCell::default(),
             name,
         })
     }
@@ -83,6 +88,7 @@ impl<S: Store + 'static> Runtime<S> {
             let Some(runtime) = runtime.upgrade() else {
                 return;
             };
+            runtime.follow_news();
             match signal {
                 Signal::Online => runtime.wake(Cause::Online),
                 Signal::Shown => runtime.wake(Cause::Visible),
@@ -96,6 +102,26 @@ impl<S: Store + 'static> Runtime<S> {
             }
         });
         *self.tabs.borrow_mut() = Some(tabs);
+    }
+
+    /// Listens for news of the server whenever somebody sees the page.
+    ///
+    /// For the station's devices, where a list stands open all day: an officer's phone saves its
+    /// battery and looks by itself.
+    pub fn go_live(self: &Rc<Self>, device: DeviceId, secret: Secret) {
+        let live = Live::new(device, secret);
+        let earlier = self.live.borrow_mut().replace(live);
+        if let Some(earlier) = earlier {
+            earlier.stop();
+        }
+        self.follow_news();
+    }
+
+    fn follow_news(self: &Rc<Self>) {
+        let live = self.live.borrow().clone();
+        if let Some(live) = live {
+            live.follow(self);
+        }
     }
 
     /// Carries out a command; the answer comes when it is committed to the disk, or is not.

@@ -40,6 +40,8 @@ pub enum Cause {
     Visible,
     /// The time asked for has come.
     Timer,
+    /// The server says that something is new.
+    News,
     /// A person pressed the button.
     Button,
 }

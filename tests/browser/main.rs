@@ -1,5 +1,6 @@
 //! The whole, in real browsers, with the network really cut.
 
+mod link;
 mod offline;
 mod server;
 mod shared;

@@ -29,6 +29,8 @@ pub enum Mode {
     CutAnswerAfter(u64),
     /// Somebody in between answers every request with these bytes; nothing reaches the server.
     Portal(&'static [u8]),
+    /// Leads somewhere else than to the server, such as to a bad line before it.
+    Through(SocketAddr),
 }
 
 /// Bytes and connections that went through.
@@ -149,7 +151,13 @@ async fn carry(
             return;
         }
     }
-    let Ok(mut server) = TcpStream::connect(server).await else {
+    let seen = *mode.borrow();
+    let way = if let Mode::Through(line) = seen {
+        line
+    } else {
+        server
+    };
+    let Ok(mut server) = TcpStream::connect(way).await else {
         return;
     };
     let (mut up, mut down) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);

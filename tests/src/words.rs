@@ -103,3 +103,5 @@ pub const SEEN: Word = word("所里已见", "Seen at station");
 pub const NEEDS_ATTENTION: Word = word("需处理", "Needs attention");
 /// The status line when nothing waits.
 pub const ALL_DELIVERED: Word = word("全部送达", "Everything is sent");
+/// Part of the status line while something stands between phone and server.
+pub const NOT_SENT: Word = word("可继续工作", "you can go on working");

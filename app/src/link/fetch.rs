@@ -22,14 +22,18 @@ pub(super) struct Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if let Some((_, abort)) = &self.made {
-            // Nothing happens to one whose answer has been read.
-            abort.abort();
-        }
+        self.end();
     }
 }
 
 impl Call {
+    /// Ends it; nothing happens to one whose answer has been read.
+    pub(super) fn end(&self) {
+        if let Some((_, abort)) = &self.made {
+            abort.abort();
+        }
+    }
+
     /// Posts these bytes.
     pub(super) fn post(path: &str, body: &[u8]) -> Self {
         let settings = RequestInit::new();

@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
+use domain::access;
 use domain::id::{ActorKey, DeviceId};
 use domain::replica::{Cause, Replica};
 use domain::sync::message::Secret;
@@ -113,9 +114,21 @@ impl Phone {
         *self.session.borrow_mut() = Some(session);
         // Last, since the screens open with it: a form must find its draft and its session.
         if let Some(directory) = meta.directory {
+            self.go_live(&directory);
             self.screens.directory(directory);
         }
         Ok(())
+    }
+
+    /// A station's device hears from the server when something is new.
+    fn go_live(&self, directory: &Directory) {
+        if let Some(session) = self
+            .session()
+            .filter(|_| access::is_station_staff(&directory.me))
+        {
+            let (device, secret) = self.proof();
+            session.go_live(device, secret);
+        }
     }
 
     /// Joins with an invitation code; how it goes is told by the state of the exchange.
@@ -203,6 +216,7 @@ impl Phone {
             return;
         }
         self.known.borrow_mut().clone_from(&known);
+        self.go_live(directory);
         let phone = Rc::clone(self);
         platform::spawn(async move {
             // The name is only for the choice of people; the next directory brings it again.

@@ -81,7 +81,8 @@ impl Replica {
                 });
             }
             Phase::Reading | Phase::Sent(_) | Phase::Applying(_) => {
-                self.again = self.again || matches!(cause, Cause::Saved | Cause::Button);
+                self.again =
+                    self.again || matches!(cause, Cause::Saved | Cause::Button | Cause::News);
             }
         }
     }
