@@ -6,10 +6,10 @@ use domain::record::Kind;
 use leptos::prelude::*;
 
 use crate::component::shell::{Tab, tab_bar};
-use crate::locale::{self, word};
+use crate::locale::{self, fault, word};
 use crate::nav::{self, Route};
 use crate::screen;
-use crate::state::State;
+use crate::state::{Actions, State};
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::{icon, platform};
 
@@ -193,6 +193,7 @@ fn notices(state: State) -> AnyView {
             Notice::Closing => word::NOTICE_CLOSING,
             Notice::Closed => word::NOTICE_CLOSED,
             Notice::Lost => word::NOTICE_LOST,
+            Notice::Spare => word::NOTICE_SPARE,
         };
         view! {
             <div class="notice" role="alert">
@@ -203,7 +204,27 @@ fn notices(state: State) -> AnyView {
             </div>
         }
     });
-    view! { {notice} }.into_any()
+    let damage = state.damage.get().map(|damage| {
+        view! {
+            <div class="notice" role="alert">
+                <span>{fault::damage(&damage)}</span>
+                <button type="button" class="mini" on:click=move |_| state.damage.set(None)>
+                    {word::UNDERSTOOD.s()}
+                </button>
+            </div>
+        }
+    });
+    let export = (state.notice.get() == Some(Notice::Spare)).then(|| {
+        view! {
+            <div class="notice">
+                <span>{word::EXPORT_LEAD.s()}</span>
+                <button type="button" class="mini" on:click=|_| Actions::export_unsent()>
+                    {word::EXPORT.s()}
+                </button>
+            </div>
+        }
+    });
+    view! { {notice} {export} {damage} }.into_any()
 }
 
 /// The word that a language calls itself by.

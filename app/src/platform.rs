@@ -2,6 +2,7 @@
 
 mod file;
 mod lock;
+mod opfs;
 pub(crate) mod outcome;
 pub mod panic;
 mod tabs;
@@ -9,6 +10,7 @@ mod update;
 
 pub use file::{hand_over, may_share};
 pub use lock::{Lock, lock};
+pub use opfs::Folder;
 pub use tabs::Tabs;
 pub use update::{apply as apply_update, watch as watch_update};
 

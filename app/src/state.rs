@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use domain::codelist::Language;
 use domain::id::RecordId;
+use domain::replica::journal::Damage;
 use domain::replica::{Activity, SyncStatus};
 use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
@@ -50,6 +51,8 @@ pub struct State {
     pub room: RwSignal<Option<Room>>,
     /// Something about the database that a person must know.
     pub notice: RwSignal<Option<Notice>>,
+    /// What the database had lost.
+    pub damage: RwSignal<Option<Damage>>,
     /// The database cannot be opened.
     pub closed: RwSignal<Option<OpenError>>,
     /// A new version waits.
@@ -85,6 +88,7 @@ impl State {
             current: RwSignal::new(None),
             room: RwSignal::new(None),
             notice: RwSignal::new(None),
+            damage: RwSignal::new(None),
             closed: RwSignal::new(None),
             update: RwSignal::new(false),
             ready: RwSignal::new(false),
@@ -176,6 +180,10 @@ impl Screens for Board {
 
     fn notice(&self, notice: Notice) {
         self.state.notice.set(Some(notice));
+    }
+
+    fn damage(&self, damage: Damage) {
+        self.state.damage.set(Some(damage));
     }
 
     fn closed(&self, error: OpenError) {

@@ -5,6 +5,7 @@
 
 mod act;
 mod exchange;
+pub mod journal;
 pub mod memory;
 pub mod store;
 

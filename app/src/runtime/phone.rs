@@ -12,8 +12,10 @@ use domain::unit::Directory;
 use super::Runtime;
 use super::screens::Screens;
 use crate::platform;
+use crate::store::guard::Guarded;
 use crate::store::identities::{Identities, Known, database_name};
 use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
+use crate::store::journal::Journal;
 use crate::store::{Fault, List, Store};
 
 /// The most rows that are held for the screens; the newest.
@@ -22,7 +24,7 @@ const ROWS_MAX: u32 = 5_000;
 const CLOSE_MS: u32 = 400;
 
 /// The runtime of whoever uses the phone.
-pub type Session = Runtime<IndexedDb>;
+pub type Session = Runtime<Guarded>;
 
 /// The phone.
 pub struct Phone {
@@ -69,10 +71,16 @@ impl Phone {
         let screens = Rc::clone(&self.screens);
         platform::watch_update(move || screens.update_ready());
         if let Err(error) = self.open_current().await {
-            self.screens.closed(match error {
+            let error = match error {
                 PhoneError::Open(error) => error,
                 PhoneError::Store(_) => OpenError::Broken,
-            });
+            };
+            let broken = matches!(error, OpenError::Broken | OpenError::Stuck);
+            if broken && self.open_spare().await.is_some() {
+                self.screens.notice(Notice::Spare);
+            } else {
+                self.screens.closed(error);
+            }
         }
         self.screens.ready();
         if let Some(session) = self.session() {
@@ -86,17 +94,53 @@ impl Phone {
         let current = index.current().await;
         let all = index.all().await;
         index.close();
-        let (Some(current), all) = (current?, all?) else {
-            return Ok(());
+        let (current, all) = (current?, all?);
+        let (current, all) = match current {
+            Some(current) => (current, all),
+            None => match self.restore().await? {
+                Some(restored) => restored,
+                None => return Ok(()),
+            },
         };
         self.show_people(all, current.device);
         self.open(current).await
+    }
+
+    /// Whoever was on this phone before its databases were lost, from their journals.
+    async fn restore(self: &Rc<Self>) -> Result<Option<(Known, Vec<Known>)>, PhoneError> {
+        let people = Journal::people().await;
+        let Some(last) = people.last().cloned() else {
+            return Ok(None);
+        };
+        let index = Identities::open(&self.listener()).await?;
+        for known in &people {
+            index.remember(known).await?;
+        }
+        index.close();
+        Ok(Some((last, people)))
+    }
+
+    /// Goes on with the journal alone: the database does not open.
+    async fn open_spare(self: &Rc<Self>) -> Option<()> {
+        let people = Journal::people().await;
+        let known = people.last().cloned()?;
+        let store = Guarded::spare(known.device).await?;
+        self.show_people(people, known.device);
+        self.settle(known, store).await.ok()
     }
 
     /// Opens an identity's database and shows what it holds.
     async fn open(self: &Rc<Self>, known: Known) -> Result<(), PhoneError> {
         let name = database_name(known.device);
         let store = IndexedDb::open(&name, &self.listener()).await?;
+        let (store, damage) = Guarded::disk(store, known.device).await?;
+        if let Some(damage) = damage {
+            self.screens.damage(damage);
+        }
+        self.settle(known, store).await
+    }
+
+    async fn settle(self: &Rc<Self>, known: Known, store: Guarded) -> Result<(), PhoneError> {
         let meta = store.meta().await?;
         let actor = ActorKey(platform::random());
         let replica = Replica::new(known.device, known.secret, actor, &meta);
@@ -207,6 +251,7 @@ impl Phone {
 
     /// Writes down the name of somebody whose join has been answered.
     fn named(self: &Rc<Self>, directory: &Directory) {
+        self.write_down(directory);
         let known = Known {
             name: directory.me.name.clone(),
             home: directory.home.name.clone(),
@@ -222,6 +267,23 @@ impl Phone {
             // The name is only for the choice of people; the next directory brings it again.
             let _kept = phone.remember(&known).await;
             phone.screens.room(platform::keep_storage().await);
+        });
+    }
+
+    /// Writes who and where beside the database, for the day when it is lost.
+    fn write_down(&self, directory: &Directory) {
+        let Some(journal) = self.session().and_then(|session| session.store().journal()) else {
+            return;
+        };
+        let known = Known {
+            name: directory.me.name.clone(),
+            home: directory.home.name.clone(),
+            ..self.known.borrow().clone()
+        };
+        let directory = directory.clone();
+        platform::spawn(async move {
+            journal.belong(&known).await;
+            journal.know(&directory).await;
         });
     }
 
