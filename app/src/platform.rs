@@ -1,5 +1,6 @@
 //! The browser's own corner: clock, chance, settings, events, files, other tabs.
 
+pub mod attempts;
 mod file;
 mod lock;
 mod opfs;

@@ -57,6 +57,8 @@ pub struct State {
     pub closed: RwSignal<Option<OpenError>>,
     /// A new version waits.
     pub update: RwSignal<bool>,
+    /// The app crashed several times in a row: nothing is read.
+    pub plain: RwSignal<bool>,
     /// The stored state has been read.
     pub ready: RwSignal<bool>,
     /// The language of the screens.
@@ -91,6 +93,7 @@ impl State {
             damage: RwSignal::new(None),
             closed: RwSignal::new(None),
             update: RwSignal::new(false),
+            plain: RwSignal::new(false),
             ready: RwSignal::new(false),
             language: RwSignal::new(language),
             toast: RwSignal::new(None),
@@ -114,6 +117,11 @@ impl State {
     #[must_use]
     pub fn known(&self) -> Option<Arc<Directory>> {
         self.directory.get()
+    }
+
+    /// Shows the page for an app that crashed several times in a row.
+    pub fn stay_plain(&self) {
+        self.plain.set(true);
     }
 
     /// Says something short.

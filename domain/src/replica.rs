@@ -4,6 +4,7 @@
 //! waits: whatever takes time leaves as an effect and comes back as an event with the same ticket.
 
 mod act;
+pub mod attempts;
 mod exchange;
 pub mod journal;
 pub mod memory;

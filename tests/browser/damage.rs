@@ -195,3 +195,35 @@ fn restore(from: &Path, to: &Path) {
     std::fs::remove_dir_all(to.join("Default")).expect("removes");
     copy(from, to);
 }
+
+#[tokio::test]
+async fn dm4_f18_a_record_that_the_app_crashed_on_is_left_alone_and_can_be_tried_again() {
+    let mut server = Server::demo().await;
+    let officer = officer_with_work(&mut server).await;
+    let case = officer.register_dispute("桥头", "打开时出错的纠纷").await;
+    let id = case.rsplit('/').next().unwrap_or_default().to_owned();
+    // As the last words of a start that crashed while it read this record.
+    let crashed = format!("localStorage.setItem('fengge.attempts', '1 - {id}')");
+    officer.page().run(&crashed).await;
+    officer.go("/").await;
+    officer.page().heading(words::TODAY).await;
+    officer.go(&case).await;
+    officer.page().sees("先放在一边").await;
+    officer.page().press(words::TRY_AGAIN).await;
+    officer.page().sees("打开时出错的纠纷").await;
+}
+
+#[tokio::test]
+async fn dm4_f18_after_three_crashes_in_a_row_the_app_offers_what_was_not_sent() {
+    let mut server = Server::demo().await;
+    let officer = officer_with_work(&mut server).await;
+    let crashed = "localStorage.setItem('fengge.attempts', '3 -')";
+    officer.page().run(crashed).await;
+    officer.go("/").await;
+    officer.page().sees("连续几次出错停下").await;
+    officer.page().sees("导出未送达").await;
+    officer.page().press(words::OPEN_AGAIN).await;
+    officer.page().heading(words::TODAY).await;
+    officer.go("/records").await;
+    officer.page().sees("只在本机的甲").await;
+}

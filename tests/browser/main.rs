@@ -6,3 +6,4 @@ mod live;
 mod offline;
 mod server;
 mod shared;
+mod update;

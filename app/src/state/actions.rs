@@ -13,9 +13,12 @@ use domain::view::supervisor::Period;
 
 use crate::link;
 use crate::locale::word;
-use crate::platform;
+use crate::platform::{self, attempts};
 use crate::runtime::phone::{Phone, PhoneError};
 use crate::store::Store;
+use crate::store::journal::Journal;
+
+use super::State;
 
 /// The file of what was not sent.
 const EXPORT_NAME: &str = "fengge-unsent.bin";
@@ -36,6 +39,8 @@ pub enum CaseState {
     NotHere,
     /// It cannot be read.
     Damaged,
+    /// The app stopped while it read this: it is left alone.
+    Shunned,
 }
 
 /// Why something could not be read from the phone.
@@ -78,19 +83,14 @@ impl Actions {
     }
 
     /// Hands over what waits to be sent as a file.
-    pub fn export_unsent() {
-        platform::spawn(async {
-            let session = Self::phone().and_then(|phone| phone.session());
-            let file = match session.and_then(|session| session.store().journal()) {
-                Some(journal) => journal.export().await,
-                None => None,
-            };
-            match file {
+    pub fn export_unsent(state: State) {
+        platform::spawn(async move {
+            match Journal::export().await {
                 Some(bytes) => {
                     // Whoever closes the share sheet can press again.
                     let _given = platform::hand_over(EXPORT_NAME, EXPORT_KIND, &bytes).await;
                 }
-                None => crate::state::state().say(word::EXPORT_NOTHING.s()),
+                None => state.say(word::EXPORT_NOTHING.s()),
             }
         });
     }
@@ -116,7 +116,8 @@ impl Actions {
         match found.pop() {
             None => CaseState::NotHere,
             Some(stored) if stored.is_absent() => CaseState::NotHere,
-            Some(stored) => Case::fold(&stored)
+            Some(_) if attempts::is_shunned(id) => CaseState::Shunned,
+            Some(stored) => attempts::reading(id, || Case::fold(&stored))
                 .map_or(CaseState::Damaged, |case| CaseState::Here(Arc::new(case))),
         }
     }

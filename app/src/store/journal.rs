@@ -98,13 +98,15 @@ impl Journal {
         known.is_ok().then_some(bytes)
     }
 
-    /// All that the journal holds, as one file; none when it is empty.
-    pub async fn export(&self) -> Option<Vec<u8>> {
-        let names: Vec<String> = self.files.borrow().keys().cloned().collect();
+    /// What all journals of this phone hold, as one file; none when they are empty.
+    pub async fn export() -> Option<Vec<u8>> {
         let mut all = Vec::new();
-        for name in names {
-            let bytes = self.folder.read(&name).await.unwrap_or_default();
-            all.extend(journal::decode(&bytes).unwrap_or_default());
+        for known in Self::people().await {
+            all.extend(
+                Self::open(known.device)
+                    .await
+                    .map_or_else(Vec::new, |open| open.1),
+            );
         }
         (!all.is_empty()).then(|| journal::encode(&all))
     }
