@@ -49,7 +49,7 @@ pub enum LinkFault {
 pub async fn exchange(bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
     let mut transfer = Transfer::new(bytes);
     loop {
-        let call = match transfer.next() {
+        let call = match transfer.step() {
             Step::Over(over) => return over,
             Step::Pause(ms) => {
                 platform::sleep(ms).await;

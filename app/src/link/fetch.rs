@@ -56,7 +56,7 @@ impl Call {
         let (request, _) = self.made.as_ref().ok_or(())?;
         let window = web_sys::window().ok_or(())?;
         let sent = JsFuture::from(window.fetch_with_request(request)).await;
-        Body::new(sent.map_err(drop)?.dyn_into().map_err(drop)?)
+        Body::new(&sent.map_err(drop)?.dyn_into().map_err(drop)?)
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    fn new(response: Response) -> Result<Self, ()> {
+    fn new(response: &Response) -> Result<Self, ()> {
         let headers = response.headers();
         let head = Head::read(response.status(), |name| headers.get(name).ok().flatten());
         let reader = match response.body() {

@@ -22,6 +22,8 @@ use crate::store::{Fault, List, Store};
 const ROWS_MAX: u32 = 5_000;
 /// How long the last drafts may take before the database closes for a newer window.
 const CLOSE_MS: u32 = 400;
+/// The pause before a database that did not open is opened once more, in milliseconds.
+const AGAIN_MS: u32 = 500;
 
 /// The runtime of whoever uses the phone.
 pub type Session = Runtime<Guarded>;
@@ -50,6 +52,16 @@ pub enum PhoneError {
     Store(#[from] Fault),
 }
 
+impl PhoneError {
+    /// What the officer is told when it happens at the start.
+    const fn kind(self) -> OpenError {
+        match self {
+            Self::Open(error) => error,
+            Self::Store(_) => OpenError::Broken,
+        }
+    }
+}
+
 impl Phone {
     /// A phone that nobody has opened yet.
     pub fn new(screens: Rc<dyn Screens>) -> Rc<Self> {
@@ -70,11 +82,13 @@ impl Phone {
     pub async fn start(self: &Rc<Self>) {
         let screens = Rc::clone(&self.screens);
         platform::watch_update(move || screens.update_ready());
-        if let Err(error) = self.open_current().await {
-            let error = match error {
-                PhoneError::Open(error) => error,
-                PhoneError::Store(_) => OpenError::Broken,
-            };
+        let mut opened = self.open_current().await.map_err(PhoneError::kind);
+        if opened == Err(OpenError::Broken) {
+            // A browser that is just clearing up opens it a moment later.
+            platform::sleep(AGAIN_MS).await;
+            opened = self.open_current().await.map_err(PhoneError::kind);
+        }
+        if let Err(error) = opened {
             let broken = matches!(error, OpenError::Broken | OpenError::Stuck);
             if broken && self.open_spare().await.is_some() {
                 self.screens.notice(Notice::Spare);

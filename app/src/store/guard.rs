@@ -52,20 +52,32 @@ impl Guarded {
     /// When the database does not answer.
     pub async fn disk(store: IndexedDb, device: DeviceId) -> Result<(Self, Option<Damage>), Fault> {
         let mut guarded = Self::new(Base::Disk(store), device);
-        let ledger = guarded.ledger().await?;
-        let finding = journal::find(*guarded.marker.borrow(), ledger);
+        let stored = guarded.ledger().await?;
         let (opened, entries) = match Journal::open(device).await {
             Some((journal, entries)) => (Some(Rc::new(journal)), entries),
             None => (None, Vec::new()),
         };
+        if let Some(journal) = &opened {
+            guarded.learn(journal).await?;
+        }
         guarded.journal = opened;
+        let finding = journal::find(*guarded.marker.borrow(), stored);
         let back = guarded.bring_back(&entries, finding).await?;
         let waiting = guarded.waiting(&entries, finding).await?;
         let marker = *guarded.marker.borrow();
-        let damage = Damage::judge(finding, marker, waiting.saturating_sub(count(&back)), &back);
+        let damage = Damage::judge(
+            (finding, stored),
+            marker,
+            waiting.saturating_sub(count(&back)),
+            &back,
+        );
         let ledger = guarded.ledger().await?;
         if damage.is_some() || marker.is_none() {
-            guarded.mark(Marker { ledger, waiting });
+            let marker = Marker { ledger, waiting };
+            guarded.mark(marker);
+            if let Some(journal) = guarded.journal() {
+                journal.mark(&marker).await;
+            }
         }
         Ok((guarded, damage))
     }
@@ -95,6 +107,31 @@ impl Guarded {
             marker: RefCell::new(marker),
             journal: None,
         }
+    }
+
+    /// Learns from the journal what the store and the settings have lost: the directory, and a marker
+    /// that the browser had not written yet.
+    async fn learn(&self, journal: &Journal) -> Result<(), Fault> {
+        let marked = journal.marker().await;
+        let later = marked.filter(|later| {
+            self.marker
+                .borrow()
+                .is_none_or(|known| known.ledger.saved < later.ledger.saved)
+        });
+        if later.is_some() {
+            *self.marker.borrow_mut() = later;
+        }
+        if self.meta().await?.directory.is_none()
+            && let Some(directory) = journal.directory().await
+        {
+            let meta = vec![(MetaKey::Directory, directory)];
+            let batch = WriteBatch {
+                meta,
+                ..WriteBatch::default()
+            };
+            on!(self, store => store.commit(&batch))?;
+        }
+        Ok(())
     }
 
     /// The journal, where there is one.
@@ -192,11 +229,15 @@ impl Guarded {
         let adds = (added > 0).then(|| batch.clone());
         if adds.is_some() || !answered.is_empty() {
             // Beside the save: it is committed already, this is its second place.
+            let marker = *self.marker.borrow();
             platform::spawn(async move {
                 if let Some(batch) = adds {
                     journal.keep(&batch).await;
                 }
                 journal.drop_answered(&answered).await;
+                if let Some(marker) = marker {
+                    journal.mark(&marker).await;
+                }
             });
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use domain::id::{ChangeHash, DeviceId};
 use domain::replica::WriteBatch;
-use domain::replica::journal::{self, Entry};
+use domain::replica::journal::{self, Entry, Marker};
 use domain::unit::Directory;
 
 use super::identities::Known;
@@ -20,6 +20,8 @@ const FOLDER: &str = "fengge-";
 const SAVE: &str = "save-";
 /// The file that says who the device belongs to.
 const IDENTITY: &str = "identity";
+/// The file with the marker.
+const MARKER: &str = "marker";
 /// The file with the directory, so that work can go on without a network.
 const DIRECTORY: &str = "directory";
 
@@ -89,6 +91,19 @@ impl Journal {
         {
             self.folder.write(DIRECTORY, &bytes).await;
         }
+    }
+
+    /// Writes the marker down: the browser may take a minute to write its settings.
+    pub async fn mark(&self, marker: &Marker) {
+        self.folder
+            .write(MARKER, marker.to_string().as_bytes())
+            .await;
+    }
+
+    /// The marker as it was written down last.
+    pub async fn marker(&self) -> Option<Marker> {
+        let bytes = self.folder.read(MARKER).await?;
+        Marker::read(core::str::from_utf8(&bytes).ok()?)
     }
 
     /// The directory as it was written down last.

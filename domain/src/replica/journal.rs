@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{AsideReason, StoredChange, StoredRecord, WriteBatch};
 use crate::id::{ChangeHash, DocId, Part, UnitId};
+use crate::view::Row;
 use crate::view::case::Opened;
 
 /// Bytes of the checksum before an entry of the journal.
@@ -138,11 +139,21 @@ impl Entry {
                 grid: grid.clone(),
                 change: change.clone(),
                 number: row.map(|row| row.number.clone()).unwrap_or_default(),
-                title: row.map(|row| row.title.clone()).unwrap_or_default(),
+                title: row.map(name).unwrap_or_default(),
             })
         };
         batch.outbox_add.iter().filter_map(entry).collect()
     }
+}
+
+/// What a list calls a record.
+fn name(row: &Row) -> String {
+    let name = if row.title.is_empty() {
+        &row.excerpt
+    } else {
+        &row.title
+    };
+    name.clone()
 }
 
 /// Entries as the bytes of one file.
@@ -229,10 +240,11 @@ pub struct Damage {
 
 impl Damage {
     /// Judges a start: what was found, what the marker knew, what still waits in the store, and what
-    /// the journal brought back; none when there is nothing to tell.
+    /// the journal brought back; none when there is nothing to tell. Where `stored` was empty and the
+    /// journal was not, all was lost, whatever the marker knew.
     #[must_use]
     pub fn judge(
-        finding: Finding,
+        (finding, stored): (Finding, Ledger),
         marker: Option<Marker>,
         waiting: u64,
         back: &[Entry],
@@ -259,7 +271,7 @@ impl Damage {
         Some(Self {
             back: records,
             gone,
-            total: matches!(finding, Finding::Total(_)),
+            total: stored.saved == 0,
         })
     }
 }
@@ -354,12 +366,13 @@ mod tests {
     fn dm3_the_officer_is_told_what_came_back_and_what_did_not() {
         let full = Ledger::default().after(&[hash(1), hash(2), hash(3)]);
         let mark = marker(full, 3);
-        let finding = find(mark, Ledger::default());
-        let told = Damage::judge(finding, mark, 0, &[entry(1), entry(2)]).expect("told");
+        let none = Ledger::default();
+        let finding = find(mark, none);
+        let told = Damage::judge((finding, none), mark, 0, &[entry(1), entry(2)]).expect("told");
         assert_eq!((told.back.len(), told.gone, told.total), (2, 1, true));
         let sent = marker(full, 0);
-        let told = Damage::judge(finding, sent, 0, &[]).expect("told");
+        let told = Damage::judge((finding, none), sent, 0, &[]).expect("told");
         assert_eq!((told.back.len(), told.gone), (0, 0), "the server has all");
-        assert_eq!(Damage::judge(Finding::Whole, mark, 3, &[]), None);
+        assert_eq!(Damage::judge((Finding::Whole, full), mark, 3, &[]), None);
     }
 }

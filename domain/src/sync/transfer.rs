@@ -1,6 +1,6 @@
 //! One request and its answer over connections that break: what to ask next, and when to give up.
 //!
-//! The edge carries out [`Transfer::next`], tells what it heard with [`Transfer::head`],
+//! The edge carries out [`Transfer::step`], tells what it heard with [`Transfer::head`],
 //! [`Transfer::piece`] and [`Transfer::ended`], and asks for the next step. Nothing here waits.
 
 mod said;
@@ -150,7 +150,7 @@ impl Transfer {
     }
 
     /// What to do next.
-    pub fn next(&mut self) -> Step<'_> {
+    pub fn step(&mut self) -> Step<'_> {
         if let Some(over) = self.over.take() {
             return Step::Over(over);
         }

@@ -37,7 +37,7 @@ impl Link {
     pub async fn exchange(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
         let mut transfer = Transfer::new(bytes);
         loop {
-            let request = match transfer.next() {
+            let request = match transfer.step() {
                 Step::Over(over) => return over,
                 Step::Pause(ms) => {
                     tokio::time::sleep(Duration::from_millis(ms.into())).await;

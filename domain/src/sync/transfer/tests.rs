@@ -68,7 +68,9 @@ fn binary(body: &[u8], part: Option<&str>, total: Option<usize>) -> (Head, Vec<u
 impl Server {
     fn new(answer: usize) -> Self {
         Self {
-            answer: (0..answer).map(|n| (n % 251) as u8).collect(),
+            answer: (0..answer)
+                .map(|n| u8::try_from(n % 251).unwrap_or(0))
+                .collect(),
             ..Self::default()
         }
     }
@@ -123,7 +125,7 @@ impl Server {
         transfer: &mut Transfer,
         line: Line,
     ) -> Option<Result<Vec<u8>, LinkFailure>> {
-        let answer = match transfer.next() {
+        let answer = match transfer.step() {
             Step::Over(over) => return Some(over),
             Step::Pause(_) => return None,
             Step::Post(path, body) => {
@@ -224,7 +226,7 @@ fn without_any_network_it_is_given_up_at_once_and_without_a_pause() {
     let mut transfer = Transfer::new(vec![1; 50]);
     let mut calls = 0;
     loop {
-        match transfer.next() {
+        match transfer.step() {
             Step::Over(over) => break assert_eq!(over, Err(LinkFailure::Offline)),
             Step::Pause(ms) => panic!("waits {ms}"),
             Step::Post(..) | Step::Get(_) => calls += 1,
@@ -233,9 +235,9 @@ fn without_any_network_it_is_given_up_at_once_and_without_a_pause() {
     }
     assert!(calls <= 6, "{calls}");
     let mut silent = Transfer::new(vec![1; 50]);
-    let _post = silent.next();
+    let _post = silent.step();
     silent.ended(End::Silent);
-    assert_eq!(silent.next(), Step::Over(Err(LinkFailure::Offline)));
+    assert_eq!(silent.step(), Step::Over(Err(LinkFailure::Offline)));
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn once_something_has_come_a_dead_spot_is_waited_out() {
     server.carry(&mut transfer, CLEAR);
     let mut waited = 0;
     loop {
-        match transfer.next() {
+        match transfer.step() {
             Step::Over(over) => break assert_eq!(over, Err(LinkFailure::Offline)),
             Step::Pause(ms) => waited += ms,
             Step::Post(..) | Step::Get(_) => transfer.ended(End::Broken),
@@ -271,9 +273,9 @@ fn f30_what_somebody_in_between_answers_is_no_answer() {
     for head in [&page, &moved, &hidden] {
         for request in [50, 9_000] {
             let mut transfer = Transfer::new(vec![1; request]);
-            let _post = transfer.next();
+            let _post = transfer.step();
             assert!(!transfer.head(head));
-            assert_eq!(transfer.next(), Step::Over(Err(LinkFailure::NotOurs)));
+            assert_eq!(transfer.step(), Step::Over(Err(LinkFailure::NotOurs)));
         }
     }
     // In place of the rest of an answer: a page without a type, an older answer of another length.
@@ -285,27 +287,27 @@ fn f30_what_somebody_in_between_answers_is_no_answer() {
             ..CLEAR
         };
         assert_eq!(server.carry(&mut transfer, cut), None);
-        assert!(matches!(transfer.next(), Step::Get(_)));
+        assert!(matches!(transfer.step(), Step::Get(_)));
         assert!(!transfer.head(&binary(b"login", None, total).0));
-        assert_eq!(transfer.next(), Step::Over(Err(LinkFailure::NotOurs)));
+        assert_eq!(transfer.step(), Step::Over(Err(LinkFailure::NotOurs)));
     }
 }
 
 #[test]
 fn the_server_s_refusals_keep_their_code() {
     let mut transfer = Transfer::new(vec![1; 50]);
-    let _post = transfer.next();
+    let _post = transfer.step();
     let (head, body) = text(401, &json("unknown_device"));
     assert!(transfer.head(&head) && transfer.piece(&body));
     transfer.ended(End::Clean);
     let refused = LinkFailure::Refused(ErrorCode::UnknownDevice);
-    assert_eq!(transfer.next(), Step::Over(Err(refused)));
+    assert_eq!(transfer.step(), Step::Over(Err(refused)));
 }
 
 #[test]
 fn f36_a_slow_request_is_left_alone_while_it_moves() {
     let mut transfer = Transfer::new(vec![1; 9_000]);
-    assert!(matches!(transfer.next(), Step::Post(..)));
+    assert!(matches!(transfer.step(), Step::Post(..)));
     assert!(transfer.watch().is_some());
     for came in 1..40_usize {
         let said = (came * 200).to_string();
