@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tests::browser::PHONE;
+use tests::gate::Mode;
 use tests::server::Server;
 use tests::walk::Person;
 use tests::words;
@@ -68,7 +69,12 @@ async fn nothing_is_gone(officer: &mut Person, told: &str) {
     for brief in ["已经送达的纠纷", "只在本机的甲", "只在本机的乙"] {
         officer.page().sees(brief).await;
     }
-    officer.page().sees_no_more(words::ON_PHONE).await;
+    tests::eventually("the end of what is on this phone alone", || async {
+        let text = officer.page().text().await;
+        println!("{text}");
+        (!text.contains(words::ON_PHONE.zh)).then_some(())
+    })
+    .await;
     journal_holds(officer, 0).await;
 }
 
@@ -130,7 +136,9 @@ async fn f07_evicted_databases_come_back_without_a_new_invitation() {
         .cdp("Storage.clearDataForOrigin", wish)
         .await;
     // The page itself comes from the network: its cache is gone too.
-    officer.find_network().await;
+    officer.browser.kill().await;
+    officer.gate.set(Mode::Open);
+    officer.browser.open().await;
     officer.go("/").await;
     nothing_is_gone(&mut officer, "浏览器丢失了本机保存的数据").await;
 }
