@@ -220,6 +220,7 @@ impl<S: Store + 'static> Runtime<S> {
             Effect::Commit { ticket, batch } => {
                 self.spawn(move |this| async move { this.commit(ticket, &batch).await });
             }
+            Effect::Scan { ticket } => self.spawn(move |this| this.scan(ticket)),
             Effect::Send { bytes } => {
                 self.spawn(|this| this.send(bytes));
             }
@@ -266,6 +267,17 @@ impl<S: Store + 'static> Runtime<S> {
                 now: platform::now(),
             }),
             Err(fault) => self.failed(NO_TICKET, fault),
+        }
+    }
+
+    async fn scan(self: Rc<Self>, ticket: Ticket) {
+        match self.store.held().await {
+            Ok(held) => self.take(Event::Scanned {
+                ticket,
+                held,
+                now: platform::now(),
+            }),
+            Err(fault) => self.failed(ticket, fault),
         }
     }
 

@@ -11,6 +11,7 @@ mod mend;
 use domain::id::RecordId;
 use domain::record::Kind;
 use domain::replica::{Aside, Meta, OutboxItem, StoreFault, StoredRecord, WriteBatch};
+use domain::sync::repair::Held;
 use domain::view::Row;
 
 use codec::Place;
@@ -95,6 +96,8 @@ pub trait Store {
     async fn rows_of(&self, ids: &[RecordId]) -> Result<Vec<Row>, Fault>;
     /// The head of the outbox: at most so many items, and so many bytes unless the first is larger.
     async fn outbox(&self, bytes_max: usize, items_max: usize) -> Result<Outbox, Fault>;
+    /// Every change that the server confirmed and that can be read, as it is stored.
+    async fn held(&self) -> Result<Vec<Held>, Fault>;
     /// What the device remembers.
     async fn meta(&self) -> Result<Meta, Fault>;
     /// Writes all of the batch or nothing; `Ok` only when it is committed.

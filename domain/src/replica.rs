@@ -4,10 +4,12 @@
 //! waits: whatever takes time leaves as an effect and comes back as an event with the same ticket.
 
 mod act;
+mod applying;
 pub mod attempts;
 mod exchange;
 pub mod journal;
 pub mod memory;
+mod mend;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -16,9 +18,12 @@ use crate::command::{Command, Denial};
 use crate::document::EditError;
 use crate::id::{ActorKey, DeviceId, Fresh, RecordId};
 use crate::sync::message::{ErrorCode, Secret};
+use crate::sync::repair::Held;
+use crate::sync::sum::Sums;
 use crate::time::Millis;
 use crate::unit::Directory;
 
+pub use mend::CHECK_EVERY_MS;
 pub use store::{
     Aside, AsideReason, Meta, MetaKey, OutboxItem, StoreFault, StoredChange, StoredRecord,
     WriteBatch,
@@ -117,6 +122,15 @@ pub enum Event {
         /// The device's clock.
         now: Millis,
     },
+    /// What the store holds, change by change.
+    Scanned {
+        /// Of which effect.
+        ticket: Ticket,
+        /// Every change that the server confirmed.
+        held: Vec<Held>,
+        /// The device's clock.
+        now: Millis,
+    },
     /// It is time to look for something to exchange.
     Wake {
         /// Why.
@@ -158,6 +172,12 @@ pub enum Effect {
         bytes_max: usize,
         /// The most items.
         items_max: usize,
+    },
+    /// Read every change that the server confirmed, as it is stored, and answer with
+    /// [`Event::Scanned`].
+    Scan {
+        /// To answer with.
+        ticket: Ticket,
     },
     /// Write this in one transaction and answer with `Committed`, `Stale` or `StoreFailed`.
     Commit {
@@ -259,6 +279,10 @@ pub struct Replica {
     again: bool,
     next_ticket: Ticket,
     wake_at: Option<Millis>,
+    /// The sums of what the server confirmed, as the store remembers them.
+    sums: Sums,
+    checked_at: Option<Millis>,
+    mending: mend::Mending,
 }
 
 impl Replica {
@@ -291,6 +315,9 @@ impl Replica {
             again: false,
             next_ticket: OWN_TICKETS_FROM,
             wake_at: None,
+            sums: meta.sums.clone(),
+            checked_at: meta.checked_at,
+            mending: mend::Mending::default(),
         }
     }
 
@@ -325,6 +352,7 @@ impl Replica {
                     self.command_loaded(ticket, &records, &mut effects);
                 } else {
                     self.page_loaded(ticket, &records, &mut effects);
+                    self.requeue(ticket, &records, &mut effects);
                 }
             }
             Event::Outbox {
@@ -347,6 +375,7 @@ impl Replica {
                     self.command_stale(ticket, &mut effects);
                 } else {
                     self.page_stale(ticket, &mut effects);
+                    self.requeue_stale(ticket, &mut effects);
                 }
             }
             Event::StoreFailed { ticket, fault, now } => {
@@ -356,6 +385,9 @@ impl Replica {
                 } else {
                     self.page_failed(ticket, fault, now, &mut effects);
                 }
+            }
+            Event::Scanned { ticket, held, now } => {
+                self.scanned(ticket, held, now, &mut effects);
             }
             Event::Wake { cause, now } => self.wake(cause, now, &mut effects),
             Event::Answer { bytes, now } => self.answered(&bytes, now, &mut effects),

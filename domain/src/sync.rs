@@ -4,5 +4,7 @@ pub mod backoff;
 pub mod lean;
 pub mod message;
 pub mod pack;
+pub mod repair;
+pub mod sum;
 pub mod transfer;
 mod wire;

@@ -324,7 +324,11 @@ async fn revoke(store: &Store, id: &str, out: &mut impl Write) -> Result<(), Adm
 async fn rebuild(store: &Store, out: &mut impl Write) -> Result<(), AdminError> {
     let mut write = store.begin().await?;
     let report = crate::projection::rebuild(&mut write).await?;
+    let sums = crate::store::sums::rebuild(&mut write).await?;
     write.commit().await?;
+    if sums {
+        writeln!(out, "the sums of the log differed and were made anew")?;
+    }
     writeln!(
         out,
         "{} rows folded anew, {} differed",

@@ -1,15 +1,18 @@
 //! Where a device stands in the log: a few bytes that only the server reads.
 //!
-//! Layout: generation of the log (4 bytes), digest of the scope (4), place (varint); while a scope
+//! Layout: what the log is known by at that place (4 bytes), digest of the scope (4), place (varint); while a scope
 //! that grew is filled up, the digest of the new scope (4) and the place reached there (varint).
 
+use domain::id::ChangeHash;
 use domain::sync::message::CURSOR_BYTES_MAX;
+use sha2::{Digest, Sha256};
 
 /// A place in the log for one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which log.
-    pub generation: [u8; 4],
+    /// What the log is known by at that place: a log that was restored from a backup and grew again
+    /// has another one there.
+    pub check: [u8; 4],
     /// The scope that the device has everything of, up to `seq`.
     pub scope: [u8; 4],
     /// The place.
@@ -27,12 +30,27 @@ pub struct Backfill {
     pub seq: u64,
 }
 
+/// What a log is known by at a place: its own name, and the change that lies there.
+#[must_use]
+pub fn check(generation: [u8; 4], change: Option<ChangeHash>) -> [u8; 4] {
+    let change = change.map_or([0; 32], |hash| hash.0);
+    let hash = Sha256::new()
+        .chain_update(generation)
+        .chain_update(change)
+        .finalize();
+    let mut check = [0; 4];
+    for (to, from) in check.iter_mut().zip(hash.iter()) {
+        *to = *from;
+    }
+    check
+}
+
 impl Cursor {
     /// The bytes that the device keeps.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(24);
-        bytes.extend(self.generation);
+        bytes.extend(self.check);
         bytes.extend(self.scope);
         put(&mut bytes, self.seq);
         if let Some(backfill) = &self.backfill {
@@ -48,7 +66,7 @@ impl Cursor {
         if bytes.len() > CURSOR_BYTES_MAX {
             return None;
         }
-        let (generation, rest) = bytes.split_first_chunk::<4>()?;
+        let (check, rest) = bytes.split_first_chunk::<4>()?;
         let (scope, rest) = rest.split_first_chunk::<4>()?;
         let (seq, rest) = take(rest)?;
         let backfill = match rest.split_first_chunk::<4>() {
@@ -64,7 +82,7 @@ impl Cursor {
             }
         };
         Some(Self {
-            generation: *generation,
+            check: *check,
             scope: *scope,
             seq,
             backfill,
@@ -110,7 +128,7 @@ mod tests {
                 }),
             ] {
                 let cursor = Cursor {
-                    generation: [1; 4],
+                    check: [1; 4],
                     scope: [2; 4],
                     seq,
                     backfill,

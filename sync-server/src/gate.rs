@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use domain::access::{self, Refusal};
 use domain::document::{ChangeHead, Document, Tree, check};
@@ -34,6 +35,8 @@ pub(crate) struct Case<'a> {
 /// One pushed change, with the grid that it names or why that grid cannot be.
 #[derive(Debug, Clone)]
 pub(crate) struct Pushed {
+    /// Who wrote it, where the sender passes it on; none inside for one who cannot be asked.
+    pub(crate) passed_on: Option<Option<Arc<Member>>>,
     pub(crate) part: Part,
     pub(crate) grid: Result<UnitId, Refusal>,
     pub(crate) bytes: Vec<u8>,
@@ -227,14 +230,7 @@ impl<'a> Bench<'a> {
         if self.grid.as_ref().is_some_and(|known| *known != grid) {
             return Err(Refusal::Fixed);
         }
-        let owner = *self
-            .case
-            .owners
-            .entry(head.actor)
-            .or_insert(self.case.device);
-        if owner != self.case.device {
-            return Err(Refusal::AnotherName);
-        }
+        self.admit_author(pushed, head)?;
         let open = self.part(pushed.part);
         let ops = open.document.ops().saturating_add(head.ops);
         if open.kept.len() >= limits::DOC_CHANGES_MAX || ops > limits::DOC_OPS_MAX {
@@ -250,8 +246,28 @@ impl<'a> Bench<'a> {
         Ok(grid)
     }
 
+    /// Whether the sender may bring a change with this author key.
+    fn admit_author(&mut self, pushed: &Pushed, head: &ChangeHead) -> Result<(), Refusal> {
+        let allowed = match &pushed.passed_on {
+            // A key that is known belongs to the device that used it first.
+            None => {
+                let device = self.case.device;
+                *self.case.owners.entry(head.actor).or_insert(device) == device
+            }
+            Some(author) => author.is_some(),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(Refusal::AnotherName)
+        }
+    }
+
     fn apply(&mut self, pushed: &Pushed, grid: &UnitId) -> Result<Tree, Refusal> {
-        let member = self.case.member;
+        let member = match &pushed.passed_on {
+            Some(author) => author.as_deref().ok_or(Refusal::AnotherName)?,
+            None => self.case.member,
+        };
         match pushed.part {
             Part::Body => {
                 self.body.document.apply(&pushed.bytes)?;

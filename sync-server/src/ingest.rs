@@ -10,10 +10,12 @@ use domain::access::Refusal;
 use domain::id::{DeviceId, DocId, RecordId};
 use domain::sync::message::{Batch, Item, ItemResult, PageDigest, Receipt};
 use domain::time::Millis;
+use domain::unit::Member;
 use sqlx::SqliteConnection;
 
 use crate::error::ApiError;
 use crate::gate::{self, Case, Judgement, Pushed, Verdict};
+use crate::healing;
 use crate::projection;
 use crate::scope::Scope;
 use crate::store::log::{self, NewEntry};
@@ -75,6 +77,7 @@ pub(crate) async fn take(
 ) -> Result<Vec<ItemResult>, ApiError> {
     let mut results = vec![ItemResult::Refused(Refusal::Damaged); batch.items.len()];
     let grids = known_grids(db, sender, &batch).await?;
+    let authors = known_authors(db, sender, &batch).await?;
     let mut by_record: Vec<(RecordId, Vec<(usize, Item)>)> = Vec::new();
     let mut places = BTreeMap::new();
     for (place, item) in batch.items.into_iter().enumerate() {
@@ -92,7 +95,9 @@ pub(crate) async fn take(
             .into_iter()
             .map(|(place, item)| {
                 let grid = grids.get(usize::from(item.grid)).cloned();
+                let author = item.author.checked_sub(1).map(usize::from);
                 let one = Pushed {
+                    passed_on: author.map(|place| authors.get(place).cloned().flatten()),
                     part: item.doc.part,
                     grid: grid.unwrap_or(Err(Refusal::UnknownGrid)),
                     bytes: item.change,
@@ -129,6 +134,25 @@ async fn known_grids(
             Err(Refusal::UnknownGrid)
         };
         known.push(verdict);
+    }
+    Ok(known)
+}
+
+/// The people whose changes a batch passes on; none for one who is not known, or while nothing was
+/// lost that others could bring back.
+async fn known_authors(
+    db: &mut SqliteConnection,
+    sender: &Sender,
+    batch: &Batch,
+) -> Result<Vec<Option<Arc<Member>>>, ApiError> {
+    let mut known = Vec::with_capacity(batch.authors.len());
+    let is_on = !batch.authors.is_empty() && healing::is_on(db, sender.now).await?;
+    for author in &batch.authors {
+        let member = match is_on {
+            true => org::person(db, author).await?,
+            false => None,
+        };
+        known.push(member.map(Arc::new));
     }
     Ok(known)
 }
@@ -182,7 +206,11 @@ async fn keep(
     for (record, pushed, judgement) in &judged {
         for (verdict, one) in judgement.verdicts.iter().zip(pushed) {
             if let Verdict::Keep(head, grid) = verdict {
-                actors.insert(head.actor);
+                let author = one.passed_on.as_ref().and_then(Option::as_deref);
+                // Whoever passes a change on does not become the owner of its author's key.
+                if author.is_none() {
+                    actors.insert(head.actor);
+                }
                 new.push(NewEntry {
                     doc: DocId {
                         record: *record,
@@ -191,7 +219,7 @@ async fn keep(
                     grid,
                     hash: head.hash,
                     bytes: &one.bytes,
-                    author: &sender.scope.me().person,
+                    author: &author.unwrap_or(sender.scope.me()).person,
                     device: sender.device,
                     device_at: head.at,
                     received_at: sender.now,

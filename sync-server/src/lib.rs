@@ -18,6 +18,7 @@ pub mod error;
 pub mod files;
 mod gate;
 mod guarded;
+mod healing;
 pub mod ingest;
 pub mod limits;
 mod listener;
@@ -26,6 +27,7 @@ mod overview;
 pub mod parts;
 pub mod projection;
 pub mod pull;
+mod repair;
 mod route;
 mod router;
 pub mod scope;
@@ -154,6 +156,9 @@ impl Server {
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
         projection::refresh(&store)
+            .await
+            .map_err(StoreError::Database)?;
+        store::sums::refresh(&store)
             .await
             .map_err(StoreError::Database)?;
         if config.demo {

@@ -66,6 +66,10 @@ pub const JOIN_ADDRESSES_MAX: usize = 4_096;
 
 /// How long the answer to a batch is kept for a device that asks again, in milliseconds.
 pub const BATCH_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How long after a sign of a restore devices may bring back what others wrote, in milliseconds.
+pub const HEALING_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// How old the note of such a sign may grow before the next one is written down, in milliseconds.
+pub const HEALING_STEP_MS: i64 = 24 * 60 * 60 * 1000;
 /// Most refused items that are kept aside for study.
 pub const POISON_COUNT_MAX: i64 = 10_000;
 /// Most scopes of people that are kept worked out.

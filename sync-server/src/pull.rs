@@ -7,7 +7,7 @@ use domain::id::{PersonId, UnitId};
 use domain::sync::message::Entry;
 use sqlx::SqliteConnection;
 
-use crate::cursor::{Backfill, Cursor};
+use crate::cursor::{self, Backfill, Cursor};
 use crate::error::ApiError;
 use crate::limits;
 use crate::scope::{self, Scope};
@@ -41,20 +41,68 @@ pub struct Page {
     pub more: bool,
 }
 
-/// The place that a device has reached, or the beginning where its cursor is of another log.
-#[must_use]
-pub fn place(presented: &[u8], reader: &Reader, last: u64) -> Cursor {
-    let start = Cursor {
-        generation: reader.generation,
-        scope: reader.digest,
-        seq: 0,
+/// Where a device stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its cursor, or the one that serves instead.
+    pub cursor: Cursor,
+    /// The device has seen this log, or what it was before, beyond what it holds now: the server was
+    /// restored from a backup. The device finds out by the sums what is missing, on either side.
+    pub restored: bool,
+}
+
+/// The place that a device has reached: the beginning where it has none, the end where this log is
+/// not the one that it knew.
+///
+/// # Errors
+/// When the database fails.
+pub async fn place(
+    db: &mut SqliteConnection,
+    presented: &[u8],
+    reader: &Reader,
+    last: u64,
+) -> Result<Place, ApiError> {
+    let Some(known) = Cursor::decode(presented) else {
+        let cursor = Cursor {
+            check: cursor::check(reader.generation, None),
+            scope: reader.digest,
+            seq: 0,
+            backfill: None,
+        };
+        return Ok(Place {
+            cursor,
+            restored: false,
+        });
+    };
+    if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
+        return Ok(Place {
+            cursor: known,
+            restored: false,
+        });
+    }
+    let cursor = Cursor {
+        check: check_at(db, reader, last).await?,
+        scope: known.scope,
+        seq: last,
         backfill: None,
     };
-    match Cursor::decode(presented) {
-        // A place beyond the end is of a log that was longer: this one was restored.
-        Some(cursor) if cursor.generation == reader.generation && cursor.seq <= last => cursor,
-        Some(_) | None => start,
-    }
+    Ok(Place {
+        cursor,
+        restored: true,
+    })
+}
+
+/// What the log is known by at a place.
+async fn check_at(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    seq: u64,
+) -> Result<[u8; 4], ApiError> {
+    let change = match seq {
+        0 => None,
+        seq => log::change_at(db, seq).await?,
+    };
+    Ok(cursor::check(reader.generation, change))
 }
 
 /// Reads one page.
@@ -67,7 +115,8 @@ pub async fn page(
     presented: &[u8],
 ) -> Result<Page, ApiError> {
     let last = log::last_seq(db).await?;
-    let mut cursor = place(presented, reader, last);
+    let mut cursor = place(db, presented, reader, last).await?.cursor;
+    let start = cursor.seq;
     let mut filling = Filling {
         page: Page::default(),
         bytes_left: reader.bytes_max,
@@ -86,9 +135,74 @@ pub async fn page(
             cursor.seq = reached.seq;
         }
     }
+    if cursor.seq != start {
+        cursor.check = check_at(db, reader, cursor.seq).await?;
+    }
     let bytes = cursor.encode();
     filling.page.cursor = (bytes != presented).then_some(bytes);
     Ok(filling.page)
+}
+
+impl Page {
+    /// Adds entries that a device asked for by name, as far as there is room; it asks again for the
+    /// others.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add(
+        &mut self,
+        db: &mut SqliteConnection,
+        found: Vec<log::Read>,
+        bytes_max: usize,
+    ) -> Result<(), ApiError> {
+        let mut room = bytes_max;
+        let there: BTreeSet<u64> = self.entries.iter().map(|entry| entry.seq).collect();
+        let mut taken: Vec<log::Read> = Vec::new();
+        for entry in found
+            .into_iter()
+            .filter(|entry| !there.contains(&entry.seq))
+        {
+            if entry.len > room && !taken.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(entry.len);
+            taken.push(entry);
+        }
+        self.take(db, taken).await
+    }
+
+    /// Puts entries into the page, with their bytes.
+    async fn take(
+        &mut self,
+        db: &mut SqliteConnection,
+        taken: Vec<log::Read>,
+    ) -> Result<(), ApiError> {
+        let rows: Vec<i64> = taken.iter().map(|entry| entry.change).collect();
+        let mut changes = log::changes(db, &rows).await?;
+        for entry in taken {
+            let author = self.author(entry.author);
+            let (seq, doc, received_at) = (entry.seq, entry.doc, entry.received_at);
+            let change = changes.remove(&entry.change).ok_or(ApiError::Internal)?;
+            self.entries.push(Entry {
+                seq,
+                doc,
+                author,
+                received_at,
+                change,
+            });
+        }
+        Ok(())
+    }
+
+    /// The place of a person in the page's list.
+    fn author(&mut self, person: PersonId) -> u16 {
+        let known = self.authors.iter().position(|author| *author == person);
+        let place = known.unwrap_or_else(|| {
+            self.authors.push(person);
+            self.authors.len() - 1
+        });
+        u16::try_from(place).unwrap_or(u16::MAX)
+    }
 }
 
 /// Sends what lies before the cursor in streams that came into scope after it was made.
@@ -169,38 +283,11 @@ impl Filling {
             reached.seq = entry.seq;
             taken.push(entry);
         }
-        let rows: Vec<i64> = taken.iter().map(|entry| entry.change).collect();
-        let mut changes = log::changes(db, &rows).await?;
-        for entry in taken {
-            let author = self.author(entry.author);
-            let (seq, doc, received_at) = (entry.seq, entry.doc, entry.received_at);
-            let change = changes.remove(&entry.change).ok_or(ApiError::Internal)?;
-            self.page.entries.push(Entry {
-                seq,
-                doc,
-                author,
-                received_at,
-                change,
-            });
-        }
+        self.page.take(db, taken).await?;
         if reached.whole {
             reached.seq = to.max(after);
         }
         self.page.more = self.page.more || !reached.whole;
         Ok(reached)
-    }
-
-    /// The place of a person in the page's list.
-    fn author(&mut self, person: PersonId) -> u16 {
-        let known = self
-            .page
-            .authors
-            .iter()
-            .position(|author| *author == person);
-        let place = known.unwrap_or_else(|| {
-            self.page.authors.push(person);
-            self.page.authors.len() - 1
-        });
-        u16::try_from(place).unwrap_or(u16::MAX)
     }
 }

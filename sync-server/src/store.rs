@@ -4,6 +4,7 @@ pub mod device;
 pub mod directory;
 pub mod log;
 pub mod org;
+pub mod sums;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -18,11 +19,15 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
         include_str!("../migrations/0002_entry_by_change.sql"),
+    ),
+    (
+        "stream sum",
+        include_str!("../migrations/0003_stream_sum.sql"),
     ),
 ];
 

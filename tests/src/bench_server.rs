@@ -68,6 +68,14 @@ impl BenchServer {
         }
     }
 
+    /// Kills it at once, as a power cut would, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When the process cannot be killed.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("the server can be killed");
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

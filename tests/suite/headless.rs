@@ -61,3 +61,58 @@ async fn f29_two_phones_agree_over_lines_that_break_at_every_few_bytes() {
         assert_eq!(dump(&open(dir.path(), &proxy.url())), dump(&one));
     }
 }
+
+/// Puts what lies in one folder in the place of what lies in another.
+fn replace(to: &Path, from: &Path) {
+    for entry in std::fs::read_dir(to).expect("a folder") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("removes");
+    }
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copies");
+    }
+}
+
+#[tokio::test]
+async fn f31_a_server_restored_from_a_backup_gets_everything_back_from_the_phones() {
+    let texts = [1, 2, 3].map(|seed| Workload::invent(seed, RECORDS));
+    let (data, backup) = (tempfile::tempdir(), tempfile::tempdir());
+    let (data, backup) = (data.expect("a folder"), backup.expect("a folder"));
+    let [first, second, third] = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let server = BenchServer::start(data.path(), CODE).await;
+    let mut one = open(first.path(), &format!("http://{}", server.address()));
+    apply(&mut one, &texts[0].initial);
+    one.sync().await.expect("finishes");
+    server.kill().await;
+    replace(backup.path(), data.path());
+
+    // After the backup: more by the first phone, edits by a second one that has joined since.
+    let server = BenchServer::start(data.path(), CODE).await;
+    let url = format!("http://{}", server.address());
+    let (mut one, mut two) = (open(first.path(), &url), open(second.path(), &url));
+    apply(&mut one, &texts[1].initial);
+    one.sync().await.expect("finishes");
+    two.sync().await.expect("finishes");
+    apply(&mut two, &texts[0].edits_a);
+    two.sync().await.expect("finishes");
+    apply(&mut two, &texts[0].edits_b);
+    server.kill().await;
+    replace(data.path(), backup.path());
+
+    // The log grows again before the first phone comes back: its cursor looks as if it were good.
+    let server = BenchServer::start(data.path(), CODE).await;
+    let url = format!("http://{}", server.address());
+    let [mut one, mut two, mut three] = [&first, &second, &third].map(|dir| open(dir.path(), &url));
+    apply(&mut three, &texts[2].initial);
+    for _ in 0..2 {
+        for phone in [&mut three, &mut two, &mut one] {
+            phone.sync().await.expect("finishes");
+        }
+    }
+    assert_eq!(dump(&one).len(), 3 * RECORDS);
+    assert_eq!(dump(&one), dump(&two));
+    assert_eq!(dump(&one), dump(&three));
+    for phone in [&one, &two, &three] {
+        assert_eq!(phone.store().kept.aside(), []);
+    }
+}

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use domain::id::{ChangeHash, DeviceId, RecordId};
 use domain::replica::journal::{self, Damage, Entry, Finding, Ledger, Marker};
 use domain::replica::{Aside, Meta, MetaKey, StoredRecord, WriteBatch};
+use domain::sync::repair::Held;
 use domain::view::Row;
 
 use super::indexed_db::IndexedDb;
@@ -280,6 +281,10 @@ impl Store for Guarded {
 
     async fn outbox(&self, bytes_max: usize, items_max: usize) -> Result<Outbox, Fault> {
         on!(self, store => store.outbox(bytes_max, items_max))
+    }
+
+    async fn held(&self) -> Result<Vec<Held>, Fault> {
+        on!(self, store => store.held())
     }
 
     async fn meta(&self) -> Result<Meta, Fault> {

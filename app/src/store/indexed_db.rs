@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use domain::id::{DocId, RecordId};
 use domain::replica::journal::Ledger;
 use domain::replica::{Aside, Meta, MetaKey, OutboxItem, StoredChange, StoredRecord, WriteBatch};
+use domain::sync::repair::Held;
 use domain::view::Row;
 use rexie::KeyRange;
 use wasm_bindgen::JsValue;
@@ -28,6 +29,9 @@ use super::mend::{self, Ways};
 use super::{Fault, List, Outbox, Place, Store, codec};
 
 pub use open::{Listener, Notice, OpenError, delete};
+
+/// Records that are read at a time when the whole store is read through.
+const HELD_AT_ONCE: u32 = 128;
 
 /// The database of one identity.
 pub struct IndexedDb {
@@ -274,7 +278,7 @@ impl Store for IndexedDb {
         let mut room = bytes_max;
         for (n, (doc, grid, hash)) in waiting {
             let is_it = |(of, change): &(DocId, StoredChange)| (*of, change.hash) == (doc, hash);
-            let Some((_, StoredChange { bytes, .. })) = found.next_if(is_it) else {
+            let Some((_, StoredChange { bytes, author, .. })) = found.next_if(is_it) else {
                 orphans.writes.push(encode::leave_outbox(n));
                 continue;
             };
@@ -286,6 +290,7 @@ impl Store for IndexedDb {
                 n,
                 doc,
                 grid,
+                author,
                 hash,
                 bytes,
             });
@@ -293,6 +298,34 @@ impl Store for IndexedDb {
         // Their changes were damaged and set aside: without this they would be counted for ever.
         let _left = self.connection.save(&orphans).await;
         Ok(Outbox { items, records })
+    }
+
+    async fn held(&self) -> Result<Vec<Held>, Fault> {
+        // A part at a time: the whole store may be more than a small phone can hold at once.
+        let mut held = Vec::new();
+        let mut after: Option<JsValue> = None;
+        loop {
+            let range = match &after {
+                Some(key) => {
+                    Some(KeyRange::lower_bound(key, Some(true)).map_err(|_| Fault::Aborted)?)
+                }
+                None => None,
+            };
+            let read = async |live: &Live| {
+                live.reads
+                    .range(ROWS, range.clone(), Some(HELD_AT_ONCE))
+                    .await
+            };
+            let entries = self.connection.on(read).await?;
+            let Some(last) = entries.last() else { break };
+            after = Some(last.key.clone());
+            let rows = self.decode_rows(entries).await?;
+            let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
+            for (row, record) in rows.iter().zip(self.load(&ids).await?) {
+                held.extend(record.held(&row.grid));
+            }
+        }
+        Ok(held)
     }
 
     async fn meta(&self) -> Result<Meta, Fault> {

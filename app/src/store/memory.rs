@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use domain::id::RecordId;
 use domain::replica::memory::{CommitError, MemoryStore};
 use domain::replica::{Aside, Meta, StoreFault, StoredRecord, WriteBatch};
+use domain::sync::repair::Held;
 use domain::view::Row;
 
 use super::{Fault, List, Outbox, Store};
@@ -49,6 +50,10 @@ impl Store for Memory {
     async fn outbox(&self, bytes_max: usize, items_max: usize) -> Result<Outbox, Fault> {
         let (items, records) = self.kept.borrow().outbox(bytes_max, items_max);
         Ok(Outbox { items, records })
+    }
+
+    async fn held(&self) -> Result<Vec<Held>, Fault> {
+        Ok(self.kept.borrow().held())
     }
 
     async fn meta(&self) -> Result<Meta, Fault> {

@@ -1,25 +1,24 @@
 //! The exchange: read the outbox, send, apply the answer, commit, and start over while there is more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::act::set_aside;
+use super::applying::{Applying, Stored};
+use super::mend::Requeuing;
 use super::{
-    Activity, Aside, AsideReason, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica,
-    StoreFault, StoredChange, StoredRecord, Ticket, WriteBatch,
+    Activity, Cause, Effect, LinkFailure, OutboxItem, Replica, StoreFault, StoredRecord, Ticket,
+    WriteBatch,
 };
 use crate::access;
-use crate::document::{CHANGE_BYTES_MAX, Document};
-use crate::id::{ChangeHash, DocId, Part, RecordId};
+use crate::document::CHANGE_BYTES_MAX;
+use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{IDLE_MS, retry_ms};
-use crate::sync::lean::{self, Known};
 use crate::sync::message::{
-    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, Entry, ErrorCode, Item,
-    ItemResult, LeanAnswer, PAGE_BYTES_MAX, PageDigest, Receipt, Request,
+    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
+    ItemResult, PAGE_BYTES_MAX, PageDigest, Receipt, Request,
 };
 use crate::time::Millis;
-use crate::view::case::Opened;
 
 /// Where the exchange is.
 #[derive(Debug)]
@@ -32,6 +31,10 @@ pub(super) enum Phase {
     Sent(Sent),
     /// The records that the answer touches are being read or written.
     Applying(Box<Applying>),
+    /// The store is being read through, change by change.
+    Scanning(Ticket),
+    /// Changes that the server lost go into the outbox again.
+    Requeuing(Requeuing),
 }
 
 #[derive(Debug)]
@@ -40,19 +43,6 @@ pub(super) struct Sent {
     digest: Option<PageDigest>,
     /// The outbox holds more than this.
     left: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Applying {
-    ticket: Ticket,
-    /// The answer as it came; its changes are rebuilt when the records were read.
-    lean: LeanAnswer,
-    answer: Answer,
-    pushed: Vec<(OutboxItem, ItemResult)>,
-    left: bool,
-    records: Vec<RecordId>,
-    changed: Vec<RecordId>,
-    now: Millis,
 }
 
 impl Replica {
@@ -71,20 +61,30 @@ impl Replica {
             // A browser's timer may come a moment before its time: without another one the device
             // would rest until somebody saves something.
             Phase::Idle if early.is_some() => effects.extend(early.map(Effect::WakeAt)),
-            Phase::Idle => {
-                self.phase = Phase::Reading;
-                self.again = false;
-                self.status.activity = Activity::Working;
-                effects.push(Effect::ReadOutbox {
-                    bytes_max: BATCH_BYTES_MAX,
-                    items_max: BATCH_ITEMS_MAX,
-                });
-            }
-            Phase::Reading | Phase::Sent(_) | Phase::Applying(_) => {
+            Phase::Idle => self.begin(effects),
+            Phase::Reading
+            | Phase::Sent(_)
+            | Phase::Applying(_)
+            | Phase::Scanning(_)
+            | Phase::Requeuing(_) => {
                 self.again =
                     self.again || matches!(cause, Cause::Saved | Cause::Button | Cause::News);
             }
         }
+    }
+
+    /// Mends what is to be mended first, or reads the outbox for an exchange.
+    fn begin(&mut self, effects: &mut Vec<Effect>) {
+        self.again = false;
+        if self.mend(effects) {
+            return;
+        }
+        self.phase = Phase::Reading;
+        self.status.activity = Activity::Working;
+        effects.push(Effect::ReadOutbox {
+            bytes_max: BATCH_BYTES_MAX,
+            items_max: BATCH_ITEMS_MAX,
+        });
     }
 
     pub(super) fn outbox_read(
@@ -96,7 +96,8 @@ impl Replica {
         if !matches!(self.phase, Phase::Reading) {
             return;
         }
-        let batch = batch(&items);
+        let me = self.directory.as_ref().map(|known| &known.me.person);
+        let batch = batch(&items, me);
         let digest = batch.as_ref().map(Batch::digest);
         let request = Request {
             device: self.device,
@@ -108,6 +109,8 @@ impl Replica {
                 now,
                 page_bytes: PAGE_BYTES_MAX,
                 whole: self.whole,
+                sound: self.mending.sound,
+                repair: self.mending.question(&self.sums),
             },
             batch,
         };
@@ -141,6 +144,7 @@ impl Replica {
         let docs = pushed.iter().map(|(item, _)| item.doc).chain(lean.docs());
         let records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
         let ticket = self.ticket();
+        let kept_back = self.mending.keep_back(&pushed, left);
         let records: Vec<_> = records.into_iter().collect();
         effects.push(Effect::Load {
             ticket,
@@ -151,9 +155,13 @@ impl Replica {
             answer: lean.answer.clone(),
             lean,
             pushed,
+            kept_back,
+            wanted: self.mending.wanted(),
+            me: self.directory.as_ref().map(|known| known.me.person.clone()),
             left,
             records,
             changed: Vec::new(),
+            sums: self.sums.clone(),
             now,
         };
         self.phase = Phase::Applying(Box::new(applying));
@@ -184,16 +192,19 @@ impl Replica {
             None => Answer {
                 cursor: None,
                 more: true,
+                sum: None,
                 ..applying.lean.answer.clone()
             },
         };
         self.whole = applying.answer.entries.len() < applying.lean.docs().count();
         let mut batch = WriteBatch::default();
+        applying.sums.clone_from(&self.sums);
         for stored in records {
             applying.apply(stored, &mut batch);
         }
         applying.changed = batch.rows.iter().map(|row| row.id).collect();
-        applying.remember(self.status.synced_at, &mut batch);
+        let checked = self.checked_at.unwrap_or(applying.now);
+        applying.remember((self.status.synced_at, checked), &mut batch);
         effects.push(Effect::Commit {
             ticket,
             batch: Box::new(batch),
@@ -206,12 +217,22 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
-        let ours = matches!(&self.phase, Phase::Applying(applying) if applying.ticket == ticket);
-        if !ours {
-            return;
-        }
-        if let Phase::Applying(applying) = core::mem::replace(&mut self.phase, Phase::Idle) {
-            self.applied(*applying, now, effects);
+        match &self.phase {
+            Phase::Requeuing(requeuing) if requeuing.ticket == ticket => {
+                self.requeued(now, effects);
+            }
+            Phase::Applying(applying) if applying.ticket == ticket => {
+                if let Phase::Applying(applying) = core::mem::replace(&mut self.phase, Phase::Idle)
+                {
+                    self.applied(*applying, now, effects);
+                }
+            }
+            Phase::Idle
+            | Phase::Reading
+            | Phase::Sent(_)
+            | Phase::Applying(_)
+            | Phase::Scanning(_)
+            | Phase::Requeuing(_) => {}
         }
     }
 
@@ -220,20 +241,23 @@ impl Replica {
             answer,
             changed,
             left,
+            kept_back,
+            sums,
             ..
         } = applying;
         let news = !answer.entries.is_empty();
+        self.sums = sums;
         self.failures = 0;
         self.joining = None;
         self.status.activity = Activity::Idle;
         self.status.seen = answer.seen;
         self.status.synced_at = Some(now);
-        if let Some(cursor) = answer.cursor {
-            self.cursor = cursor;
+        if let Some(cursor) = &answer.cursor {
+            self.cursor.clone_from(cursor);
         }
-        if let Some(directory) = answer.directory {
+        if let Some(directory) = &answer.directory {
             self.directory = Some(directory.clone());
-            effects.push(Effect::Directory(Box::new(directory)));
+            effects.push(Effect::Directory(Box::new(directory.clone())));
         }
         if !changed.is_empty() {
             effects.push(Effect::Changed { records: changed });
@@ -245,10 +269,12 @@ impl Replica {
                 .directory
                 .as_ref()
                 .is_some_and(|known| access::is_station_staff(&known.me));
-        if !left {
+        if !left && kept_back.is_empty() {
             self.status.on_phone = 0;
         }
-        if answer.more || left || self.again || tell {
+        self.examine(&answer, now);
+        let mending = self.mending.is_busy() || !kept_back.is_empty();
+        if answer.more || left || self.again || tell || mending {
             self.wake(Cause::Button, now, effects);
         } else {
             self.rest(now.plus(IDLE_MS), effects);
@@ -275,6 +301,8 @@ impl Replica {
     ) {
         let ours = match &self.phase {
             Phase::Applying(applying) => applying.ticket == ticket,
+            Phase::Requeuing(requeuing) => requeuing.ticket == ticket,
+            Phase::Scanning(of) => *of == ticket,
             Phase::Reading => true,
             Phase::Idle | Phase::Sent(_) => false,
         };
@@ -353,44 +381,36 @@ fn number(items: &[OutboxItem]) -> Option<u64> {
 }
 
 /// The batch of the outbox's head; `None` when there is nothing to send.
-fn batch(items: &[OutboxItem]) -> Option<Batch> {
+fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch> {
     let no = number(items)?;
-    let mut grids = Vec::new();
-    let items = items.iter().map(|item| {
-        let known = grids.iter().position(|grid| *grid == item.grid);
-        let place = known.unwrap_or_else(|| {
-            grids.push(item.grid.clone());
-            grids.len() - 1
-        });
-        let grid = u16::try_from(place).unwrap_or(u16::MAX);
-        Item {
-            doc: item.doc,
-            grid,
-            change: item.bytes.clone(),
-        }
+    let (mut grids, mut authors) = (Vec::new(), Vec::new());
+    let items = items.iter().map(|item| Item {
+        doc: item.doc,
+        grid: place(&mut grids, &item.grid),
+        author: if me.is_none_or(|me| *me == item.author) {
+            0
+        } else {
+            place(&mut authors, &item.author).saturating_add(1)
+        },
+        change: item.bytes.clone(),
     });
     let items = items.collect();
-    Some(Batch { no, grids, items })
+    Some(Batch {
+        no,
+        grids,
+        authors,
+        items,
+    })
 }
 
-/// The hashes of the records that an answer touches.
-struct Stored<'a>(BTreeMap<RecordId, &'a StoredRecord>);
-
-impl<'a> Stored<'a> {
-    fn of(records: &'a [StoredRecord]) -> Self {
-        Self(records.iter().map(|stored| (stored.id, stored)).collect())
-    }
-}
-
-impl Known for Stored<'_> {
-    fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
-        let stored = self.0.get(&doc.record)?;
-        let changes = match doc.part {
-            Part::Body => &stored.body,
-            Part::Vault => &stored.vault,
-        };
-        lean::only(changes.iter().map(|change| &change.hash), prefix)
-    }
+/// The place of a name in a list, at its end where it is new.
+fn place<T: Clone + PartialEq>(list: &mut Vec<T>, name: &T) -> u16 {
+    let known = list.iter().position(|known| known == name);
+    let place = known.unwrap_or_else(|| {
+        list.push(name.clone());
+        list.len() - 1
+    });
+    u16::try_from(place).unwrap_or(u16::MAX)
 }
 
 /// Pairs what was sent with what became of it; `None` when the receipt does not name the batch.
@@ -408,123 +428,5 @@ fn results(sent: Sent, receipt: Option<&Receipt>) -> Option<Vec<(OutboxItem, Ite
             )
         }
         (None | Some(_), None | Some(_)) => None,
-    }
-}
-
-impl Applying {
-    /// Folds what the answer says of one record into the batch to write.
-    fn apply(&self, stored: &StoredRecord, batch: &mut WriteBatch) {
-        let mut opened = Opened::open(stored);
-        let at = self.now;
-        batch.aside.extend(set_aside(stored, &opened, at));
-        batch
-            .drop_changes
-            .extend(opened.damaged.iter().map(|(doc, hash, _)| (*doc, *hash)));
-        let mut seq = 0;
-        for entry in self
-            .answer
-            .entries
-            .iter()
-            .filter(|entry| entry.doc.record == stored.id)
-        {
-            seq = seq.max(entry.seq);
-            self.take(entry, &mut opened, batch);
-        }
-        let pushed = self
-            .pushed
-            .iter()
-            .filter(|(item, _)| item.doc.record == stored.id);
-        let mut confirmed = 0;
-        let mut refused = 0;
-        for (item, result) in pushed {
-            batch.outbox_remove.push(item.n);
-            confirmed += 1;
-            match result {
-                ItemResult::Kept(place) | ItemResult::Had(place) => {
-                    seq = seq.max(*place);
-                    self.confirm(stored, item, *place, batch);
-                }
-                ItemResult::Refused(refusal) => {
-                    refused += 1;
-                    batch.aside.push(Aside {
-                        doc: Some(item.doc),
-                        hash: Some(item.hash),
-                        reason: AsideReason::Refused(*refusal),
-                        at,
-                        bytes: item.bytes.clone(),
-                    });
-                }
-            }
-        }
-        // A vault whose body has not come yet has no row; its changes are kept all the same.
-        let rev = stored.row.as_ref().map_or(0, |row| row.delivery.rev);
-        batch.expect.push((stored.id, rev));
-        if let Ok(mut row) = opened.row(stored.id, stored.row.as_ref()) {
-            row.delivery.rev = rev.wrapping_add(1);
-            row.delivery.unsent = row.delivery.unsent.saturating_sub(confirmed);
-            row.delivery.refused = row.delivery.refused.saturating_add(refused);
-            row.delivery.seq = row.delivery.seq.max(seq);
-            batch.rows.push(row);
-        }
-    }
-
-    /// Applies one change from the log; one that cannot be applied is set aside alone.
-    fn take(&self, entry: &Entry, opened: &mut Opened, batch: &mut WriteBatch) {
-        let document = match entry.doc.part {
-            Part::Body => &mut opened.body,
-            Part::Vault => opened.vault.get_or_insert_with(Document::default),
-        };
-        let author = self.answer.authors.get(usize::from(entry.author));
-        match (document.apply(&entry.change), author) {
-            (Ok(head), Some(author)) => {
-                let change = StoredChange {
-                    hash: head.hash,
-                    author: author.clone(),
-                    seq: Some(entry.seq),
-                    bytes: entry.change.clone(),
-                };
-                batch.changes.push((entry.doc, change));
-            }
-            (Ok(_), None) => {}
-            (Err(error), _) => batch.aside.push(Aside {
-                doc: Some(entry.doc),
-                hash: None,
-                reason: AsideReason::Damaged(error),
-                at: self.now,
-                bytes: entry.change.clone(),
-            }),
-        }
-    }
-
-    /// Notes the place in the log of a change that the server confirmed.
-    fn confirm(&self, stored: &StoredRecord, item: &OutboxItem, seq: u64, batch: &mut WriteBatch) {
-        let changes = match item.doc.part {
-            Part::Body => &stored.body,
-            Part::Vault => &stored.vault,
-        };
-        if let Some(change) = changes.iter().find(|change| change.hash == item.hash) {
-            let change = StoredChange {
-                seq: Some(seq),
-                ..change.clone()
-            };
-            batch.changes.push((item.doc, change));
-        }
-    }
-
-    fn remember(&self, last: Option<Millis>, batch: &mut WriteBatch) {
-        let mut put = |key, bytes: Option<Vec<u8>>| {
-            if let Some(bytes) = bytes {
-                batch.meta.push((key, bytes));
-            }
-        };
-        put(MetaKey::Cursor, self.answer.cursor.clone());
-        let directory = self.answer.directory.as_ref();
-        put(
-            MetaKey::Directory,
-            directory.and_then(|known| postcard::to_allocvec(known).ok()),
-        );
-        put(MetaKey::Seen, postcard::to_allocvec(&self.answer.seen).ok());
-        let at = last.map_or(self.now, |last| last.max(self.now));
-        put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());
     }
 }

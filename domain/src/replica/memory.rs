@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Aside, Meta, MetaKey, OutboxItem, StoreFault, StoredChange, StoredRecord, WriteBatch};
 use crate::id::{ChangeHash, DocId, Part, RecordId, UnitId};
+use crate::sync::repair::Held;
 use crate::view::Row;
 
 /// Why a batch was not written.
@@ -79,11 +80,30 @@ impl MemoryStore {
                 n: *n,
                 doc: *doc,
                 grid: grid.clone(),
+                author: change.author.clone(),
                 hash: *hash,
                 bytes: change.bytes.clone(),
             });
         }
         (items, u32::try_from(records.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Every change that the server confirmed, with the grid of its record.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        let confirmed = self
+            .changes
+            .iter()
+            .filter(|(_, change)| change.seq.is_some());
+        let held = confirmed.filter_map(|((doc, hash), _)| {
+            let row = self.rows.get(&doc.record)?;
+            Some(Held {
+                grid: row.grid.clone(),
+                doc: *doc,
+                hash: *hash,
+            })
+        });
+        held.collect()
     }
 
     /// What was set aside.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::access::Refusal;
 use crate::document::DecodeError;
 use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
+use crate::sync::repair::Held;
+use crate::sync::sum::Sums;
 use crate::time::Millis;
 use crate::unit::Directory;
 use crate::view::Row;
@@ -47,6 +49,24 @@ impl StoredRecord {
         }
     }
 
+    /// The changes that the server confirmed, for a record of this grid.
+    #[must_use]
+    pub fn held(&self, grid: &UnitId) -> Vec<Held> {
+        let of = |changes: &[StoredChange], doc| {
+            let confirmed = changes.iter().filter(|change| change.seq.is_some());
+            confirmed
+                .map(|change| Held {
+                    grid: grid.clone(),
+                    doc,
+                    hash: change.hash,
+                })
+                .collect::<Vec<_>>()
+        };
+        let mut held = of(&self.body, DocId::body(self.id));
+        held.extend(of(&self.vault, DocId::vault(self.id)));
+        held
+    }
+
     /// Whether anything is stored.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
@@ -63,6 +83,8 @@ pub struct OutboxItem {
     pub doc: DocId,
     /// The grid of its record.
     pub grid: UnitId,
+    /// Who wrote it: somebody else where it is passed on to a server that has lost it.
+    pub author: PersonId,
     /// Its name.
     pub hash: ChangeHash,
     /// Its bytes.
@@ -106,6 +128,10 @@ pub struct Meta {
     pub seen: u64,
     /// When the last exchange ended well.
     pub synced_at: Option<Millis>,
+    /// The sums of the changes that the server has, by grid.
+    pub sums: Sums,
+    /// When the store was last compared with its own sums, change by change.
+    pub checked_at: Option<Millis>,
 }
 
 /// The name of one thing that a device remembers.
@@ -119,11 +145,22 @@ pub enum MetaKey {
     Seen,
     /// See [`Meta::synced_at`].
     SyncedAt,
+    /// See [`Meta::sums`].
+    Sums,
+    /// See [`Meta::checked_at`].
+    CheckedAt,
 }
 
 impl MetaKey {
     /// All names.
-    pub const ALL: [Self; 4] = [Self::Directory, Self::Cursor, Self::Seen, Self::SyncedAt];
+    pub const ALL: [Self; 6] = [
+        Self::Directory,
+        Self::Cursor,
+        Self::Seen,
+        Self::SyncedAt,
+        Self::Sums,
+        Self::CheckedAt,
+    ];
 
     /// The key in the store.
     #[must_use]
@@ -133,6 +170,8 @@ impl MetaKey {
             Self::Cursor => "cursor",
             Self::Seen => "seen",
             Self::SyncedAt => "synced_at",
+            Self::Sums => "sums",
+            Self::CheckedAt => "checked_at",
         }
     }
 }
@@ -150,6 +189,8 @@ impl Meta {
             cursor: stored(MetaKey::Cursor).unwrap_or_default(),
             seen: read(stored(MetaKey::Seen)).unwrap_or_default(),
             synced_at: read(stored(MetaKey::SyncedAt)),
+            sums: read(stored(MetaKey::Sums)).unwrap_or_default(),
+            checked_at: read(stored(MetaKey::CheckedAt)),
         }
     }
 }

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::lean;
+use super::repair::{Repair, Repaired};
+use super::sum::ShortSum;
 use crate::access::Refusal;
 use crate::id::{ChangeHash, DeviceId, DocId, Part, PersonId, UnitId};
 use crate::time::Millis;
@@ -23,7 +25,7 @@ pub use code::{ErrorCode, normal_code};
 pub use codec::{LeanAnswer, LeanBatch, Sealed, decode, encode};
 
 /// The version of the messages.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The largest message in bytes, packed.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The largest message in bytes, unpacked.
@@ -90,6 +92,10 @@ pub struct Ask {
     pub page_bytes: u32,
     /// Whether changes must name in full what they follow, because one could not be rebuilt.
     pub whole: bool,
+    /// Whether the device's own sum was the server's at the last exchange: it has everything.
+    pub sound: bool,
+    /// A question that finds or mends a difference.
+    pub repair: Option<Repair>,
 }
 
 /// Changes to push.
@@ -99,6 +105,8 @@ pub struct Batch {
     pub no: u64,
     /// The grids that the items name.
     pub grids: Vec<UnitId>,
+    /// The people whose changes the sender passes on, because the server has lost them.
+    pub authors: Vec<PersonId>,
     /// The changes, oldest first, a record's body before its vault.
     pub items: Vec<Item>,
 }
@@ -110,6 +118,8 @@ pub struct Item {
     pub doc: DocId,
     /// The grid of its record, as a place in the batch's list.
     pub grid: u16,
+    /// Who wrote it: 0 for the sender, else a place in the batch's list of authors, counted from 1.
+    pub author: u16,
     /// The change, byte for byte.
     pub change: Vec<u8>,
 }
@@ -130,8 +140,13 @@ impl Batch {
             sum.update(grid.as_str());
             sum.update([0]);
         }
+        for author in &self.authors {
+            sum.update(author.as_str());
+            sum.update([1]);
+        }
         for (item, name) in self.items.iter().zip(names) {
             sum.update(item.grid.to_be_bytes());
+            sum.update(item.author.to_be_bytes());
             put_name(&mut sum, item.doc, name);
         }
         head_of(sum)
@@ -208,6 +223,10 @@ pub struct Answer {
     pub seen: u64,
     /// The directory, when the device holds another one.
     pub directory: Option<Directory>,
+    /// The sum of all changes in the device's scope, when the answer brings the last of them.
+    pub sum: Option<ShortSum>,
+    /// What the server says to a question that finds a difference.
+    pub repaired: Option<Repaired>,
 }
 
 /// What a supervisor's device asks for.

@@ -12,6 +12,8 @@ use domain::replica::{
 };
 use domain::sync::lean::{self, Known};
 use domain::sync::message::{Answer, Entry, ErrorCode, ItemResult, Receipt, Request, Secret};
+use domain::sync::repair::{Repair, Repaired, Set};
+use domain::sync::sum::{Mark, Sums, combined};
 use domain::time::Millis;
 use domain::unit::Directory;
 use domain::view::Row;
@@ -138,6 +140,11 @@ impl Phone {
                     now,
                 })
             }
+            Effect::Scan { ticket } => Some(Event::Scanned {
+                ticket,
+                held: self.store.held(),
+                now,
+            }),
             Effect::Commit { ticket, batch } => {
                 if let Some(id) = self.meddle.take() {
                     let mut row = self.store.load(id).row.expect("a row to meddle with");
@@ -266,9 +273,13 @@ impl Server {
         self.log.len()
     }
 
-    /// Loses everything, as a server that was restored from nothing.
-    pub fn forget(&mut self) {
-        self.log.clear();
+    pub fn author(&self, place: usize) -> &PersonId {
+        &self.log[place].author
+    }
+
+    /// Loses everything after the first entries, as a server that was restored from a backup.
+    pub fn forget_after(&mut self, kept: usize) {
+        self.log.truncate(kept);
     }
 
     pub fn answer(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ErrorCode> {
@@ -285,7 +296,11 @@ impl Server {
             Some(None) => return Err(ErrorCode::Unknown),
         };
         let cursor = ask.cursor.try_into().map(u64::from_be_bytes).unwrap_or(0);
-        self.acked.insert(caller.device, cursor);
+        // A cursor beyond the end is of a log that was longer: the sums tell what is missing.
+        let cursor = cursor.min(self.log.len() as u64);
+        if ask.sound {
+            self.acked.insert(caller.device, cursor);
+        }
         let receipt = batch.as_ref().map(|batch| Receipt {
             no: batch.no,
             digest: batch.digest(),
@@ -294,7 +309,14 @@ impl Server {
                 .iter()
                 .map(|item| {
                     let grid = &batch.grids[usize::from(item.grid)];
-                    self.push(caller.device, &directory, (item.doc, grid), &item.change)
+                    let author = item.author.checked_sub(1);
+                    let author = author.map(|n| batch.authors[usize::from(n)].clone());
+                    let known = self.members.values();
+                    let by = known
+                        .clone()
+                        .find(|known| Some(&known.me.person) == author.as_ref());
+                    let by = by.unwrap_or(&directory).clone();
+                    self.push(caller.device, &by, (item.doc, grid), &item.change)
                 })
                 .collect(),
         });
@@ -307,8 +329,11 @@ impl Server {
             more: false,
             seen: self.seen(),
             directory: None,
+            sum: None,
+            repaired: None,
         };
         self.pull(caller.device, &directory, cursor, &mut answer);
+        self.repair(&directory, ask.repair, &mut answer);
         Ok(answer.encode(ask.whole))
     }
 
@@ -328,23 +353,69 @@ impl Server {
             if mine || directory.grid(&logged.grid).is_none() {
                 continue;
             }
-            let known = answer
-                .authors
-                .iter()
-                .position(|author| *author == logged.author);
-            let author = known.unwrap_or_else(|| {
-                answer.authors.push(logged.author.clone());
-                answer.authors.len() - 1
-            });
-            answer.entries.push(Entry {
-                seq,
-                doc: logged.doc,
-                author: author as u16,
-                received_at: answer.now,
-                change: logged.bytes.clone(),
-            });
+            let entry = self.entry(place, &mut answer.authors, answer.now);
+            answer.entries.push(entry);
         }
         answer.cursor = (last != cursor).then(|| last.to_be_bytes().to_vec());
+    }
+
+    /// Answers what is asked to find a difference.
+    fn repair(&self, directory: &Directory, asked: Option<Repair>, answer: &mut Answer) {
+        let mut sums = Sums::new();
+        for logged in self
+            .log
+            .iter()
+            .filter(|l| directory.grid(&l.grid).is_some())
+        {
+            let sum = sums.entry(logged.grid.clone()).or_default();
+            sum.add(Mark::of(logged.doc, logged.hash));
+        }
+        answer.sum = (!answer.more).then(|| combined(&sums, sums.keys()));
+        answer.repaired = match asked {
+            None => None,
+            Some(Repair::Streams(asked)) => {
+                let own = |id| sums.get(id).copied().unwrap_or_default().short();
+                let mut differing: Vec<_> = asked
+                    .iter()
+                    .filter(|(id, sum)| own(id) != *sum)
+                    .map(|(id, _)| id.clone())
+                    .collect();
+                let named = |id: &UnitId| asked.iter().any(|(asked, _)| asked == id);
+                differing.extend(sums.keys().filter(|id| !named(id)).cloned());
+                Some(Repaired::Streams(differing))
+            }
+            Some(Repair::Ranges { streams, message }) => {
+                let logged = self.log.iter().filter(|l| streams.contains(&l.grid));
+                let set = Set::of(logged.map(|l| (l.doc, l.hash))).expect("a set");
+                Some(Repaired::Ranges(set.answer(&message).expect("sense")))
+            }
+            Some(Repair::Wanted(wanted)) => {
+                for (place, logged) in self.log.iter().enumerate() {
+                    if wanted.contains(&Mark::of(logged.doc, logged.hash).short()) {
+                        answer
+                            .entries
+                            .push(self.entry(place, &mut answer.authors, answer.now));
+                    }
+                }
+                None
+            }
+        };
+    }
+
+    fn entry(&self, place: usize, authors: &mut Vec<PersonId>, now: Millis) -> Entry {
+        let logged = &self.log[place];
+        let known = authors.iter().position(|author| *author == logged.author);
+        let author = known.unwrap_or_else(|| {
+            authors.push(logged.author.clone());
+            authors.len() - 1
+        });
+        Entry {
+            seq: place as u64 + 1,
+            doc: logged.doc,
+            author: author as u16,
+            received_at: now,
+            change: logged.bytes.clone(),
+        }
     }
 
     fn seen(&self) -> u64 {
@@ -412,7 +483,7 @@ impl Server {
             doc,
             grid: super::fixture::unit(grid),
             author: "p9".parse().expect("a code"),
-            hash: ChangeHash([self.log.len() as u8; 32]),
+            hash: lean::name(&bytes),
             bytes,
         });
     }

@@ -4,7 +4,7 @@ use domain::access::Refusal;
 use domain::command::Command;
 use domain::id::DocId;
 use domain::record::dispute::NewDispute;
-use domain::replica::{Activity, AsideReason, Cause, Event, LinkFailure};
+use domain::replica::{Activity, AsideReason, CHECK_EVERY_MS, Cause, Event, LinkFailure};
 use domain::time::Millis;
 use domain::view::DeliveryState;
 
@@ -325,64 +325,117 @@ fn sy13_the_authors_of_what_arrives_are_known() {
     assert_eq!(writer.map(ToString::to_string).as_deref(), Some("p1"));
 }
 
-#[test]
-fn sy18_a_device_that_lost_a_change_gets_the_next_ones_with_full_names() {
-    let (mut phone, mut tablet, mut server) = pair();
-    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
-    tablet.sync(&mut server);
-    let lost = tablet
-        .store
-        .load(record(1))
-        .body
-        .first()
-        .expect("a change")
-        .hash;
-    let hole = domain::replica::WriteBatch {
-        drop_changes: vec![(DocId::body(record(1)), lost)],
-        ..Default::default()
-    };
-    tablet.store.commit(&hole).expect("writes");
-    let edited = NewDispute {
-        place: "示例村村口".to_owned(),
-        ..new_dispute()
-    };
-    let (id, base) = (record(1), new_dispute());
-    let edit = Command::EditDispute {
-        id,
-        base,
-        new: edited,
-    };
-    assert_eq!(phone.act(&mut server, edit), Ok(id));
-    tablet.requests.clear();
-    tablet.sync(&mut server);
-    // The page could not be rebuilt, was asked for in full, and its change is kept: it waits for
-    // the one that was lost.
-    assert!(tablet.requests.len() >= 2);
-    assert_eq!(tablet.store.load(id).body.len(), 1);
+fn edit(n: u8) -> Command {
+    Command::EditDispute {
+        id: record(n),
+        base: new_dispute(),
+        new: NewDispute {
+            place: "示例村村口".to_owned(),
+            ..new_dispute()
+        },
+    }
 }
 
 #[test]
-fn sy18_a_server_that_lost_a_change_takes_the_next_ones_with_full_names() {
+fn sy20_f48_a_device_that_lost_changes_finds_which_and_fetches_them() {
+    let (mut phone, mut tablet, mut server) = pair();
+    for n in 1..=3 {
+        assert_eq!(phone.act(&mut server, register(n)), Ok(record(n)));
+    }
+    tablet.sync(&mut server);
+    let body = |tablet: &Phone| tablet.store.load(record(2)).body;
+    let lost = body(&tablet).first().expect("a change").hash;
+    let hole = domain::replica::WriteBatch {
+        drop_changes: vec![(DocId::body(record(2)), lost)],
+        ..Default::default()
+    };
+    tablet.store.commit(&hole).expect("writes");
+    // The next change of that record cannot be rebuilt, and waits for the one that is missing, until
+    // a look through the store, which the change that cannot be rebuilt does not need, finds it.
+    assert_eq!(phone.act(&mut server, edit(2)), Ok(record(2)));
+    tablet.now = tablet.now.plus(CHECK_EVERY_MS + 1);
+    tablet.sync(&mut server);
+    assert_eq!(body(&tablet).len(), 2);
+    assert_eq!(tablet.row(record(2)).place, "示例村村口");
+    // All is well: the next exchange is one request again.
+    tablet.requests.clear();
+    tablet.sync(&mut server);
+    assert_eq!(tablet.requests.len(), 1);
+}
+
+#[test]
+fn sy18_sy20_f31_a_server_restored_from_a_backup_is_healed_by_the_devices() {
+    for kept in 0..=6 {
+        let (mut phone, mut tablet, mut server) = pair();
+        for n in 1..=3 {
+            assert_eq!(phone.act(&mut server, register(n)), Ok(record(n)));
+        }
+        tablet.sync(&mut server);
+        phone.sync(&mut server);
+        phone.link = Link::Down;
+        assert_eq!(phone.act(&mut server, edit(2)), Ok(record(2)));
+        server.forget_after(kept);
+        phone.link = Link::Up;
+        phone.sync(&mut server);
+        assert_eq!((server.len(), phone.waiting()), (7, 0), "kept {kept}");
+        assert_eq!(phone.store.aside(), []);
+        assert!(
+            phone
+                .store
+                .rows()
+                .all(|row| row.delivery.state(0) == DeliveryState::Sent)
+        );
+        tablet.sync(&mut server);
+        assert_eq!(tablet.row(record(2)).place, "示例村村口", "kept {kept}");
+        phone.sync(&mut server);
+        let seen = phone.seen();
+        assert!(
+            phone
+                .store
+                .rows()
+                .all(|row| row.delivery.state(seen) == DeliveryState::Seen)
+        );
+    }
+}
+
+#[test]
+fn sy22_f31_what_only_another_device_still_has_is_passed_on_in_its_authors_name() {
+    let (mut phone, mut tablet, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.sync(&mut server);
+    server.forget_after(0);
+    // The phone itself is gone; the station's tablet has what it wrote.
+    tablet.sync(&mut server);
+    assert_eq!((server.len(), tablet.waiting()), (2, 0));
+    assert_eq!(server.author(0).to_string(), "p1");
+}
+
+#[test]
+fn sy20_a_change_whose_forerunner_is_nowhere_is_kept_with_the_reason() {
     let (mut phone, _, mut server) = pair();
     assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
-    phone.link = Link::Down;
-    let edited = NewDispute {
-        place: "示例村村口".to_owned(),
-        ..new_dispute()
+    // Whatever the change follows is neither at the server nor here any more as a confirmed one.
+    let stored = phone.store.load(record(1));
+    let unconfirmed = stored.body.iter().chain(&stored.vault).map(|change| {
+        let change = domain::replica::StoredChange {
+            seq: None,
+            ..change.clone()
+        };
+        let part = stored.body.iter().any(|body| body.hash == change.hash);
+        let doc = if part {
+            DocId::body(record(1))
+        } else {
+            DocId::vault(record(1))
+        };
+        (doc, change)
+    });
+    let forgotten = domain::replica::WriteBatch {
+        changes: unconfirmed.collect(),
+        ..Default::default()
     };
-    let (id, base) = (record(1), new_dispute());
-    let edit = Command::EditDispute {
-        id,
-        base,
-        new: edited,
-    };
-    assert_eq!(phone.act(&mut server, edit), Ok(id));
-    server.forget();
-    phone.link = Link::Up;
-    phone.requests.clear();
-    phone.sync(&mut server);
-    assert!(phone.requests.len() >= 2);
-    // What the edit follows is gone there: the edit is kept here with the reason, not lost.
+    phone.store.commit(&forgotten).expect("writes");
+    server.forget_after(0);
+    assert_eq!(phone.act(&mut server, edit(1)), Ok(record(1)));
     assert_eq!((server.len(), phone.waiting()), (0, 0));
     let kept: Vec<_> = phone
         .store
@@ -391,4 +444,38 @@ fn sy18_a_server_that_lost_a_change_takes_the_next_ones_with_full_names() {
         .map(|aside| aside.reason)
         .collect();
     assert_eq!(kept, [AsideReason::Refused(Refusal::MissingDeps)]);
+}
+
+#[test]
+fn sy21_a_station_that_cannot_say_that_it_has_everything_has_seen_nothing() {
+    let (mut phone, mut tablet, mut server) = pair();
+    tablet.sync(&mut server);
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.restart(9);
+    tablet.requests.clear();
+    tablet.sync(&mut server);
+    let sound = |request: &Vec<u8>| {
+        let (_, sealed) = domain::sync::message::Request::open(request).expect("a request");
+        sealed.unseal().expect("a request").0.sound
+    };
+    // What it has before it compared its sum says nothing; what it has after that does.
+    let said: Vec<bool> = tablet.requests.iter().map(sound).collect();
+    assert_eq!(said, [false, true]);
+    // A hole in its store, of which it does not know yet, comes to light by the sums it has kept.
+    let hole = domain::replica::WriteBatch {
+        meta: vec![(domain::replica::MetaKey::Sums, Vec::new())],
+        ..Default::default()
+    };
+    tablet.store.commit(&hole).expect("writes");
+    tablet.restart(10);
+    tablet.requests.clear();
+    assert_eq!(phone.act(&mut server, register(2)), Ok(record(2)));
+    tablet.sync(&mut server);
+    let said: Vec<bool> = tablet.requests.iter().map(sound).collect();
+    assert_eq!((said.first(), said.last()), (Some(&false), Some(&true)));
+    phone.sync(&mut server);
+    assert_eq!(
+        phone.row(record(2)).delivery.state(phone.seen()),
+        DeliveryState::Seen
+    );
 }

@@ -162,6 +162,7 @@ impl Crew {
                 } => return Err(failed(error.to_string())),
                 Effect::Finished { .. }
                 | Effect::ReadOutbox { .. }
+                | Effect::Scan { .. }
                 | Effect::Send { .. }
                 | Effect::Changed { .. }
                 | Effect::Directory(_)
@@ -280,12 +281,14 @@ fn batch(no: usize, saved: Vec<(DocId, UnitId, Vec<u8>)>) -> Batch {
         items.push(Item {
             doc,
             grid: u16::try_from(place).unwrap_or(u16::MAX),
+            author: 0,
             change,
         });
     }
     Batch {
         no: u64::try_from(no).unwrap_or(u64::MAX),
         grids,
+        authors: Vec::new(),
         items,
     }
 }

@@ -60,6 +60,7 @@ fn case<'a>(member: &'a Member, stored: &[Vec<u8>]) -> Case<'a> {
 
 fn push(changes: &[Vec<u8>]) -> Vec<Pushed> {
     let one = |bytes: &Vec<u8>| Pushed {
+        passed_on: None,
         part: Part::Body,
         grid: Ok(grid()),
         bytes: bytes.clone(),

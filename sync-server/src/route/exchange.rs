@@ -20,13 +20,13 @@ use crate::error::ApiError;
 use crate::ingest::{self, Sender};
 use crate::listener::Peer;
 use crate::parts::PartId;
-use crate::pull::{self, Reader};
+use crate::pull::{self, Place, Reader};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{bench, clock, limits};
+use crate::{bench, clock, healing, limits, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -214,12 +214,24 @@ async fn reply(
         generation: shared.store.generation,
         bytes_max: asked.clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
     };
-    let page = pull::page(&mut view, &reader, &ask.cursor).await?;
-    let acked = acknowledged(&mut view, &reader, &ask.cursor).await?;
+    let mut page = pull::page(&mut view, &reader, &ask.cursor).await?;
+    let place = stand(&mut view, &reader, &ask.cursor).await?;
+    let sum = match page.more {
+        true => None,
+        false => Some(repair::sum(&mut view, &reader).await?),
+    };
+    let repaired = repair::answer(&mut view, &reader, ask, &mut page).await?;
+    let acked = acknowledged(&reader, ask, &place);
     let visit = device::Visit { acked, now };
     let noteworthy = device::is_noteworthy(&mut view, device.id, visit).await?;
     let mut seen = device::seen(&mut view, &scope.stations()).await?;
+    let restored = place.restored && healing::is_news(&mut view, now).await?;
     view.rollback().await?;
+    if restored {
+        let mut write = shared.store.begin().await?;
+        healing::begin(&mut write, device.id, now).await?;
+        write.commit().await?;
+    }
     if noteworthy {
         let mut write = shared.store.begin().await?;
         device::note_visit(&mut write, device.id, visit).await?;
@@ -236,6 +248,8 @@ async fn reply(
         more: page.more,
         seen,
         directory: (!known).then(|| scope.directory.clone()),
+        sum,
+        repaired,
     })
 }
 
@@ -249,17 +263,24 @@ fn pushed(receipt: Option<&Receipt>) -> BTreeSet<u64> {
     places.collect()
 }
 
-/// The place up to which a device of a station has everything; 0 for other people's devices.
-async fn acknowledged(
+/// Where a device stands in the log.
+async fn stand(
     db: &mut SqliteConnection,
     reader: &Reader,
     presented: &[u8],
-) -> Result<u64, ApiError> {
-    if !access::is_station_staff(reader.scope.me()) {
-        return Ok(0);
-    }
+) -> Result<Place, ApiError> {
     let last = log::last_seq(db).await?;
-    let cursor = pull::place(presented, reader, last);
-    let whole = cursor.backfill.is_none() && cursor.scope == reader.digest;
-    Ok(if whole { cursor.seq } else { 0 })
+    pull::place(db, presented, reader, last).await
+}
+
+/// The place up to which a device of a station has everything; 0 for other people's devices, and for
+/// one that cannot say that it has everything.
+fn acknowledged(reader: &Reader, ask: &Ask, place: &Place) -> u64 {
+    let whole = place.cursor.backfill.is_none() && place.cursor.scope == reader.digest;
+    let is_station = access::is_station_staff(reader.scope.me());
+    if is_station && whole && ask.sound && !place.restored {
+        place.cursor.seq
+    } else {
+        0
+    }
 }

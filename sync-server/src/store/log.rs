@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
 use domain::replica::StoredChange;
 use domain::sync::message::{PageDigest, Receipt};
+use domain::sync::sum::{Mark, Sums};
 use domain::time::Millis;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
-use super::{bytes, damaged, org};
+use super::{bytes, damaged, org, sums};
 use crate::limits;
 
 /// Everything that the log holds of one record.
@@ -202,6 +203,12 @@ pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u
         });
         entries.build().execute(&mut *db).await?;
     }
+    let mut added = Sums::new();
+    for new in new {
+        let sum = added.entry(new.grid.clone()).or_default();
+        sum.add(Mark::of(new.doc, new.hash));
+    }
+    sums::add(db, &added).await?;
     Ok(seq_of(next))
 }
 
@@ -227,6 +234,50 @@ pub async fn last_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
         .fetch_one(db)
         .await?;
     Ok(seq_of(last))
+}
+
+/// The change that lies at a place of the log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn change_at(
+    db: &mut SqliteConnection,
+    seq: u64,
+) -> Result<Option<ChangeHash>, sqlx::Error> {
+    let row =
+        sqlx::query("SELECT c.hash FROM entry e JOIN change c ON c.id = e.change WHERE e.seq = ?")
+            .bind(seq_to(seq))
+            .fetch_optional(db)
+            .await?;
+    row.as_ref()
+        .map(|row| bytes::<32>(row, 0).map(ChangeHash))
+        .transpose()
+}
+
+/// Reads the entries of these changes, in the order of the log, without their bytes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read_named(
+    db: &mut SqliteConnection,
+    named: &[(DocId, ChangeHash)],
+) -> Result<Vec<Read>, sqlx::Error> {
+    let mut found = Vec::with_capacity(named.len());
+    for (doc, hash) in named {
+        let row = sqlx::query(
+            "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+             FROM doc d JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
+             WHERE d.record = ? AND d.part = ? AND c.hash = ?",
+        )
+        .bind(doc.record.bytes().as_slice())
+        .bind(part_number(doc.part))
+        .bind(hash.0.as_slice())
+        .fetch_optional(&mut *db)
+        .await?;
+        found.extend(row.as_ref().map(entry).transpose()?);
+    }
+    found.sort_by_key(|entry| entry.seq);
+    Ok(found)
 }
 
 /// An entry as it is read for an answer.

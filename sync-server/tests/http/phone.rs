@@ -75,6 +75,8 @@ impl Phone {
                 now: NOW,
                 page_bytes: PAGE_BYTES_MAX,
                 whole: true,
+                sound: true,
+                repair: None,
             },
             batch: None,
         }
@@ -168,6 +170,7 @@ impl Phone {
         Item {
             doc: DocId::body(id),
             grid: 0,
+            author: 0,
             change: change.bytes,
         }
     }
@@ -191,7 +194,12 @@ pub fn batch(no: u64, items: &[(Item, &str)]) -> Batch {
         }
     });
     let items = items.collect();
-    Batch { no, grids, items }
+    Batch {
+        no,
+        grids,
+        authors: Vec::new(),
+        items,
+    }
 }
 
 /// A server with two stations: A with the grids a1, a2 and a3, B with the grid b1.

@@ -8,6 +8,7 @@ use domain::command::Command;
 use domain::id::{ActorKey, Fresh, IdError, RecordId, UnitId};
 use domain::replica::memory::CommitError;
 use domain::replica::{Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica};
+use domain::sync::message::ErrorCode;
 use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 
@@ -163,6 +164,11 @@ impl Shell {
             match status.activity {
                 Activity::Idle if status.on_phone == 0 => return self.settle(),
                 Activity::Idle => event = wake(),
+                // A server that was restored from before this phone joined does not know it.
+                Activity::Failed(LinkFailure::Refused(ErrorCode::UnknownDevice)) if self.joined => {
+                    self.joined = false;
+                    event = self.begin();
+                }
                 Activity::Failed(LinkFailure::Refused(code)) if !self.joined => {
                     return Err(HeadlessError::Refused(code.code()));
                 }
@@ -234,6 +240,11 @@ impl Shell {
                     fault,
                     now: now(),
                 },
+            }),
+            Effect::Scan { ticket } => Some(Event::Scanned {
+                ticket,
+                held: self.store.kept.held(),
+                now: now(),
             }),
             Effect::Finished { result, .. } => {
                 self.finished = Some(result);

@@ -11,6 +11,8 @@ use super::{
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::pack;
+use crate::sync::repair::Repaired;
+use crate::sync::sum::ShortSum;
 use crate::sync::wire::{Reader, Writer};
 use crate::time::Millis;
 use crate::unit::Directory;
@@ -74,6 +76,7 @@ struct WireBatch {
     no: u64,
     digest: PageDigest,
     grids: Vec<UnitId>,
+    authors: Vec<PersonId>,
     page: Vec<u8>,
 }
 
@@ -84,7 +87,7 @@ impl WireBatch {
             tag: Tag {
                 who: item.grid,
                 seq,
-                at: 0,
+                at: i64::from(item.author),
             },
             bytes: &item.change,
         });
@@ -92,19 +95,22 @@ impl WireBatch {
             no: batch.no,
             digest: batch.digest(),
             grids: batch.grids.clone(),
+            authors: batch.authors.clone(),
             page: lean::write(items, whole),
         }
     }
 
     fn read(self) -> Result<LeanBatch, MessageError> {
         let items = lean::read(&self.page)?;
-        if items.len().max(self.grids.len()) > BATCH_ITEMS_MAX {
+        let names = self.grids.len().max(self.authors.len());
+        if items.len().max(names) > BATCH_ITEMS_MAX {
             return Err(MessageError::TooLarge);
         }
         Ok(LeanBatch {
             no: self.no,
             digest: self.digest,
             grids: self.grids,
+            authors: self.authors,
             items,
         })
     }
@@ -116,6 +122,7 @@ pub struct LeanBatch {
     no: u64,
     digest: PageDigest,
     grids: Vec<UnitId>,
+    authors: Vec<PersonId>,
     items: Vec<LeanItem>,
 }
 
@@ -145,11 +152,14 @@ impl LeanBatch {
         let items = self.items.iter().zip(changes).map(|(item, change)| Item {
             doc: item.doc,
             grid: item.tag.who,
+            // A number that is no place in the list is none: the item is refused.
+            author: u16::try_from(item.tag.at).unwrap_or(u16::MAX),
             change,
         });
         let batch = Batch {
             no: self.no,
             grids: self.grids,
+            authors: self.authors,
             items: items.collect(),
         };
         (batch.digest_of(names.into_iter()) == self.digest).then_some(batch)
@@ -167,6 +177,8 @@ struct WireAnswer {
     more: bool,
     seen: u64,
     directory: Option<Directory>,
+    sum: Option<ShortSum>,
+    repaired: Option<Repaired>,
 }
 
 impl Answer {
@@ -198,6 +210,8 @@ impl Answer {
             more: self.more,
             seen: self.seen,
             directory: self.directory.clone(),
+            sum: self.sum,
+            repaired: self.repaired.clone(),
         };
         let mut bytes = vec![VERSION];
         seal(&wire, &mut bytes);
@@ -223,6 +237,8 @@ impl Answer {
             more: wire.more,
             seen: wire.seen,
             directory: wire.directory,
+            sum: wire.sum,
+            repaired: wire.repaired,
         };
         Ok(LeanAnswer {
             answer,
@@ -380,6 +396,8 @@ mod tests {
                 now: Millis(1_795_000_000_000),
                 page_bytes: PAGE_BYTES_MAX,
                 whole: false,
+                sound: true,
+                repair: None,
             },
             batch: None,
         }
@@ -397,6 +415,7 @@ mod tests {
             Item {
                 doc,
                 grid: 0,
+                author: 0,
                 change: change.expect("edits").expect("a change").bytes,
             }
         };
@@ -404,6 +423,7 @@ mod tests {
             batch: Some(Batch {
                 no: 1,
                 grids: vec!["g1".parse().expect("code")],
+                authors: Vec::new(),
                 items: (0..count).map(item).collect(),
             }),
             ..idle()
@@ -442,6 +462,8 @@ mod tests {
             more: false,
             seen: 50_000_000,
             directory: None,
+            sum: Some([9; 8]),
+            repaired: None,
         };
         let bytes = idle().encode().len() + answer.encode(false).len();
         assert!(bytes <= 100, "{bytes}");

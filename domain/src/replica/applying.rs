@@ -1,0 +1,227 @@
+//! Applying an answer: what it says of each record becomes one batch to write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::act::set_aside;
+use super::{
+    Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, WriteBatch,
+};
+use crate::document::Document;
+use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId};
+use crate::sync::lean::{self, Known};
+use crate::sync::message::{Answer, Entry, ItemResult, LeanAnswer};
+use crate::sync::sum::{Mark, Sums};
+use crate::time::Millis;
+use crate::view::case::Opened;
+
+/// An answer on its way into the store.
+#[derive(Debug)]
+pub(super) struct Applying {
+    pub(super) ticket: Ticket,
+    /// The answer as it came; its changes are rebuilt when the records were read.
+    pub(super) lean: LeanAnswer,
+    pub(super) answer: Answer,
+    pub(super) pushed: Vec<(OutboxItem, ItemResult)>,
+    /// Of what was pushed, what stays in the outbox although it was not taken.
+    pub(super) kept_back: BTreeSet<ChangeHash>,
+    /// What was asked for by name.
+    pub(super) wanted: BTreeSet<[u8; 16]>,
+    /// Whose device this is, once that is known.
+    pub(super) me: Option<PersonId>,
+    pub(super) left: bool,
+    pub(super) records: Vec<RecordId>,
+    pub(super) changed: Vec<RecordId>,
+    /// The sums of the store once the batch is written.
+    pub(super) sums: Sums,
+    pub(super) now: Millis,
+}
+
+/// The hashes of the records that an answer touches.
+pub(super) struct Stored<'a>(BTreeMap<RecordId, &'a StoredRecord>);
+
+impl<'a> Stored<'a> {
+    pub(super) fn of(records: &'a [StoredRecord]) -> Self {
+        Self(records.iter().map(|stored| (stored.id, stored)).collect())
+    }
+}
+
+impl Known for Stored<'_> {
+    fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
+        let stored = self.0.get(&doc.record)?;
+        lean::only(changes(stored, doc.part).map(|change| &change.hash), prefix)
+    }
+}
+
+fn changes(stored: &StoredRecord, part: Part) -> impl Iterator<Item = &StoredChange> {
+    match part {
+        Part::Body => stored.body.iter(),
+        Part::Vault => stored.vault.iter(),
+    }
+}
+
+/// The changes of a record that the server confirmed, with their places in its log.
+pub(super) fn confirmed(stored: &StoredRecord) -> impl Iterator<Item = (DocId, ChangeHash, u64)> {
+    let of = |part| {
+        let doc = DocId {
+            record: stored.id,
+            part,
+        };
+        changes(stored, part).filter_map(move |change| Some((doc, change.hash, change.seq?)))
+    };
+    of(Part::Body).chain(of(Part::Vault))
+}
+
+/// What the pushed changes of one record came to.
+#[derive(Default)]
+struct Tally {
+    confirmed: u32,
+    refused: u32,
+}
+
+impl Applying {
+    /// Folds what the answer says of one record into the batch to write.
+    pub(super) fn apply(&mut self, stored: &StoredRecord, batch: &mut WriteBatch) {
+        let mut opened = Opened::open(stored);
+        batch.aside.extend(set_aside(stored, &opened, self.now));
+        let dropped: BTreeSet<_> = opened
+            .damaged
+            .iter()
+            .map(|(doc, hash, _)| (*doc, *hash))
+            .collect();
+        batch.drop_changes.extend(&dropped);
+        let written = batch.changes.len();
+        let entries = self.answer.entries.iter();
+        for entry in entries.filter(|entry| entry.doc.record == stored.id) {
+            self.take(entry, &mut opened, batch);
+        }
+        let tally = self.conclude(stored, batch);
+        // A vault whose body has not come yet has no row; its changes are kept all the same.
+        let rev = stored.row.as_ref().map_or(0, |row| row.delivery.rev);
+        batch.expect.push((stored.id, rev));
+        let before: BTreeMap<_, _> = confirmed(stored)
+            .map(|(doc, hash, seq)| ((doc, hash), seq))
+            .collect();
+        let mut after = before.clone();
+        after.retain(|key, _| !dropped.contains(key));
+        let new = batch.changes.get(written..).unwrap_or_default();
+        after.extend(
+            new.iter()
+                .filter_map(|(doc, c)| Some(((*doc, c.hash), c.seq?))),
+        );
+        if let Ok(mut row) = opened.row(stored.id, stored.row.as_ref()) {
+            row.delivery.rev = rev.wrapping_add(1);
+            row.delivery.unsent = row.delivery.unsent.saturating_sub(tally.confirmed);
+            row.delivery.refused = row.delivery.refused.saturating_add(tally.refused);
+            row.delivery.seq = after.values().copied().max().unwrap_or(0);
+            let sum = self.sums.entry(row.grid.clone()).or_default();
+            for (doc, hash) in after.keys().filter(|key| !before.contains_key(key)) {
+                sum.add(Mark::of(*doc, *hash));
+            }
+            for (doc, hash) in before.keys().filter(|key| !after.contains_key(key)) {
+                sum.remove(Mark::of(*doc, *hash));
+            }
+            batch.rows.push(row);
+        }
+    }
+
+    /// Writes down what the server said of what was pushed of one record.
+    fn conclude(&self, stored: &StoredRecord, batch: &mut WriteBatch) -> Tally {
+        let mut tally = Tally::default();
+        let pushed = self.pushed.iter();
+        for (item, result) in pushed.filter(|(item, _)| item.doc.record == stored.id) {
+            if self.kept_back.contains(&item.hash) {
+                continue;
+            }
+            batch.outbox_remove.push(item.n);
+            tally.confirmed += 1;
+            match result {
+                ItemResult::Kept(place) | ItemResult::Had(place) => {
+                    confirm(stored, item, *place, batch);
+                }
+                ItemResult::Refused(refusal) => {
+                    // What was passed on for somebody else is not this officer's to look at.
+                    let own = self.me.as_ref().is_none_or(|me| *me == item.author);
+                    tally.refused += u32::from(own);
+                    batch.aside.push(Aside {
+                        doc: Some(item.doc),
+                        hash: Some(item.hash),
+                        reason: AsideReason::Refused(*refusal),
+                        at: self.now,
+                        bytes: item.bytes.clone(),
+                    });
+                }
+            }
+        }
+        tally
+    }
+
+    /// Applies one change from the log; one that cannot be applied is set aside alone.
+    fn take(&self, entry: &Entry, opened: &mut Opened, batch: &mut WriteBatch) {
+        let document = match entry.doc.part {
+            Part::Body => &mut opened.body,
+            Part::Vault => opened.vault.get_or_insert_with(Document::default),
+        };
+        let author = self.answer.authors.get(usize::from(entry.author));
+        match (document.apply(&entry.change), author) {
+            (Ok(head), Some(author)) => {
+                let change = StoredChange {
+                    hash: head.hash,
+                    author: author.clone(),
+                    seq: Some(entry.seq),
+                    bytes: entry.change.clone(),
+                };
+                batch.changes.push((entry.doc, change));
+            }
+            (Ok(_), None) => {}
+            // It came once before, in the order of the log, and was set aside then.
+            (Err(_), _) if self.asked_for(entry) => {}
+            (Err(error), _) => batch.aside.push(Aside {
+                doc: Some(entry.doc),
+                hash: None,
+                reason: AsideReason::Damaged(error),
+                at: self.now,
+                bytes: entry.change.clone(),
+            }),
+        }
+    }
+
+    fn asked_for(&self, entry: &Entry) -> bool {
+        let mark = Mark::of(entry.doc, lean::name(&entry.change));
+        self.wanted.contains(&mark.short())
+    }
+
+    /// Adds what is to be remembered beside the records.
+    pub(super) fn remember(
+        &self,
+        (last, checked): (Option<Millis>, Millis),
+        batch: &mut WriteBatch,
+    ) {
+        let mut put = |key, bytes: Option<Vec<u8>>| {
+            if let Some(bytes) = bytes {
+                batch.meta.push((key, bytes));
+            }
+        };
+        put(MetaKey::Cursor, self.answer.cursor.clone());
+        let directory = self.answer.directory.as_ref();
+        put(
+            MetaKey::Directory,
+            directory.and_then(|known| postcard::to_allocvec(known).ok()),
+        );
+        put(MetaKey::Seen, postcard::to_allocvec(&self.answer.seen).ok());
+        let at = last.map_or(self.now, |last| last.max(self.now));
+        put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());
+        put(MetaKey::Sums, postcard::to_allocvec(&self.sums).ok());
+        put(MetaKey::CheckedAt, postcard::to_allocvec(&checked).ok());
+    }
+}
+
+/// Notes the place in the log of a change that the server confirmed.
+fn confirm(stored: &StoredRecord, item: &OutboxItem, seq: u64, batch: &mut WriteBatch) {
+    if let Some(change) = changes(stored, item.doc.part).find(|change| change.hash == item.hash) {
+        let change = StoredChange {
+            seq: Some(seq),
+            ..change.clone()
+        };
+        batch.changes.push((item.doc, change));
+    }
+}

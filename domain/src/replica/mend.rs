@@ -1,0 +1,420 @@
+//! Mending: when the sums tell that device and server hold different changes, the device finds out
+//! which, asks for what it lacks and sends again what the server has lost.
+//!
+//! It costs nothing while the sums are equal. A server that was restored from an older backup is
+//! healed in this way by the devices, without a person; so is a device that lost a part of its store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::applying::confirmed;
+use super::exchange::Phase;
+use super::{
+    Activity, Cause, Effect, MetaKey, OutboxItem, Replica, StoredChange, StoredRecord, Ticket,
+    WriteBatch,
+};
+use crate::access::Refusal;
+use crate::id::{ChangeHash, DocId, Part, RecordId};
+use crate::sync::lean;
+use crate::sync::message::{Answer, ItemResult};
+use crate::sync::repair::{Comparison, Held, Repair, Repaired, WANTED_MAX};
+use crate::sync::sum::{Mark, ShortSum, Sums, combined};
+use crate::time::Millis;
+
+/// How often a device compares its store with its own sums, change by change, without being asked.
+pub const CHECK_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Records whose changes are put into the outbox again at a time: each is held in memory.
+const RECORDS_AT_ONCE: usize = 64;
+
+/// How far the search for a difference has come.
+#[derive(Debug, Default)]
+enum Step {
+    /// There is none, or none that can be mended.
+    #[default]
+    Quiet,
+    /// The changes in the store are to be read.
+    Scan,
+    /// The server is asked which streams differ.
+    Streams(Vec<Held>),
+    /// The changes of the streams that differ are compared.
+    Ranges {
+        held: Vec<Held>,
+        request: Repair,
+        comparison: Box<Comparison>,
+    },
+    /// What the device lacks is asked for.
+    Fetch(Vec<[u8; 16]>),
+}
+
+/// The changes of a record that the server has lost.
+type Lost = BTreeMap<RecordId, BTreeSet<(DocId, ChangeHash)>>;
+
+/// What a device knows of a difference.
+#[derive(Debug, Default)]
+pub(super) struct Mending {
+    step: Step,
+    lost: Lost,
+    /// The server's sum at the last exchange.
+    server: ShortSum,
+    /// A difference that stayed after it was looked into: a change that one side cannot take.
+    known_gap: Option<u64>,
+    /// A search has just ended: what differs now, stays.
+    ended: bool,
+    /// The sums were equal, or their difference is known.
+    pub(super) sound: bool,
+    /// Changes that the server did not take because it lacks what they follow.
+    missed: BTreeSet<ChangeHash>,
+}
+
+/// Lost changes on their way back into the outbox.
+#[derive(Debug)]
+pub(super) struct Requeuing {
+    pub(super) ticket: Ticket,
+    records: Vec<RecordId>,
+    changed: Vec<RecordId>,
+    sums: Sums,
+}
+
+impl Mending {
+    /// What is to be asked of the server.
+    pub(super) fn question(&self, sums: &Sums) -> Option<Repair> {
+        match &self.step {
+            Step::Quiet | Step::Scan => None,
+            Step::Streams(_) => {
+                let streams = sums.iter().map(|(id, sum)| (id.clone(), sum.short()));
+                Some(Repair::Streams(streams.collect()))
+            }
+            Step::Ranges { request, .. } => Some(request.clone()),
+            Step::Fetch(wanted) => {
+                let some = wanted.iter().take(WANTED_MAX);
+                Some(Repair::Wanted(some.copied().collect()))
+            }
+        }
+    }
+
+    /// What was asked for by name.
+    pub(super) fn wanted(&self) -> BTreeSet<[u8; 16]> {
+        match &self.step {
+            Step::Fetch(wanted) => wanted.iter().copied().collect(),
+            Step::Quiet | Step::Scan | Step::Streams(_) | Step::Ranges { .. } => BTreeSet::new(),
+        }
+    }
+
+    const fn is_searching(&self) -> bool {
+        !matches!(self.step, Step::Quiet)
+    }
+
+    /// Whether something is to be done at once.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_searching() || !self.lost.is_empty()
+    }
+
+    /// Which of the changes that the server refused stay in the outbox: what they follow may be
+    /// lost there, and is then sent again. Once nothing more can bring it, they do not.
+    pub(super) fn keep_back(
+        &mut self,
+        pushed: &[(OutboxItem, ItemResult)],
+        left: bool,
+    ) -> BTreeSet<ChangeHash> {
+        let moved = pushed
+            .iter()
+            .any(|(_, result)| matches!(result, ItemResult::Kept(_)));
+        let hopeless = !left && !moved && !self.is_busy();
+        let mut kept = BTreeSet::new();
+        for (item, result) in pushed {
+            if *result == ItemResult::Refused(Refusal::MissingDeps) {
+                let first = self.missed.insert(item.hash);
+                if first || !hopeless {
+                    kept.insert(item.hash);
+                } else {
+                    self.missed.remove(&item.hash);
+                }
+            }
+        }
+        kept
+    }
+
+    /// Compares the server's sum with the device's own.
+    fn compare(&mut self, server: ShortSum, own: ShortSum) {
+        self.server = server;
+        if self.is_busy() {
+            return;
+        }
+        let gap = u64::from_le_bytes(server).wrapping_sub(u64::from_le_bytes(own));
+        if gap == 0 {
+            self.known_gap = None;
+            self.sound = true;
+        } else if self.ended || self.known_gap == Some(gap) {
+            // Both sums move alike with whatever is new; their difference stays.
+            self.known_gap = Some(gap);
+            self.sound = true;
+        } else {
+            self.sound = false;
+            self.step = Step::Scan;
+        }
+        self.ended = false;
+    }
+
+    /// Goes on with what the server said.
+    fn go_on(&mut self, answer: &Answer) {
+        self.step = match (core::mem::take(&mut self.step), &answer.repaired) {
+            (Step::Streams(held), Some(Repaired::Streams(differing))) => begin(held, differing),
+            (
+                Step::Ranges {
+                    held,
+                    request: Repair::Ranges { streams, .. },
+                    comparison,
+                },
+                Some(Repaired::Ranges(message)),
+            ) => self.compare_on(held, streams, comparison, message),
+            (Step::Fetch(wanted), _) => still_wanted(wanted, answer),
+            // The answer was lost to an older server or another tab: whatever differs shows again.
+            (Step::Streams(_) | Step::Ranges { .. }, _) => Step::Quiet,
+            (step @ (Step::Quiet | Step::Scan), _) => return self.step = step,
+        };
+        self.ended = !self.is_searching();
+    }
+
+    fn compare_on(
+        &mut self,
+        held: Vec<Held>,
+        streams: Vec<crate::id::UnitId>,
+        mut comparison: Box<Comparison>,
+        message: &[u8],
+    ) -> Step {
+        match comparison.step(message) {
+            Err(_) => Step::Quiet,
+            Ok(Some(message)) => Step::Ranges {
+                held,
+                request: Repair::Ranges { streams, message },
+                comparison,
+            },
+            Ok(None) => {
+                let ours: BTreeSet<Mark> = comparison.ours.iter().copied().collect();
+                for held in held {
+                    if ours.contains(&Mark::of(held.doc, held.hash)) {
+                        let lost = self.lost.entry(held.doc.record).or_default();
+                        lost.insert((held.doc, held.hash));
+                    }
+                }
+                let theirs: Vec<_> = comparison.theirs.iter().map(|mark| mark.short()).collect();
+                if theirs.is_empty() {
+                    Step::Quiet
+                } else {
+                    Step::Fetch(theirs)
+                }
+            }
+        }
+    }
+}
+
+/// Begins to compare the changes of the streams that differ.
+fn begin(mut held: Vec<Held>, differing: &[crate::id::UnitId]) -> Step {
+    held.retain(|held| differing.contains(&held.grid));
+    if differing.is_empty() {
+        return Step::Quiet;
+    }
+    match Comparison::begin(held.iter().map(|held| (held.doc, held.hash))) {
+        Ok((comparison, message)) => Step::Ranges {
+            held,
+            request: Repair::Ranges {
+                streams: differing.to_vec(),
+                message,
+            },
+            comparison: Box::new(comparison),
+        },
+        Err(_) => Step::Quiet,
+    }
+}
+
+/// What is wanted after an answer; nothing when it brought none of it.
+fn still_wanted(mut wanted: Vec<[u8; 16]>, answer: &Answer) -> Step {
+    let entries = answer.entries.iter();
+    let came: BTreeSet<_> = entries
+        .map(|entry| Mark::of(entry.doc, lean::name(&entry.change)).short())
+        .collect();
+    let before = wanted.len();
+    wanted.retain(|mark| !came.contains(mark));
+    if wanted.is_empty() || wanted.len() == before {
+        Step::Quiet
+    } else {
+        Step::Fetch(wanted)
+    }
+}
+
+impl Replica {
+    /// Looks at an answer that was written down: is anything different, or still to be mended?
+    pub(super) fn examine(&mut self, answer: &Answer, now: Millis) {
+        self.mending.go_on(answer);
+        let (Some(server), false) = (answer.sum, answer.more) else {
+            return;
+        };
+        let own = self.own_sum();
+        self.mending.compare(server, own);
+        let due = *self.checked_at.get_or_insert(now);
+        let is_due = now.since(due) > CHECK_EVERY_MS || due.since(now) > CHECK_EVERY_MS;
+        if is_due && !self.mending.is_busy() {
+            self.mending.step = Step::Scan;
+        }
+    }
+
+    fn own_sum(&self) -> ShortSum {
+        let grids = self.directory.iter().flat_map(|known| &known.grids);
+        combined(&self.sums, grids.map(|grid| &grid.id))
+    }
+
+    /// Begins what must be done before the next exchange, if anything.
+    pub(super) fn mend(&mut self, effects: &mut Vec<Effect>) -> bool {
+        if matches!(self.mending.step, Step::Scan) {
+            let ticket = self.ticket();
+            self.phase = Phase::Scanning(ticket);
+            effects.push(Effect::Scan { ticket });
+        } else if !self.mending.lost.is_empty() {
+            let ticket = self.ticket();
+            let records: Vec<_> = self.mending.lost.keys().copied().collect();
+            let records: Vec<_> = records.into_iter().take(RECORDS_AT_ONCE).collect();
+            effects.push(Effect::Load {
+                ticket,
+                records: records.clone(),
+            });
+            self.phase = Phase::Requeuing(Requeuing {
+                ticket,
+                records,
+                changed: Vec::new(),
+                sums: self.sums.clone(),
+            });
+        } else {
+            return false;
+        }
+        self.status.activity = Activity::Working;
+        true
+    }
+
+    /// Takes what the store holds, change by change.
+    pub(super) fn scanned(
+        &mut self,
+        ticket: Ticket,
+        held: Vec<Held>,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !matches!(self.phase, Phase::Scanning(of) if of == ticket) {
+            return;
+        }
+        self.phase = Phase::Idle;
+        self.sums = Sums::default();
+        for held in &held {
+            let sum = self.sums.entry(held.grid.clone()).or_default();
+            sum.add(Mark::of(held.doc, held.hash));
+        }
+        self.checked_at = Some(now);
+        // The sums alone were wrong, or the store is not what the server has.
+        self.mending.step = if self.own_sum() == self.mending.server {
+            self.mending.sound = true;
+            Step::Quiet
+        } else {
+            Step::Streams(held)
+        };
+        self.wake(Cause::Button, now, effects);
+    }
+
+    /// Puts the lost changes of some records into the outbox again.
+    pub(super) fn requeue(
+        &mut self,
+        ticket: Ticket,
+        stored: &[StoredRecord],
+        effects: &mut Vec<Effect>,
+    ) {
+        let Phase::Requeuing(requeuing) = &mut self.phase else {
+            return;
+        };
+        if requeuing.ticket != ticket {
+            return;
+        }
+        let mut batch = WriteBatch::default();
+        requeuing.sums = self.sums.clone();
+        for stored in stored {
+            if let Some(lost) = self.mending.lost.get(&stored.id) {
+                put_back(stored, lost, &mut requeuing.sums, &mut batch);
+            }
+        }
+        requeuing.changed = batch.rows.iter().map(|row| row.id).collect();
+        let sums = postcard::to_allocvec(&requeuing.sums).unwrap_or_default();
+        batch.meta.push((MetaKey::Sums, sums));
+        effects.push(Effect::Commit {
+            ticket,
+            batch: Box::new(batch),
+        });
+    }
+
+    /// Goes on once the lost changes are in the outbox.
+    pub(super) fn requeued(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        if let Phase::Requeuing(requeuing) = core::mem::replace(&mut self.phase, Phase::Idle) {
+            for record in &requeuing.records {
+                self.mending.lost.remove(record);
+            }
+            self.sums = requeuing.sums;
+            effects.push(Effect::Changed {
+                records: requeuing.changed,
+            });
+            self.wake(Cause::Button, now, effects);
+        }
+    }
+
+    /// Reads the records again that another window changed meanwhile.
+    pub(super) fn requeue_stale(&self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if let Phase::Requeuing(requeuing) = &self.phase
+            && requeuing.ticket == ticket
+        {
+            effects.push(Effect::Load {
+                ticket,
+                records: requeuing.records.clone(),
+            });
+        }
+    }
+}
+
+/// Takes the places in the log from changes that the server lost, and puts them into the outbox.
+fn put_back(
+    stored: &StoredRecord,
+    lost: &BTreeSet<(DocId, ChangeHash)>,
+    sums: &mut Sums,
+    batch: &mut WriteBatch,
+) {
+    let Some(row) = &stored.row else { return };
+    let mut row = row.clone();
+    let mut places = Vec::new();
+    let mut last = 0;
+    for (doc, hash, seq) in confirmed(stored) {
+        if lost.contains(&(doc, hash)) {
+            places.push((seq, doc, hash));
+        } else {
+            last = last.max(seq);
+        }
+    }
+    if places.is_empty() {
+        return;
+    }
+    // In the order of the log, in which each change comes after those that it follows.
+    places.sort_unstable();
+    let sum = sums.entry(row.grid.clone()).or_default();
+    for (_, doc, hash) in places {
+        let changes = match doc.part {
+            Part::Body => &stored.body,
+            Part::Vault => &stored.vault,
+        };
+        if let Some(change) = changes.iter().find(|change| change.hash == hash) {
+            let change = StoredChange {
+                seq: None,
+                ..change.clone()
+            };
+            batch.changes.push((doc, change));
+            batch.outbox_add.push((doc, row.grid.clone(), hash));
+            sum.remove(Mark::of(doc, hash));
+            row.delivery.unsent = row.delivery.unsent.saturating_add(1);
+        }
+    }
+    batch.expect.push((stored.id, row.delivery.rev));
+    row.delivery.rev = row.delivery.rev.wrapping_add(1);
+    row.delivery.seq = last;
+    batch.rows.push(row);
+}
