@@ -6,10 +6,10 @@ use domain::record::Kind;
 use leptos::prelude::*;
 
 use crate::component::shell::{Tab, tab_bar};
-use crate::locale::{self, word};
+use crate::locale::{self, fault, word};
 use crate::nav::{self, Route};
 use crate::screen;
-use crate::state::State;
+use crate::state::{Actions, State};
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::{icon, platform};
 
@@ -67,6 +67,8 @@ fn root(state: State) -> impl IntoView {
 /// else, so that an open form outlives whatever the runtime brings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// The app crashed several times in a row.
+    Plain,
     /// The database cannot be opened.
     Closed(OpenError),
     /// The stored state is being read.
@@ -78,6 +80,9 @@ enum Stage {
 }
 
 fn stage(state: State) -> Stage {
+    if state.plain.get() {
+        return Stage::Plain;
+    }
     if let Some(error) = state.closed.get() {
         return Stage::Closed(error);
     }
@@ -105,6 +110,7 @@ fn frame(state: State) -> AnyView {
     let page = move || {
         nav::arrive();
         match stage.get() {
+            Stage::Plain => plain(state),
             Stage::Closed(error) => closed(error),
             Stage::Opening => ().into_any(),
             Stage::Joining => screen::join::join(),
@@ -166,6 +172,27 @@ fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {
     view! { <div class="screen">{page}</div> {tab_bar(&tabs, here)} }.into_any()
 }
 
+/// After crashes in a row: what can be done without reading any record.
+fn plain(state: State) -> AnyView {
+    let again = |_| {
+        platform::attempts::ran_well();
+        platform::go("/");
+    };
+    view! {
+        <main class="alone">
+            <h1>{word::APP.s()}</h1>
+            <p role="alert">{word::PLAIN_LEAD.s()}</p>
+            <button type="button" class="button" on:click=move |_| Actions::export_unsent(state)>
+                {word::EXPORT.s()}
+            </button>
+            <button type="button" class="button primary" on:click=again>
+                {word::OPEN_AGAIN.s()}
+            </button>
+        </main>
+    }
+    .into_any()
+}
+
 fn closed(error: OpenError) -> AnyView {
     let text = match error {
         OpenError::Unavailable => word::CLOSED_UNAVAILABLE,
@@ -193,6 +220,7 @@ fn notices(state: State) -> AnyView {
             Notice::Closing => word::NOTICE_CLOSING,
             Notice::Closed => word::NOTICE_CLOSED,
             Notice::Lost => word::NOTICE_LOST,
+            Notice::Spare => word::NOTICE_SPARE,
         };
         view! {
             <div class="notice" role="alert">
@@ -203,7 +231,27 @@ fn notices(state: State) -> AnyView {
             </div>
         }
     });
-    view! { {notice} }.into_any()
+    let damage = state.damage.get().map(|damage| {
+        view! {
+            <div class="notice" role="alert">
+                <span>{fault::damage(&damage)}</span>
+                <button type="button" class="mini" on:click=move |_| state.damage.set(None)>
+                    {word::UNDERSTOOD.s()}
+                </button>
+            </div>
+        }
+    });
+    let export = (state.notice.get() == Some(Notice::Spare)).then(|| {
+        view! {
+            <div class="notice">
+                <span>{word::EXPORT_LEAD.s()}</span>
+                <button type="button" class="mini" on:click=move |_| Actions::export_unsent(state)>
+                    {word::EXPORT.s()}
+                </button>
+            </div>
+        }
+    });
+    view! { {notice} {export} {damage} }.into_any()
 }
 
 /// The word that a language calls itself by.

@@ -1,34 +1,26 @@
-//! The way to the server: one request with bytes, one answer with bytes, and why it failed.
+//! The way to the server: carries out what a transfer asks for, and single questions beside it.
 
-use core::cell::Cell;
-use std::rc::Rc;
+mod fetch;
+pub mod listen;
 
-use js_sys::{Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Request, RequestInit, Response};
+use domain::replica::LinkFailure;
+use domain::sync::transfer::{End, SILENCE_MS, Step, Transfer};
 
 use crate::platform;
+use crate::platform::outcome::{First, first, within};
+use fetch::{Body, Call};
 
-/// The push, pull and join of a device.
-pub const EXCHANGE: &str = "/api/v1/exchange";
 /// The counts and de-identified rows for supervisors.
 pub const OVERVIEW: &str = "/api/v1/overview";
 
-/// How bytes of ours are labelled, both ways; anything else is not from our server.
-const OURS: &str = "application/octet-stream";
-/// What an answer may take on top of its transport.
-const WAIT_MS: u32 = 60_000;
-/// The slowest network that is still worth waiting for, in bytes a second.
-const SLOWEST_BYTES_PER_S: u32 = 1_000;
-/// The longest wait, however much is sent.
-const WAIT_MS_MAX: u32 = 10 * 60_000;
-/// The largest answer that is read at all.
-const ANSWER_BYTES_MAX: u32 = 16 * 1024 * 1024;
-/// The largest error answer that is read for its code.
-const ERROR_BYTES_MAX: usize = 4 * 1024;
+/// How long a single question may wait for its answer, in milliseconds.
+const ANSWER_MS: u32 = 60_000;
+/// The largest answer to a single question.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest text that is read for a count or a code.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
 
-/// Why there is no answer.
+/// Why there is no answer to a single question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkFault {
     /// No network, or nobody there.
@@ -50,96 +42,108 @@ pub enum LinkFault {
     },
 }
 
-/// Sends `body` to `path` and returns the bytes of the answer.
+/// Sends one exchange and reads its answer, over as many connections as it takes.
 ///
 /// # Errors
 /// When no answer of our server came; nothing is known then about whether it took the request.
-pub async fn post(path: &str, body: &[u8]) -> Result<Vec<u8>, LinkFault> {
-    let abort = AbortController::new().map_err(|_| LinkFault::Unreachable)?;
-    let request = request(path, body, &abort).map_err(|_| LinkFault::Unreachable)?;
-    let window = web_sys::window().ok_or(LinkFault::Unreachable)?;
-    let late = Rc::new(Cell::new(false));
-    let watchdog = {
-        let (abort, late) = (abort.clone(), Rc::clone(&late));
-        platform::after(wait_ms(body.len()), move || {
-            late.set(true);
-            abort.abort();
-        })
+pub async fn exchange(bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
+    let mut transfer = Transfer::new(bytes);
+    loop {
+        let call = match transfer.step() {
+            Step::Over(over) => return over,
+            Step::Pause(ms) => {
+                platform::sleep(ms).await;
+                continue;
+            }
+            Step::Post(path, body) => Call::post(&path, body),
+            Step::Get(path) => Call::get(&path),
+        };
+        if let Some(end) = carry(&call, &mut transfer).await {
+            transfer.ended(end);
+        }
+    }
+}
+
+/// Tells the transfer what comes; none when it has heard enough.
+async fn carry(call: &Call, transfer: &mut Transfer) -> Option<End> {
+    let mut body = match head(call, transfer).await {
+        Ok(body) => body,
+        Err(end) => return Some(end),
     };
-    let answer = read(JsFuture::from(window.fetch_with_request(&request)).await).await;
-    drop(watchdog);
-    match answer {
-        Err(LinkFault::Unreachable) if late.get() => Err(LinkFault::Timeout),
-        other => other,
-    }
-}
-
-fn request(path: &str, body: &[u8], abort: &AbortController) -> Result<Request, JsValue> {
-    let settings = RequestInit::new();
-    settings.set_method("POST");
-    settings.set_body(&Uint8Array::from(body));
-    settings.set_signal(Some(&abort.signal()));
-    let request = Request::new_with_str_and_init(path, &settings)?;
-    request.headers().set("content-type", OURS)?;
-    Ok(request)
-}
-
-/// Grows with what is sent: a phone at the edge of the network is slow, not dead.
-fn wait_ms(bytes: usize) -> u32 {
-    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    (bytes / SLOWEST_BYTES_PER_S)
-        .saturating_mul(1_000)
-        .saturating_add(WAIT_MS)
-        .min(WAIT_MS_MAX)
-}
-
-async fn read(answer: Result<JsValue, JsValue>) -> Result<Vec<u8>, LinkFault> {
-    let answer = answer.map_err(|_| LinkFault::Unreachable)?;
-    let response: Response = answer.dyn_into().map_err(|_| LinkFault::NotOurs)?;
-    let kind = response
-        .headers()
-        .get("content-type")
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    if response.ok() && kind == OURS && !is_too_long(&response) {
-        return bytes(&response).await;
-    }
-    if response.ok() || !kind.starts_with("application/json") {
-        return Err(LinkFault::NotOurs);
-    }
-    let body = bytes(&response).await?;
-    let code = code(&body).ok_or(LinkFault::NotOurs)?;
-    Err(LinkFault::Refused {
-        status: response.status(),
-        code,
-    })
-}
-
-fn is_too_long(response: &Response) -> bool {
-    let length = response.headers().get("content-length").ok().flatten();
-    length
-        .and_then(|text| text.parse::<u64>().ok())
-        .is_some_and(|n| n > ANSWER_BYTES_MAX.into())
-}
-
-async fn bytes(response: &Response) -> Result<Vec<u8>, LinkFault> {
-    let promise = response
-        .array_buffer()
-        .map_err(|_| LinkFault::Unreachable)?;
-    let buffer = JsFuture::from(promise)
-        .await
-        .map_err(|_| LinkFault::Unreachable)?;
-    Ok(Uint8Array::new(&buffer).to_vec())
-}
-
-/// The `code` of an error answer; the browser's own parser is there already.
-fn code(body: &[u8]) -> Option<String> {
-    if body.len() > ERROR_BYTES_MAX {
+    if !transfer.head(body.head()) {
         return None;
     }
-    let parsed = js_sys::JSON::parse(core::str::from_utf8(body).ok()?).ok()?;
-    Reflect::get(&parsed, &JsValue::from_str("code"))
-        .ok()?
-        .as_string()
+    loop {
+        match within(SILENCE_MS, body.piece()).await {
+            Some(Ok(Some(piece))) => {
+                if !transfer.piece(&piece) {
+                    return None;
+                }
+            }
+            Some(Ok(None)) => return Some(End::Clean),
+            Some(Err(())) => return Some(End::Broken),
+            None => return Some(End::Silent),
+        }
+    }
+}
+
+/// Waits for the head of an answer for as long as the request moves: how far it has come is asked
+/// beside it, since the browser does not tell.
+async fn head(call: &Call, transfer: &mut Transfer) -> Result<Body, End> {
+    let mut sent = core::pin::pin!(call.send());
+    loop {
+        match first(SILENCE_MS, sent.as_mut()).await {
+            First::Came(head) => return head.map_err(|()| End::Broken),
+            First::Late => {
+                let Some(path) = transfer.watch() else {
+                    return Err(End::Silent);
+                };
+                let said = within(SILENCE_MS, text(&path)).await.flatten();
+                let said = said
+                    .as_ref()
+                    .map(|(status, text)| (*status, text.as_slice()));
+                if !transfer.watched(said) {
+                    return Err(End::Silent);
+                }
+            }
+        }
+    }
+}
+
+/// The status and short text at a path.
+async fn text(path: &str) -> Option<(u16, Vec<u8>)> {
+    let call = Call::get(path);
+    let mut body = call.send().await.ok()?;
+    let text = body.all(TEXT_BYTES_MAX).await.ok()?;
+    Some((body.head().status, text))
+}
+
+/// Sends `body` to `path` and returns the bytes of the answer.
+///
+/// # Errors
+/// When no answer of our server came.
+pub async fn post(path: &str, body: &[u8]) -> Result<Vec<u8>, LinkFault> {
+    let call = Call::post(path, body);
+    let answer =
+        within(ANSWER_MS, async {
+            let mut body = call.send().await.map_err(|()| LinkFault::Unreachable)?;
+            let head = body.head().clone();
+            let max = if head.status == 200 {
+                ANSWER_BYTES_MAX
+            } else {
+                TEXT_BYTES_MAX
+            };
+            let bytes = body.all(max).await.map_err(|()| LinkFault::Unreachable)?;
+            match (head.status, head.is_binary()) {
+                (200, true) => Ok(bytes),
+                (200, false) => Err(LinkFault::NotOurs),
+                (status, _) => Err(head.refusal(&bytes).map_or(LinkFault::NotOurs, |code| {
+                    LinkFault::Refused {
+                        status,
+                        code: code.code().to_owned(),
+                    }
+                })),
+            }
+        });
+    answer.await.unwrap_or(Err(LinkFault::Timeout))
 }

@@ -1,7 +1,9 @@
 //! The browser's own corner: clock, chance, settings, events, files, other tabs.
 
+pub mod attempts;
 mod file;
 mod lock;
+mod opfs;
 pub(crate) mod outcome;
 pub mod panic;
 mod tabs;
@@ -9,6 +11,7 @@ mod update;
 
 pub use file::{hand_over, may_share};
 pub use lock::{Lock, lock};
+pub use opfs::Folder;
 pub use tabs::Tabs;
 pub use update::{apply as apply_update, watch as watch_update};
 
@@ -225,6 +228,15 @@ pub fn after(ms: u32, then: impl FnOnce() + 'static) -> Timer {
     Timer {
         timeout: Timeout::new(ms, then),
     }
+}
+
+/// Waits for `ms`.
+pub async fn sleep(ms: u32) {
+    let over = outcome::Outcome::new();
+    let ring = over.clone();
+    let timer = after(ms, move || ring.settle(()));
+    over.wait().await;
+    drop(timer);
 }
 
 /// Leaves for another page of ours, with a fresh start of the app.

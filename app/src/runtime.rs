@@ -1,5 +1,6 @@
 //! The only event loop: it owns the replica, runs its effects and feeds their results back.
 
+mod live;
 pub mod phone;
 mod screens;
 
@@ -8,19 +9,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use domain::command::Command;
-use domain::id::{Fresh, RecordId};
+use domain::id::{DeviceId, Fresh, RecordId};
 use domain::replica::{
-    Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
-    WriteBatch,
+    Activity, Cause, CommandError, Effect, Event, Replica, SyncStatus, Ticket, WriteBatch,
 };
-use domain::sync::message::ErrorCode;
+use domain::sync::message::Secret;
 use domain::time::Millis;
 use domain::view::case::Case;
 
-use crate::link::{self, LinkFault};
+use crate::link;
 use crate::platform::outcome::Outcome;
 use crate::platform::{self, Lock, Signal, Tabs, Timer};
 use crate::store::{Fault, Store};
+use live::Live;
 
 pub use phone::{Phone, PhoneError, Session};
 pub use screens::Screens;
@@ -46,6 +47,7 @@ pub struct Runtime<S> {
     timer: RefCell<Option<Timer>>,
     lock: RefCell<Option<Lock>>,
     tabs: RefCell<Option<Tabs>>,
+    live: RefCell<Option<Rc<Live>>>,
     name: String,
 }
 
@@ -69,6 +71,7 @@ impl<S: Store + 'static> Runtime<S> {
             timer: RefCell::default(),
             lock: RefCell::default(),
             tabs: RefCell::default(),
+            live: RefCell::default(),
             name,
         })
     }
@@ -85,6 +88,7 @@ impl<S: Store + 'static> Runtime<S> {
             let Some(runtime) = runtime.upgrade() else {
                 return;
             };
+            runtime.follow_news();
             match signal {
                 Signal::Online => runtime.wake(Cause::Online),
                 Signal::Shown => runtime.wake(Cause::Visible),
@@ -98,6 +102,26 @@ impl<S: Store + 'static> Runtime<S> {
             }
         });
         *self.tabs.borrow_mut() = Some(tabs);
+    }
+
+    /// Listens for news of the server whenever somebody sees the page.
+    ///
+    /// For the station's devices, where a list stands open all day: an officer's phone saves its
+    /// battery and looks by itself.
+    pub fn go_live(self: &Rc<Self>, device: DeviceId, secret: Secret) {
+        let live = Live::new(device, secret);
+        let earlier = self.live.borrow_mut().replace(live);
+        if let Some(earlier) = earlier {
+            earlier.stop();
+        }
+        self.follow_news();
+    }
+
+    fn follow_news(self: &Rc<Self>) {
+        let live = self.live.borrow().clone();
+        if let Some(live) = live {
+            live.follow(self);
+        }
     }
 
     /// Carries out a command; the answer comes when it is committed to the disk, or is not.
@@ -198,7 +222,7 @@ impl<S: Store + 'static> Runtime<S> {
             }
             Effect::Scan { ticket } => self.spawn(move |this| this.scan(ticket)),
             Effect::Send { bytes } => {
-                self.spawn(|this| async move { this.send(&bytes).await });
+                self.spawn(|this| this.send(bytes));
             }
             Effect::Finished { ticket, result } => {
                 let done = self.waiting.borrow_mut().remove(&ticket);
@@ -273,13 +297,13 @@ impl<S: Store + 'static> Runtime<S> {
         }
     }
 
-    async fn send(self: Rc<Self>, bytes: &[u8]) {
-        let answer = link::post(link::EXCHANGE, bytes).await;
+    async fn send(self: Rc<Self>, bytes: Vec<u8>) {
+        let answer = link::exchange(bytes).await;
         let now = platform::now();
         self.take(match answer {
             Ok(bytes) => Event::Answer { bytes, now },
-            Err(fault) => Event::LinkFailed {
-                failure: failure(&fault),
+            Err(failure) => Event::LinkFailed {
+                failure,
                 now,
                 random: u16::from_le_bytes(platform::random()),
             },
@@ -330,16 +354,5 @@ impl<S: Store + 'static> Runtime<S> {
         });
         let earlier = self.timer.borrow_mut().replace(timer);
         drop(earlier);
-    }
-}
-
-/// What a failed request means to the replica.
-fn failure(fault: &LinkFault) -> LinkFailure {
-    match fault {
-        LinkFault::Unreachable | LinkFault::Timeout => LinkFailure::Offline,
-        LinkFault::NotOurs => LinkFailure::NotOurs,
-        LinkFault::Refused { code, .. } => {
-            ErrorCode::from_code(code).map_or(LinkFailure::NotOurs, LinkFailure::Refused)
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use domain::codelist::Language;
 use domain::id::RecordId;
+use domain::replica::journal::Damage;
 use domain::replica::{Activity, SyncStatus};
 use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
@@ -50,10 +51,14 @@ pub struct State {
     pub room: RwSignal<Option<Room>>,
     /// Something about the database that a person must know.
     pub notice: RwSignal<Option<Notice>>,
+    /// What the database had lost.
+    pub damage: RwSignal<Option<Damage>>,
     /// The database cannot be opened.
     pub closed: RwSignal<Option<OpenError>>,
     /// A new version waits.
     pub update: RwSignal<bool>,
+    /// The app crashed several times in a row: nothing is read.
+    pub plain: RwSignal<bool>,
     /// The stored state has been read.
     pub ready: RwSignal<bool>,
     /// The language of the screens.
@@ -85,8 +90,10 @@ impl State {
             current: RwSignal::new(None),
             room: RwSignal::new(None),
             notice: RwSignal::new(None),
+            damage: RwSignal::new(None),
             closed: RwSignal::new(None),
             update: RwSignal::new(false),
+            plain: RwSignal::new(false),
             ready: RwSignal::new(false),
             language: RwSignal::new(language),
             toast: RwSignal::new(None),
@@ -110,6 +117,11 @@ impl State {
     #[must_use]
     pub fn known(&self) -> Option<Arc<Directory>> {
         self.directory.get()
+    }
+
+    /// Shows the page for an app that crashed several times in a row.
+    pub fn stay_plain(&self) {
+        self.plain.set(true);
     }
 
     /// Says something short.
@@ -176,6 +188,10 @@ impl Screens for Board {
 
     fn notice(&self, notice: Notice) {
         self.state.notice.set(Some(notice));
+    }
+
+    fn damage(&self, damage: Damage) {
+        self.state.damage.set(Some(damage));
     }
 
     fn closed(&self, error: OpenError) {

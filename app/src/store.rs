@@ -1,8 +1,10 @@
 //! The phone's store: bytes in, bytes out.
 
 mod codec;
+pub mod guard;
 pub mod identities;
 pub mod indexed_db;
+pub mod journal;
 pub mod memory;
 mod mend;
 

@@ -5,7 +5,9 @@
 
 mod act;
 mod applying;
+pub mod attempts;
 mod exchange;
+pub mod journal;
 pub mod memory;
 mod mend;
 pub mod store;
@@ -45,6 +47,8 @@ pub enum Cause {
     Visible,
     /// The time asked for has come.
     Timer,
+    /// The server says that something is new.
+    News,
     /// A person pressed the button.
     Button,
 }

@@ -6,4 +6,5 @@ pub mod message;
 pub mod pack;
 pub mod repair;
 pub mod sum;
+pub mod transfer;
 mod wire;

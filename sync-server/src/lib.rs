@@ -22,6 +22,7 @@ mod healing;
 pub mod ingest;
 pub mod limits;
 mod listener;
+pub mod news;
 mod overview;
 pub mod parts;
 pub mod projection;
@@ -190,6 +191,7 @@ impl Server {
             scopes: scope::Scopes::default(),
             brake: auth::JoinBrake::default(),
             parts: parts::Parts::default(),
+            news: news::News::default(),
             bench_join: config.bench_join.clone(),
         };
         Ok(Self {
@@ -223,6 +225,12 @@ impl Server {
     /// Serves until `shutdown` is ready.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let router = router::router(Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
+        let shutdown = async move {
+            shutdown.await;
+            // Their answers never end by themselves.
+            shared.news.close();
+        };
         listener::run(listener, router, self.tls.clone(), shutdown).await;
         self.close().await;
     }

@@ -45,6 +45,14 @@ pub const CONNECTIONS_PER_IP_MAX: usize = 512;
 /// How long requests in flight may take to finish when the server stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
+/// Bytes of a request for news: a device and its secret.
+pub const NEWS_BODY_BYTES: usize = 32;
+/// Most devices that listen for news at a time.
+pub const NEWS_MAX: usize = 512;
+/// Most windows of one device that listen for news at a time.
+pub const NEWS_PER_DEVICE_MAX: usize = 4;
+/// How often a listener that hears nothing is told that the connection lives.
+pub const NEWS_ALIVE_EVERY: Duration = Duration::from_secs(25);
 /// How long an invitation can be used, in milliseconds.
 pub const INVITATION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Failed attempts to join that one address may make within [`JOIN_WINDOW`].

@@ -2,6 +2,7 @@
 
 pub(crate) mod exchange;
 pub(crate) mod health;
+pub(crate) mod news;
 pub(crate) mod overview;
 pub(crate) mod parts;
 

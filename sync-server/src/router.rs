@@ -14,8 +14,9 @@ use crate::auth::JoinBrake;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
+use crate::news::News;
 use crate::parts::Parts;
-use crate::route::{exchange, health, overview, parts};
+use crate::route::{exchange, health, news, overview, parts};
 use crate::scope::Scopes;
 use crate::store::Store;
 
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) brake: JoinBrake,
     /// What was cut on the way.
     pub(crate) parts: Parts,
+    /// Who listens for news.
+    pub(crate) news: News,
     /// The code with which devices of this machine join the bench station.
     pub(crate) bench_join: Option<String>,
 }
@@ -53,6 +56,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/api/v1/parts/{id}",
             get(parts::answer).fallback(unknown_method),
         )
+        .route("/api/v1/news", post(news::answer).fallback(unknown_method))
         .route("/health", get(health::answer).fallback(unknown_method))
         .route("/api", axum::routing::any(unknown_path))
         .route("/api/{*rest}", axum::routing::any(unknown_path))

@@ -1,5 +1,9 @@
 //! The whole, in real browsers, with the network really cut.
 
+mod damage;
+mod link;
+mod live;
 mod offline;
 mod server;
 mod shared;
+mod update;

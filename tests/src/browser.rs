@@ -116,6 +116,11 @@ impl Browser {
         serde_json::from_value(wishes).expect("an object")
     }
 
+    /// The folder with everything that it stores.
+    pub fn profile(&self) -> &Path {
+        self.profile.path()
+    }
+
     /// What is on the screen.
     pub fn page(&self) -> Page {
         let running = self.running.as_ref().expect("the browser is closed");

@@ -27,6 +27,10 @@ pub enum Mode {
     CutRequestAfter(u64),
     /// Requests arrive, answers are cut after so many bytes of each connection.
     CutAnswerAfter(u64),
+    /// Somebody in between answers every request with these bytes; nothing reaches the server.
+    Portal(&'static [u8]),
+    /// Leads somewhere else than to the server, such as to a bad line before it.
+    Through(SocketAddr),
 }
 
 /// Bytes and connections that went through.
@@ -147,7 +151,13 @@ async fn carry(
             return;
         }
     }
-    let Ok(mut server) = TcpStream::connect(server).await else {
+    let seen = *mode.borrow();
+    let way = if let Mode::Through(line) = seen {
+        line
+    } else {
+        server
+    };
+    let Ok(mut server) = TcpStream::connect(way).await else {
         return;
     };
     let (mut up, mut down) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
@@ -156,6 +166,11 @@ async fn carry(
     loop {
         let now = *mode.borrow_and_update();
         if now == Mode::Refuse {
+            return;
+        }
+        if let Mode::Portal(answer) = now {
+            // A client that has gone needs no answer.
+            let _told = intercept(&mut client, answer).await;
             return;
         }
         let deaf = now == Mode::BlackHole;
@@ -182,6 +197,34 @@ async fn carry(
             }
         }
     }
+}
+
+/// Reads one request whole and answers in place of the server.
+async fn intercept(client: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    client.write_all(answer).await?;
+    client.shutdown().await
+}
+
+/// Whether a request's head and as much body as it announces are there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = length
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0);
+    request.len() >= end.unwrap_or(0) + 4 + length
 }
 
 /// Writes what the limit allows; false when the connection must end.

@@ -45,7 +45,8 @@ impl Server {
 
     async fn with(station: Vec<String>) -> Self {
         let data = TempDir::new().expect("a temporary folder");
-        let (child, address, joins) = start(data.path(), "127.0.0.1:0", &station).await;
+        let (child, address, joins) =
+            start((data.path(), &Self::app()), "127.0.0.1:0", &station).await;
         Self {
             child,
             address,
@@ -80,7 +81,22 @@ impl Server {
     /// Starts it again on the same port with the same data, as after a power cut.
     pub async fn restart(&mut self) {
         let listen = self.address.to_string();
-        let (child, _, joins) = start(self.data.path(), &listen, &self.station).await;
+        self.start_again(&listen, &Self::app()).await;
+    }
+
+    /// The same, with another build of the app.
+    pub async fn restart_with(&mut self, app: &Path) {
+        let listen = self.address.to_string();
+        self.start_again(&listen, app).await;
+    }
+
+    /// The build of the app that the tests are about.
+    pub fn app() -> PathBuf {
+        built("FENGGE_DIST", "target/dist")
+    }
+
+    async fn start_again(&mut self, listen: &str, app: &Path) {
+        let (child, _, joins) = start((self.data.path(), app), listen, &self.station).await;
         self.child = child;
         self.joins = joins;
     }
@@ -95,16 +111,19 @@ impl Server {
     }
 }
 
-async fn start(data: &Path, listen: &str, station: &[String]) -> (Child, SocketAddr, Vec<Join>) {
+async fn start(
+    (data, app): (&Path, &Path),
+    listen: &str,
+    station: &[String],
+) -> (Child, SocketAddr, Vec<Join>) {
     let program = built("FENGGE_SERVER", "target/debug/sync-server");
-    let app = built("FENGGE_DIST", "target/dist");
     let mut child = Command::new(&program)
         .args(station)
         .args(["--listen", listen])
         .arg("--data")
         .arg(data)
         .arg("--app")
-        .arg(&app)
+        .arg(app)
         .env("FENGGE_LOG", "warn")
         .stdout(Stdio::piped())
         .stdin(Stdio::null())

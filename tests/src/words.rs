@@ -103,3 +103,11 @@ pub const SEEN: Word = word("所里已见", "Seen at station");
 pub const NEEDS_ATTENTION: Word = word("需处理", "Needs attention");
 /// The status line when nothing waits.
 pub const ALL_DELIVERED: Word = word("全部送达", "Everything is sent");
+/// Button that lets a new version in.
+pub const UPDATE_NOW: Word = word("现在更新", "Update now");
+/// Button on a record that was left alone.
+pub const TRY_AGAIN: Word = word("再试一次", "Try again");
+/// Button of the page after crashes in a row.
+pub const OPEN_AGAIN: Word = word("重新打开", "Open again");
+/// Part of the status line while something stands between phone and server.
+pub const NOT_SENT: Word = word("可继续工作", "you can go on working");

@@ -5,6 +5,7 @@ use domain::codelist::List;
 use domain::command::Denial;
 use domain::document::EditError;
 use domain::record::{FieldError, FieldName, Problem};
+use domain::replica::journal::Damage;
 use domain::replica::{Activity, CommandError, LinkFailure, StoreFault, SyncStatus};
 use domain::sync::message::ErrorCode;
 
@@ -219,6 +220,39 @@ pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
         );
     }
     parts.join(" · ")
+}
+
+/// The most records that are named after damage; the rest is a number.
+const NAMED_MAX: usize = 12;
+
+/// What the phone had lost, what came back and what did not.
+#[must_use]
+pub fn damage(damage: &Damage) -> String {
+    let head = if damage.total {
+        word::DAMAGE_TOTAL
+    } else {
+        word::DAMAGE_TAIL
+    };
+    let mut text = vec![head.s().to_owned()];
+    if !damage.back.is_empty() {
+        let named = damage.back.iter().take(NAMED_MAX);
+        let named: Vec<_> = named
+            .map(|(number, title)| format!("{number} {title}"))
+            .collect();
+        let more = if damage.back.len() > NAMED_MAX {
+            "…"
+        } else {
+            ""
+        };
+        let back = word::DAMAGE_BACK.with(damage.back.len());
+        let list = named.join(w("、", ", ").s());
+        text.push(format!("{back}{list}{more}{}", w("。", ".").s()));
+    }
+    if damage.gone > 0 {
+        text.push(word::DAMAGE_GONE.with(damage.gone));
+    }
+    text.push(word::DAMAGE_REST.s().to_owned());
+    text.join(w("", " ").s())
 }
 
 /// Why joining did not work.

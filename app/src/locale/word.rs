@@ -302,6 +302,19 @@ words! {
     NOTICE_BLOCKED: "请关闭枫格的其他窗口。", "Please close the other windows of Fengge.";
     NOTICE_CLOSING: "新版本已在另一个窗口打开，请刷新本页。", "A newer version is open in another window: reload this page.";
     NOTICE_CLOSED: "浏览器关闭了本机数据，请刷新本页。输入的内容已存草稿。", "The browser closed the data: reload this page. What you typed is kept as a draft.";
+    CASE_SHUNNED: "打开这条记录时枫格出错停过，所以先放在一边；记录没有丢失，其他记录不受影响。", "Fengge stopped while opening this record, so it is left alone for now. Nothing is lost and other records are not affected.";
+    PLAIN_LEAD: "枫格连续几次出错停下。已保存的记录都在本机，没有丢失。可以先导出未送达的记录交给所里，再重新打开。", "Fengge stopped several times in a row. Saved records are safe on this phone. Export what was not sent, then open again.";
+    OPEN_AGAIN: "重新打开", "Open again";
+    NOTICE_SPARE: "手机上的数据库打不开，枫格改用备用存储：可以照常登记，联网后送达。请重启手机再试，不要清除浏览器数据。", "The database on this phone does not open. Fengge keeps your work in a second place: go on recording, it is sent when online. Restart the phone; do not clear the browser’s data.";
+    EXPORT_LEAD: "没有网络时，可把未送达的记录存成文件交给所里。", "Without a network, save what was not sent as a file for the station.";
+    EXPORT: "导出未送达", "Export unsent";
+    EXPORT_NOTHING: "没有未送达的记录", "Nothing waits to be sent";
+    UNDERSTOOD: "知道了", "OK";
+    DAMAGE_TOTAL: "浏览器丢失了本机保存的数据。", "The browser lost the data on this phone.";
+    DAMAGE_TAIL: "浏览器丢失了本机最近保存的一部分数据。", "The browser lost the last part of the data on this phone.";
+    DAMAGE_BACK: "未送达的 {} 条已从备份找回：", "Of what was not sent, {} records are back from the second copy: ";
+    DAMAGE_GONE: "有 {} 处未送达的改动没有找回，请核对后补记。", "{} changes that were not sent did not come back: please check and record them again.";
+    DAMAGE_REST: "已送达的会在联网后自动取回。", "What was sent comes back by itself when online.";
     NOTICE_LOST: "浏览器报告本机数据损坏，已重新建立。请联网同步，并告诉所里。", "The browser reported damaged data and started afresh. Sync when online and tell the station.";
     RELOAD: "刷新", "Reload";
 }

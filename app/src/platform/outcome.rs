@@ -98,3 +98,17 @@ pub(crate) async fn within<T>(ms: u32, work: impl Future<Output = T>) -> Option<
     drop(timer);
     result
 }
+
+/// What came first.
+#[derive(Debug)]
+pub(crate) enum First<T> {
+    /// The work is done.
+    Came(T),
+    /// The time is over; the work can be waited for again.
+    Late,
+}
+
+/// Waits for `work` for `ms`, and leaves it as it is when the time is over.
+pub(crate) async fn first<T>(ms: u32, work: impl Future<Output = T>) -> First<T> {
+    within(ms, work).await.map_or(First::Late, First::Came)
+}

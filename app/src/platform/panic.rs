@@ -21,6 +21,7 @@ pub struct LastWords {
 /// page is plain markup with a link: nothing of the stopped program runs again.
 pub fn install(words: LastWords) {
     panic::set_hook(Box::new(move |fault| {
+        super::attempts::crashed();
         // The place alone: a message might quote what somebody typed.
         let place = fault
             .location()

@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
+use domain::access;
 use domain::id::{ActorKey, DeviceId};
 use domain::replica::{Cause, Replica};
 use domain::sync::message::Secret;
@@ -11,17 +12,21 @@ use domain::unit::Directory;
 use super::Runtime;
 use super::screens::Screens;
 use crate::platform;
+use crate::store::guard::Guarded;
 use crate::store::identities::{Identities, Known, database_name};
 use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
+use crate::store::journal::Journal;
 use crate::store::{Fault, List, Store};
 
 /// The most rows that are held for the screens; the newest.
 const ROWS_MAX: u32 = 5_000;
 /// How long the last drafts may take before the database closes for a newer window.
 const CLOSE_MS: u32 = 400;
+/// The pause before a database that did not open is opened once more, in milliseconds.
+const AGAIN_MS: u32 = 500;
 
 /// The runtime of whoever uses the phone.
-pub type Session = Runtime<IndexedDb>;
+pub type Session = Runtime<Guarded>;
 
 /// The phone.
 pub struct Phone {
@@ -47,6 +52,16 @@ pub enum PhoneError {
     Store(#[from] Fault),
 }
 
+impl PhoneError {
+    /// What the officer is told when it happens at the start.
+    const fn kind(self) -> OpenError {
+        match self {
+            Self::Open(error) => error,
+            Self::Store(_) => OpenError::Broken,
+        }
+    }
+}
+
 impl Phone {
     /// A phone that nobody has opened yet.
     pub fn new(screens: Rc<dyn Screens>) -> Rc<Self> {
@@ -67,11 +82,19 @@ impl Phone {
     pub async fn start(self: &Rc<Self>) {
         let screens = Rc::clone(&self.screens);
         platform::watch_update(move || screens.update_ready());
-        if let Err(error) = self.open_current().await {
-            self.screens.closed(match error {
-                PhoneError::Open(error) => error,
-                PhoneError::Store(_) => OpenError::Broken,
-            });
+        let mut opened = self.open_current().await.map_err(PhoneError::kind);
+        if opened == Err(OpenError::Broken) {
+            // A browser that is just clearing up opens it a moment later.
+            platform::sleep(AGAIN_MS).await;
+            opened = self.open_current().await.map_err(PhoneError::kind);
+        }
+        if let Err(error) = opened {
+            let broken = matches!(error, OpenError::Broken | OpenError::Stuck);
+            if broken && self.open_spare().await.is_some() {
+                self.screens.notice(Notice::Spare);
+            } else {
+                self.screens.closed(error);
+            }
         }
         self.screens.ready();
         if let Some(session) = self.session() {
@@ -85,17 +108,53 @@ impl Phone {
         let current = index.current().await;
         let all = index.all().await;
         index.close();
-        let (Some(current), all) = (current?, all?) else {
-            return Ok(());
+        let (current, all) = (current?, all?);
+        let (current, all) = match current {
+            Some(current) => (current, all),
+            None => match self.restore().await? {
+                Some(restored) => restored,
+                None => return Ok(()),
+            },
         };
         self.show_people(all, current.device);
         self.open(current).await
+    }
+
+    /// Whoever was on this phone before its databases were lost, from their journals.
+    async fn restore(self: &Rc<Self>) -> Result<Option<(Known, Vec<Known>)>, PhoneError> {
+        let people = Journal::people().await;
+        let Some(last) = people.last().cloned() else {
+            return Ok(None);
+        };
+        let index = Identities::open(&self.listener()).await?;
+        for known in &people {
+            index.remember(known).await?;
+        }
+        index.close();
+        Ok(Some((last, people)))
+    }
+
+    /// Goes on with the journal alone: the database does not open.
+    async fn open_spare(self: &Rc<Self>) -> Option<()> {
+        let people = Journal::people().await;
+        let known = people.last().cloned()?;
+        let store = Guarded::spare(known.device).await?;
+        self.show_people(people, known.device);
+        self.settle(known, store).await.ok()
     }
 
     /// Opens an identity's database and shows what it holds.
     async fn open(self: &Rc<Self>, known: Known) -> Result<(), PhoneError> {
         let name = database_name(known.device);
         let store = IndexedDb::open(&name, &self.listener()).await?;
+        let (store, damage) = Guarded::disk(store, known.device).await?;
+        if let Some(damage) = damage {
+            self.screens.damage(damage);
+        }
+        self.settle(known, store).await
+    }
+
+    async fn settle(self: &Rc<Self>, known: Known, store: Guarded) -> Result<(), PhoneError> {
         let meta = store.meta().await?;
         let actor = ActorKey(platform::random());
         let replica = Replica::new(known.device, known.secret, actor, &meta);
@@ -113,9 +172,21 @@ impl Phone {
         *self.session.borrow_mut() = Some(session);
         // Last, since the screens open with it: a form must find its draft and its session.
         if let Some(directory) = meta.directory {
+            self.go_live(&directory);
             self.screens.directory(directory);
         }
         Ok(())
+    }
+
+    /// A station's device hears from the server when something is new.
+    fn go_live(&self, directory: &Directory) {
+        if let Some(session) = self
+            .session()
+            .filter(|_| access::is_station_staff(&directory.me))
+        {
+            let (device, secret) = self.proof();
+            session.go_live(device, secret);
+        }
     }
 
     /// Joins with an invitation code; how it goes is told by the state of the exchange.
@@ -194,6 +265,7 @@ impl Phone {
 
     /// Writes down the name of somebody whose join has been answered.
     fn named(self: &Rc<Self>, directory: &Directory) {
+        self.write_down(directory);
         let known = Known {
             name: directory.me.name.clone(),
             home: directory.home.name.clone(),
@@ -203,11 +275,29 @@ impl Phone {
             return;
         }
         self.known.borrow_mut().clone_from(&known);
+        self.go_live(directory);
         let phone = Rc::clone(self);
         platform::spawn(async move {
             // The name is only for the choice of people; the next directory brings it again.
             let _kept = phone.remember(&known).await;
             phone.screens.room(platform::keep_storage().await);
+        });
+    }
+
+    /// Writes who and where beside the database, for the day when it is lost.
+    fn write_down(&self, directory: &Directory) {
+        let Some(journal) = self.session().and_then(|session| session.store().journal()) else {
+            return;
+        };
+        let known = Known {
+            name: directory.me.name.clone(),
+            home: directory.home.name.clone(),
+            ..self.known.borrow().clone()
+        };
+        let directory = directory.clone();
+        platform::spawn(async move {
+            journal.belong(&known).await;
+            journal.know(&directory).await;
         });
     }
 

@@ -1,6 +1,7 @@
 //! What the runtime tells the screens.
 
 use domain::replica::SyncStatus;
+use domain::replica::journal::Damage;
 use domain::unit::Directory;
 use domain::view::Row;
 
@@ -29,6 +30,8 @@ pub trait Screens {
     fn room(&self, _room: Room) {}
     /// Something about the database that a person must know.
     fn notice(&self, _notice: Notice) {}
+    /// The database had lost something.
+    fn damage(&self, _damage: Damage) {}
     /// The database cannot be opened: nothing can be recorded.
     fn closed(&self, _error: OpenError) {}
     /// A new version of the app waits for the officer's word.

@@ -285,6 +285,11 @@ fn checkins(state: State, patrol: &Patrol) -> AnyView {
 
 /// What was found on this patrol, and the way to note more.
 fn found(state: State, id: RecordId, open: bool) -> AnyView {
+    let any = Memo::new(move |_| {
+        state
+            .rows
+            .with(|rows| rows.values().any(|row| row.link == Some(id)))
+    });
     let list = move || {
         let now = platform::now();
         let items = state.rows.with(|rows| {
@@ -296,7 +301,7 @@ fn found(state: State, id: RecordId, open: bool) -> AnyView {
     };
     view! {
         <section>
-            <h2>{word::FOUND_ON_PATROL.s()}</h2>
+            {move || (open || any.get()).then(|| view! { <h2>{word::FOUND_ON_PATROL.s()}</h2> })}
             {list}
             {open.then(|| view! {
                 <div class="big">

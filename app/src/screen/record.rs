@@ -78,6 +78,7 @@ enum Found {
     Here,
     NotHere,
     Damaged,
+    Shunned,
 }
 
 fn look(id: RecordId) -> (Memo<Found>, Here) {
@@ -88,11 +89,12 @@ fn look(id: RecordId) -> (Memo<Found>, Here) {
             CaseState::Here(_) => Found::Here,
             CaseState::NotHere => Found::NotHere,
             CaseState::Damaged => Found::Damaged,
+            CaseState::Shunned => Found::Shunned,
         })
     });
     let here = Memo::new(move |_| match shown.get() {
         CaseState::Here(case) => Some(case),
-        CaseState::Reading | CaseState::NotHere | CaseState::Damaged => None,
+        CaseState::Reading | CaseState::NotHere | CaseState::Damaged | CaseState::Shunned => None,
     });
     (found, here)
 }
@@ -107,12 +109,22 @@ pub fn page(kind: Kind, id: RecordId) -> AnyView {
             Found::Reading => "",
             Found::NotHere => word::CASE_MISSING.s(),
             Found::Damaged => word::CASE_DAMAGED.s(),
+            Found::Shunned => word::CASE_SHUNNED.s(),
         };
+        let again = (found.get() == Found::Shunned).then(|| {
+            let again = move |_| {
+                platform::attempts::forgive(id);
+                platform::reload();
+            };
+            view! {
+                <button type="button" class="button" on:click=again>{word::TRY_AGAIN.s()}</button>
+            }
+        });
         let title = format::kind(kind).to_owned();
         view! {
             <div class="screen case">
                 {top(Top { title, back: true, ..Top::default() })}
-                <main><p class="empty">{note}</p></main>
+                <main><p class="empty">{note}</p>{again}</main>
             </div>
         }
         .into_any()
@@ -156,6 +168,7 @@ pub(crate) fn pane(
         Found::Reading => ().into_any(),
         Found::NotHere => view! { <p class="empty">{word::CASE_MISSING.s()}</p> }.into_any(),
         Found::Damaged => view! { <p class="empty">{word::CASE_DAMAGED.s()}</p> }.into_any(),
+        Found::Shunned => view! { <p class="empty">{word::CASE_SHUNNED.s()}</p> }.into_any(),
         Found::Here => {
             let parts = parts(kind, id, here);
             let names = parts.names;

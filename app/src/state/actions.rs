@@ -12,9 +12,17 @@ use domain::view::case::Case;
 use domain::view::supervisor::Period;
 
 use crate::link;
-use crate::platform;
+use crate::locale::word;
+use crate::platform::{self, attempts};
 use crate::runtime::phone::{Phone, PhoneError};
 use crate::store::Store;
+use crate::store::journal::Journal;
+
+use super::State;
+
+/// The file of what was not sent.
+const EXPORT_NAME: &str = "fengge-unsent.bin";
+const EXPORT_KIND: &str = "application/octet-stream";
 
 thread_local! {
     static PHONE: RefCell<Option<Rc<Phone>>> = const { RefCell::new(None) };
@@ -31,6 +39,8 @@ pub enum CaseState {
     NotHere,
     /// It cannot be read.
     Damaged,
+    /// The app stopped while it read this: it is left alone.
+    Shunned,
 }
 
 /// Why something could not be read from the phone.
@@ -72,6 +82,19 @@ impl Actions {
         RecordId::new(platform::now(), platform::random())
     }
 
+    /// Hands over what waits to be sent as a file.
+    pub fn export_unsent(state: State) {
+        platform::spawn(async move {
+            match Journal::export().await {
+                Some(bytes) => {
+                    // Whoever closes the share sheet can press again.
+                    let _given = platform::hand_over(EXPORT_NAME, EXPORT_KIND, &bytes).await;
+                }
+                None => state.say(word::EXPORT_NOTHING.s()),
+            }
+        });
+    }
+
     /// Carries out a command; drafts with these keys are dropped in the same transaction.
     ///
     /// # Errors
@@ -93,7 +116,8 @@ impl Actions {
         match found.pop() {
             None => CaseState::NotHere,
             Some(stored) if stored.is_absent() => CaseState::NotHere,
-            Some(stored) => Case::fold(&stored)
+            Some(_) if attempts::is_shunned(id) => CaseState::Shunned,
+            Some(stored) => attempts::reading(id, || Case::fold(&stored))
                 .map_or(CaseState::Damaged, |case| CaseState::Here(Arc::new(case))),
         }
     }

@@ -113,8 +113,8 @@ impl Identities {
         save::save(
             &self.database,
             Plan {
-                expect: Vec::new(),
                 writes,
+                ..Plan::default()
             },
         )
         .await

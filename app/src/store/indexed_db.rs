@@ -11,6 +11,7 @@ pub(crate) mod schema;
 use std::collections::BTreeSet;
 
 use domain::id::{DocId, RecordId};
+use domain::replica::journal::Ledger;
 use domain::replica::{Aside, Meta, MetaKey, OutboxItem, StoredChange, StoredRecord, WriteBatch};
 use domain::sync::repair::Held;
 use domain::view::Row;
@@ -20,7 +21,7 @@ use wasm_bindgen::JsValue;
 use self::bridge::{field, from_js};
 use self::connection::{Connection, Live};
 use self::read::{Entry, Stored};
-use self::save::Plan;
+use self::save::{LEDGER, Plan};
 use self::schema::{
     ASIDE, BY_DUE, BY_KIND, BY_NEWEST, CHANGES, DRAFTS, IDENTITY, META, OUTBOX, ROWS,
 };
@@ -59,6 +60,28 @@ impl IndexedDb {
     /// Closes for good; what is being written ends first.
     pub fn close(&self) {
         self.connection.close();
+    }
+
+    /// Writes all of the batch or nothing, and counts what it puts into the outbox in the same
+    /// transaction; the ledger after it where it counted.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub async fn commit_counted(&self, batch: &WriteBatch) -> Result<Option<Ledger>, Fault> {
+        let plan = encode::plan(batch);
+        let tally = plan.tally.clone();
+        self.connection.save(&plan).await?;
+        Ok(tally.and_then(|tally| tally.after()))
+    }
+
+    /// How many changes were saved here.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn ledger(&self) -> Result<Ledger, Fault> {
+        let entries = self.several(META, vec![LEDGER.into()]).await?;
+        let bytes = entries.first().and_then(|entry| from_js(&entry.value));
+        Ok(Ledger::decode(bytes.as_deref()))
     }
 
     /// Sets aside changes that cannot be read where they lie; the rest is as it was.
@@ -106,7 +129,7 @@ impl IndexedDb {
             // Whoever has written the row meanwhile has mended it.
             let mut plan = Plan {
                 expect: vec![(key.as_str().into(), rev)],
-                writes: Vec::new(),
+                ..Plan::default()
             };
             let row = match key.parse() {
                 Ok(id) => self.fold(id, rev, &ways).await?,
@@ -317,7 +340,7 @@ impl Store for IndexedDb {
     }
 
     async fn commit(&self, batch: &WriteBatch) -> Result<(), Fault> {
-        self.connection.save(&encode::plan(batch)).await
+        self.commit_counted(batch).await.map(drop)
     }
 
     async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault> {

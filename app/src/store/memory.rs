@@ -1,4 +1,5 @@
-//! A store in memory, for tests: the same contract, and nothing survives.
+//! A store in memory: the same contract, and nothing survives. For tests, and for a phone whose
+//! database does not open.
 
 use core::cell::RefCell;
 use std::collections::BTreeSet;

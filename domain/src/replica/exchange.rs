@@ -69,7 +69,8 @@ impl Replica {
             | Phase::Applying(_)
             | Phase::Scanning(_)
             | Phase::Requeuing(_) => {
-                self.again = self.again || matches!(cause, Cause::Saved | Cause::Button);
+                self.again =
+                    self.again || matches!(cause, Cause::Saved | Cause::Button | Cause::News);
             }
         }
     }

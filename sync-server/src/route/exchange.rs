@@ -117,9 +117,23 @@ async fn push(shared: &Shared, sender: &Sender, lean: LeanBatch) -> Result<Recei
         return Ok(receipt);
     }
     let batch = whole(&mut write, lean).await?;
+    let grids = batch.grids.clone();
     let receipt = ingest::push(&mut write, sender, batch).await?;
     write.commit().await?;
+    // A refused change of a grid among them costs its listeners an exchange, and nothing else.
+    if let Some(place) = last_kept(&receipt) {
+        shared.news.tell(place, grids.into_iter(), sender.device);
+    }
     Ok(receipt)
+}
+
+/// The place of the last change that was new.
+fn last_kept(receipt: &Receipt) -> Option<u64> {
+    let kept = receipt.results.iter().filter_map(|result| match result {
+        ItemResult::Kept(place) => Some(*place),
+        ItemResult::Had(_) | ItemResult::Refused(_) => None,
+    });
+    kept.max()
 }
 
 /// Rebuilds the changes of a batch from what the log holds.

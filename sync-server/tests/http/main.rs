@@ -11,6 +11,8 @@ mod join;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod news;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod phone;

@@ -5,7 +5,7 @@ use domain::view::Row;
 use wasm_bindgen::JsValue;
 
 use super::bridge::{object, to_js};
-use super::save::{Plan, Write};
+use super::save::{Plan, Tally, Write};
 use super::schema::{ASIDE, CHANGES, DRAFTS, META, OUTBOX, ROWS};
 use crate::store::codec;
 
@@ -40,7 +40,13 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
         .iter()
         .map(|(id, rev)| (id.to_string().into(), *rev))
         .collect();
-    Plan { expect, writes }
+    let hashes: Vec<_> = batch.outbox_add.iter().map(|(_, _, hash)| *hash).collect();
+    let tally = (!hashes.is_empty()).then(|| Tally::new(hashes));
+    Plan {
+        expect,
+        writes,
+        tally,
+    }
 }
 
 /// A row with the fields that the browser's indexes and the check of the revision need.

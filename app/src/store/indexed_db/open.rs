@@ -26,6 +26,8 @@ pub enum Notice {
     Closed,
     /// The browser found its files damaged and started an empty database.
     Lost,
+    /// No database opens: the journal is used in its place.
+    Spare,
 }
 
 /// Who hears the notices.

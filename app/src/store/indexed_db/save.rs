@@ -7,13 +7,15 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use domain::id::ChangeHash;
+use domain::replica::journal::Ledger;
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
 use wasm_bindgen::JsValue;
 use web_sys::{IdbDatabase, IdbRequest, IdbTransaction};
 
-use super::bridge::{error_name, field, strict_transaction};
-use super::schema::ROWS;
+use super::bridge::{error_name, field, from_js, strict_transaction, to_js};
+use super::schema::{META, ROWS};
 use crate::platform;
 use crate::platform::outcome::Outcome;
 use crate::store::Fault;
@@ -61,6 +63,33 @@ pub(crate) struct Plan {
     pub(crate) expect: Vec<(JsValue, u32)>,
     /// The writes.
     pub(crate) writes: Vec<Write>,
+    /// What is counted in the ledger.
+    pub(crate) tally: Option<Rc<Tally>>,
+}
+
+/// Where the ledger lies among the things to remember.
+pub(crate) const LEDGER: &str = "ledger";
+
+/// The changes that a save counts, and the ledger after it.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    hashes: Vec<ChangeHash>,
+    after: Cell<Option<Ledger>>,
+}
+
+impl Tally {
+    /// Counts these.
+    pub(crate) fn new(hashes: Vec<ChangeHash>) -> Rc<Self> {
+        Rc::new(Self {
+            hashes,
+            after: Cell::new(None),
+        })
+    }
+
+    /// The ledger, once the save is complete.
+    pub(crate) fn after(&self) -> Option<Ledger> {
+        self.after.get()
+    }
 }
 
 impl Plan {
@@ -68,6 +97,9 @@ impl Plan {
         let mut stores: Vec<_> = self.writes.iter().map(Write::store).collect();
         if !self.expect.is_empty() {
             stores.push(ROWS);
+        }
+        if self.tally.is_some() {
+            stores.push(META);
         }
         stores.sort_unstable();
         stores.dedup();
@@ -91,7 +123,7 @@ pub(crate) async fn save(database: &IdbDatabase, plan: Plan) -> Result<(), Fault
     let wait_ms = plan.wait_ms();
     let transaction = strict_transaction(database, &stores)
         .map_err(|error| Fault::from_name(&error_name(&error)))?;
-    let saving = Saving::new(transaction, plan.writes);
+    let saving = Saving::new(transaction, plan.writes, plan.tally);
     let ends = saving.listen();
     let watchdog = {
         let saving = Rc::clone(&saving);
@@ -99,7 +131,7 @@ pub(crate) async fn save(database: &IdbDatabase, plan: Plan) -> Result<(), Fault
     };
     let asks = Rc::clone(&saving).check(plan.expect);
     let end = saving.end.clone().wait().await;
-    drop((ends, watchdog, asks));
+    drop((ends, watchdog, asks, saving.counting.take()));
     match end {
         End::Complete => Ok(()),
         End::Because(fault) => Err(fault),
@@ -120,15 +152,19 @@ enum End {
 struct Saving {
     transaction: IdbTransaction,
     writes: RefCell<Vec<Write>>,
+    tally: Option<Rc<Tally>>,
+    counting: RefCell<Option<EventListener>>,
     unanswered: Cell<usize>,
     end: Outcome<End>,
 }
 
 impl Saving {
-    fn new(transaction: IdbTransaction, writes: Vec<Write>) -> Rc<Self> {
+    fn new(transaction: IdbTransaction, writes: Vec<Write>, tally: Option<Rc<Tally>>) -> Rc<Self> {
         Rc::new(Self {
             transaction,
             writes: RefCell::new(writes),
+            tally,
+            counting: RefCell::default(),
             unanswered: Cell::new(0),
             end: Outcome::new(),
         })
@@ -195,7 +231,35 @@ impl Saving {
         })
     }
 
-    fn write(&self) {
+    /// Reads the ledger and writes the next one, inside this transaction: no window counts past
+    /// another.
+    fn count(self: &Rc<Self>, tally: &Rc<Tally>) -> Result<(), JsValue> {
+        let request = self.transaction.object_store(META)?.get(&LEDGER.into())?;
+        let (saving, tally, asked) = (Rc::clone(self), Rc::clone(tally), request.clone());
+        let counted = EventListener::once(&request, "success", move |_| {
+            let bytes = asked.result().ok().and_then(|value| from_js(&value));
+            let next = Ledger::decode(bytes.as_deref()).after(&tally.hashes);
+            tally.after.set(Some(next));
+            let value = to_js(&next.encode());
+            let put = saving
+                .transaction
+                .object_store(META)
+                .and_then(|meta| meta.put_with_key(&value, &LEDGER.into()));
+            if let Err(error) = put {
+                saving.give_up(Fault::from_name(&error_name(&error)));
+            }
+        });
+        *self.counting.borrow_mut() = Some(counted);
+        Ok(())
+    }
+
+    fn write(self: &Rc<Self>) {
+        if let Some(tally) = &self.tally
+            && let Err(error) = self.count(tally)
+        {
+            self.give_up(Fault::from_name(&error_name(&error)));
+            return;
+        }
         for write in self.writes.take() {
             if let Err(error) = self.issue(&write) {
                 self.give_up(Fault::from_name(&error_name(&error)));

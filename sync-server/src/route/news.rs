@@ -1,0 +1,130 @@
+//! News: an answer that does not end, with a line for each time that something is new.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use domain::id::DeviceId;
+use hyper::body::Frame;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::ApiError;
+use crate::limits;
+use crate::router::Shared;
+use crate::scope::Scope;
+use crate::store::device;
+
+/// What keeps the connection from being taken for dead: a comment in the language of events.
+const ALIVE: Bytes = Bytes::from_static(b":\n\n");
+
+/// Tells a device when another one brought something of its streams: `data: N`, the place in the
+/// log, and nothing of what it is.
+///
+/// # Errors
+/// When the device is not known, or too many listen.
+pub(crate) async fn answer(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body = super::read_body(request, limits::NEWS_BODY_BYTES).await?;
+    let caller = caller(&body).ok_or(ApiError::Malformed)?;
+    // Before the scope is read: what is committed after this is heard.
+    let (lines, flow) = mpsc::channel(1);
+    let (ready, took_place) = oneshot::channel();
+    tokio::spawn(async move { listen(&shared, caller, lines, ready).await });
+    took_place.await.map_err(|_| ApiError::Internal)??;
+    let mut response = Response::new(Body::new(Flow(flow)));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A device and its secret.
+type Caller = (DeviceId, [u8; 16]);
+
+fn caller(body: &[u8]) -> Option<Caller> {
+    let (device, secret) = body.split_first_chunk::<16>()?;
+    Some((DeviceId(*device), secret.try_into().ok()?))
+}
+
+/// Listens until the client leaves, the server stops or the device is shut out.
+async fn listen(
+    shared: &Shared,
+    caller: Caller,
+    lines: mpsc::Sender<Bytes>,
+    ready: oneshot::Sender<Result<(), ApiError>>,
+) {
+    let begun = async {
+        let scope = scope(shared, caller).await?;
+        Ok((shared.news.listen(caller.0)?, scope))
+    };
+    let (mut listener, mut scope) = match begun.await {
+        Ok(begun) => begun,
+        Err(error) => {
+            // A client that has left needs no reason.
+            let _told = ready.send(Err(error));
+            return;
+        }
+    };
+    let mut line = ALIVE;
+    if ready.send(Ok(())).is_err() {
+        return;
+    }
+    loop {
+        if lines.send(line).await.is_err() {
+            return;
+        }
+        let wait = tokio::time::timeout(
+            limits::NEWS_ALIVE_EVERY,
+            listener.next(|unit| scope.holds(unit)),
+        );
+        let waited = tokio::select! {
+            waited = wait => waited,
+            () = lines.closed() => return,
+        };
+        line = match waited {
+            Err(_) => ALIVE,
+            Ok(None) => return,
+            Ok(Some(place)) => {
+                // Whoever was shut out or moved meanwhile hears nothing more of the old streams.
+                let Ok(now) = self::scope(shared, caller).await else {
+                    return;
+                };
+                scope = now;
+                Bytes::from(format!("data: {place}\n\n"))
+            }
+        };
+    }
+}
+
+async fn scope(shared: &Shared, (device, secret): Caller) -> Result<Arc<Scope>, ApiError> {
+    let mut view = shared.store.view().await?;
+    let device = device::find(&mut view, device, &secret).await?;
+    shared.scopes.of(&mut view, &device.person).await
+}
+
+/// The lines as the body of an answer.
+struct Flow(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Flow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
