@@ -61,7 +61,10 @@ fn contradiction(case: &Case, dispute: &Dispute) -> Option<AnyView> {
         EventKind::Step(step) if dispute.standing.review.contains(&event.id) => {
             Some((event.id, step.to.clone()))
         }
-        EventKind::Step(_) | EventKind::Note { .. } => None,
+        EventKind::Step(_)
+        | EventKind::Note { .. }
+        | EventKind::Photo(_)
+        | EventKind::PhotoRemoved(_) => None,
     });
     let steps: Vec<_> = steps.collect();
     let other = steps
