@@ -8,9 +8,12 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::id::{PhotoHash, RecordId};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeviceId, PhotoHash, PhotoKey, RecordId};
 use crate::record::photo::Size;
 use crate::sync::backoff::retry_ms;
+use crate::sync::message::Secret;
 use crate::time::Millis;
 
 /// The first piece of a run, in bytes: some seconds on the slowest network.
@@ -21,6 +24,27 @@ pub const PIECE_BYTES_MIN: u32 = 8 * 1024;
 pub const PIECE_BYTES_MAX: u32 = 64 * 1024;
 /// How often a picture that arrived damaged is begun again before it is let be.
 const SPOILT_MAX: u32 = 3;
+
+/// Most records in one question about photos.
+pub const RECORDS_MAX: usize = 512;
+
+/// Asks which photos of some records the server has whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivedRequest {
+    /// Who asks.
+    pub device: DeviceId,
+    /// What the device proves itself with.
+    pub secret: Secret,
+    /// At most [`RECORDS_MAX`].
+    pub records: Vec<RecordId>,
+}
+
+/// The answer: photos that are whole, by record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Arrived {
+    /// In no order.
+    pub photos: Vec<(RecordId, PhotoKey)>,
+}
 
 /// A picture that waits to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::album::Album;
 use crate::auth::JoinBrake;
 use crate::error::ApiError;
 use crate::files::AppFiles;
 use crate::parts::Parts;
-use crate::route::{exchange, health, overview, parts};
+use crate::route::{exchange, health, overview, parts, photo};
 use crate::scope::Scopes;
 use crate::store::Store;
 
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) brake: JoinBrake,
     /// What was cut on the way.
     pub(crate) parts: Parts,
+    /// The pictures.
+    pub(crate) album: Album,
     /// The code with which devices of this machine join the bench station.
     pub(crate) bench_join: Option<String>,
 }
@@ -49,6 +52,17 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/api/v1/parts/{id}",
             get(parts::answer).fallback(unknown_method),
+        )
+        .route(
+            "/api/v1/photos",
+            post(photo::arrived).fallback(unknown_method),
+        )
+        .route(
+            "/api/v1/photos/{hash}",
+            get(photo::answer)
+                .head(photo::held)
+                .patch(photo::append)
+                .fallback(unknown_method),
         )
         .route("/health", get(health::answer).fallback(unknown_method))
         .route("/api", axum::routing::any(unknown_path))

@@ -4,6 +4,7 @@ pub mod device;
 pub mod directory;
 pub mod log;
 pub mod org;
+pub mod photo;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -18,12 +19,13 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
         include_str!("../migrations/0002_entry_by_change.sql"),
     ),
+    ("photo", include_str!("../migrations/0003_photo.sql")),
 ];
 
 /// The setting that says that everything here is a demonstration.
