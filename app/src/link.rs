@@ -1,5 +1,7 @@
 //! The way to the server: one request with bytes, one answer with bytes, and why it failed.
 
+pub mod photos;
+
 use core::cell::Cell;
 use std::rc::Rc;
 

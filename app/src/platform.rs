@@ -4,6 +4,7 @@ mod file;
 mod lock;
 pub(crate) mod outcome;
 pub mod panic;
+pub mod photo;
 mod tabs;
 mod update;
 

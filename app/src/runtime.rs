@@ -1,6 +1,7 @@
 //! The only event loop: it owns the replica, runs its effects and feeds their results back.
 
 pub mod phone;
+pub mod photos;
 mod screens;
 
 use core::cell::{Cell, RefCell};

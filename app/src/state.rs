@@ -1,6 +1,7 @@
 //! What the screens may read: signals that the runtime sets, and the actions that go the other way.
 
 mod actions;
+mod photos;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,6 +18,7 @@ use crate::platform::Room;
 use crate::runtime::Screens;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
+use crate::store::photos::Book;
 
 pub use actions::{Actions, CaseState, LoadFault, OverviewFault};
 
@@ -40,6 +42,8 @@ pub struct State {
     pub directory: RwSignal<Option<Arc<Directory>>>,
     /// How much was set aside.
     pub aside: RwSignal<u32>,
+    /// What is known of photos.
+    pub photos: RwSignal<Arc<Book>>,
     /// Unfinished forms by key.
     pub drafts: RwSignal<BTreeMap<String, String>>,
     /// The people who joined on this phone.
@@ -80,6 +84,7 @@ impl State {
             status: RwSignal::new(status),
             directory: RwSignal::new(None),
             aside: RwSignal::new(0),
+            photos: RwSignal::new(Arc::default()),
             drafts: RwSignal::new(BTreeMap::new()),
             identities: RwSignal::new(Vec::new()),
             current: RwSignal::new(None),
@@ -159,6 +164,10 @@ impl Screens for Board {
 
     fn aside(&self, count: u32) {
         self.state.aside.set(count);
+    }
+
+    fn photos(&self, book: &Book) {
+        self.state.photos.set(Arc::new(book.clone()));
     }
 
     fn drafts(&self, drafts: Vec<(String, String)>) {

@@ -5,6 +5,7 @@ pub mod identities;
 pub mod indexed_db;
 pub mod memory;
 mod mend;
+pub mod photos;
 
 use domain::id::RecordId;
 use domain::record::Kind;

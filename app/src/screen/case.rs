@@ -302,6 +302,8 @@ fn event_line<'a>(
             locale::code(domain::codelist::List::EventKind, kind),
             text.clone(),
         ),
+        EventKind::Photo(_) => (word::PHOTO_ADDED.s().to_owned(), String::new()),
+        EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
         EventKind::Step(step) => {
             let to = format::status(domain::record::Kind::Dispute, &step.to);
             let pending = dispute.standing.review.contains(&event.id);
