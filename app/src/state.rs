@@ -111,6 +111,22 @@ impl State {
         row.delivery.state(self.status.with(|status| status.seen))
     }
 
+    /// How many photos a row has, and how many of them have arrived.
+    #[must_use]
+    pub fn photo_count(&self, row: &Row) -> Option<String> {
+        if row.photos.is_empty() {
+            return None;
+        }
+        let arrived = self.photos.with(|book| {
+            let noted = row
+                .photos
+                .iter()
+                .filter_map(|key| book.get(&(row.id, *key)));
+            noted.filter(|note| note.arrived).count()
+        });
+        crate::locale::format::photos(arrived, row.photos.len())
+    }
+
     /// The directory, where there is one.
     #[must_use]
     pub fn known(&self) -> Option<Arc<Directory>> {

@@ -188,12 +188,18 @@ pub const fn refusal(refusal: Refusal) -> Word {
     }
 }
 
-/// The one calm line: what the exchange is doing, and how much is still on the phone.
+/// The one calm line: what the exchange is doing, and how much is still on the phone; `photos` wait to be
+/// sent, or are held for Wi-Fi.
 #[must_use]
-pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
+pub fn status(
+    status: &SyncStatus,
+    now: domain::time::Millis,
+    (photos, held): (usize, bool),
+) -> String {
     let head = match status.activity {
         Activity::Working => word::SYNC_WORKING,
         Activity::Idle if status.synced_at.is_none() => word::SYNC_NEVER,
+        Activity::Idle if photos > 0 => word::TEXT_DONE,
         Activity::Idle => word::SYNC_DONE,
         Activity::Failed(LinkFailure::Offline) => word::SYNC_OFFLINE,
         Activity::Failed(LinkFailure::NotOurs) => word::SYNC_PORTAL,
@@ -209,6 +215,14 @@ pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
     }
     if status.on_phone > 0 {
         parts.push(word::SYNC_KEPT.with(status.on_phone));
+    }
+    if photos > 0 {
+        let left = if held {
+            word::PHOTOS_WIFI
+        } else {
+            word::PHOTOS_LEFT
+        };
+        parts.push(left.with(photos));
     }
     if let Some(at) = status.synced_at
         && status.activity != Activity::Working

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use crate::locale::{self, format, word};
 use crate::platform;
 use crate::screen::case_sheets::{Sheet, Sheets, sheets};
+use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
 use crate::screen::{grid_name, submit_plain, when_and_who};
 use crate::state::state;
@@ -33,6 +34,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         {dispute(|case, dispute, _, _| contradiction(case, dispute).into_any())}
         {dispute(facts)}
         {parties(here, open)}
+        {photo::of_record(id, here)}
         {dispute(|case, dispute, _, _| agreement(case.row.id, dispute).into_any())}
         {dispute(|_, dispute, known, _| course(dispute, known))}
     };
