@@ -55,7 +55,7 @@ fn run(uploader: &mut Uploader, mut effects: Vec<Effect>, start: u32) -> (Vec<u8
 }
 
 #[test]
-fn thumbnails_go_first_and_the_newest_before_the_older() {
+fn ph9_thumbnails_go_first_and_the_newest_before_the_older() {
     let mut uploader = Uploader::default();
     let waiting = [
         picture(1, Size::Full, 50_000),
