@@ -54,8 +54,9 @@ pub struct Courier {
     screens: Rc<dyn Screens>,
     uploader: RefCell<Uploader>,
     book: RefCell<Book>,
-    /// Photos by record, as the rows have them.
-    rows: RefCell<BTreeMap<RecordId, Vec<PhotoKey>>>,
+    /// Photos by record, as the rows have them, and whether the server has all of the record: a
+    /// photo that is offered before its name has come would be refused.
+    rows: RefCell<BTreeMap<RecordId, (Vec<PhotoKey>, bool)>>,
     /// Texts are on their way, or there is no network: photos wait.
     hold: Cell<bool>,
     looking: Cell<bool>,
@@ -98,9 +99,10 @@ impl Courier {
     pub fn rows(self: &Rc<Self>, rows: &[Row]) {
         let mut changed = false;
         for row in rows {
-            let photos = row.photos.clone();
-            let before = self.rows.borrow_mut().insert(row.id, photos);
-            changed |= before.as_ref() != Some(&row.photos);
+            let sent = row.delivery.unsent == 0 && row.delivery.seq > 0;
+            let known = (row.photos.clone(), sent);
+            let before = self.rows.borrow_mut().insert(row.id, known.clone());
+            changed |= before.as_ref() != Some(&known);
         }
         if changed {
             self.look(false);
@@ -146,7 +148,20 @@ impl Courier {
         });
     }
 
-    fn set_book(&self, book: Book) {
+    /// What was found out while the notes were being read is not forgotten again.
+    fn set_book(&self, mut book: Book) {
+        for (key, known) in self.book.borrow().iter() {
+            let Some(note) = book.get_mut(key) else {
+                continue;
+            };
+            note.arrived |= known.arrived;
+            if let (Some(taken), Some(known)) = (&mut note.taken, known.taken)
+                && taken.item == known.item
+            {
+                taken.named |= known.named;
+                taken.thumb_sent |= known.thumb_sent;
+            }
+        }
         if *self.book.borrow() != book {
             self.screens.photos(&book);
             *self.book.borrow_mut() = book;
@@ -305,7 +320,7 @@ impl Courier {
         }
         let records: Vec<RecordId> = {
             let (book, rows) = (self.book.borrow(), self.rows.borrow());
-            let open = |(record, photos): (&RecordId, &Vec<PhotoKey>)| {
+            let open = |(record, (photos, _)): (&RecordId, &(Vec<PhotoKey>, bool))| {
                 let mut notes = photos.iter().map(|photo| book.get(&(*record, *photo)));
                 let waits =
                     notes.any(|note| note.is_none_or(|note| !note.arrived && note.taken.is_none()));
@@ -365,7 +380,8 @@ impl Courier {
             let Some(taken) = note.taken.filter(|taken| taken.named && !note.arrived) else {
                 continue;
             };
-            if !rows.get(record).is_some_and(|photos| photos.contains(key)) {
+            let ready = |(photos, sent): &(Vec<PhotoKey>, bool)| *sent && photos.contains(key);
+            if !rows.get(record).is_some_and(ready) {
                 continue;
             }
             for size in [Size::Thumb, Size::Full] {
