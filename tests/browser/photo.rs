@@ -48,12 +48,14 @@ async fn ph1_a_photo_of_a_draft_survives_dead_phones_and_the_station_opens_it() 
     officer.find_network().await;
     officer.sync().await;
     officer.go(&case).await;
-    officer.page().sees("1 张照片").await;
     officer.page().sees("拍了照片").await;
+    officer.page().sees("1 张照片").await;
+    officer.page().sees_no_text("0 / 1").await;
 
     let station = Person::join(&mut server, "station", DESK).await;
     station.go(&case).await;
     station.page().sees("1 张照片").await;
+    station.page().sees_no_text("0 / 1").await;
     assert_eq!(station.page().picture(THUMB).await, (240, 320));
     station.page().press(words::PHOTO_1).await;
     assert_eq!(station.page().picture(WHOLE).await, (1200, 1600));
@@ -81,6 +83,7 @@ async fn ph10_f38_a_record_says_how_many_of_its_photos_have_arrived_on_both_side
     let case = officer.register_dispute("河边", "两张照片的纠纷").await;
     officer.page().shoot(one.path()).await;
     officer.page().sees("1 张照片").await;
+    officer.page().sees_no_text("0 / 1").await;
     // Text now, photos on Wi-Fi: the second one stays on the phone, its thumbnail goes.
     officer.go("/settings").await;
     officer.page().toggle(words::WIFI_ONLY).await;

@@ -140,11 +140,13 @@ fn wifi_only() -> AnyView {
     let unknown = platform::photo::on_wifi().is_none();
     view! {
         <div class="field tick">
-            <input id="wifi" type="checkbox" role="switch" prop:checked=on on:change=change />
-            <label for="wifi">{word::WIFI_ONLY.s()}
-                <small hidden=move || !(unknown && on.get())>{word::WIFI_UNKNOWN.s()}</small>
-            </label>
+            <input id="wifi" type="checkbox" role="switch" aria-describedby="wifi-note"
+                prop:checked=on on:change=change />
+            <label for="wifi">{word::WIFI_ONLY.s()}</label>
         </div>
+        <p id="wifi-note" class="quiet note" hidden=move || !(unknown && on.get())>
+            {word::WIFI_UNKNOWN.s()}
+        </p>
     }
     .into_any()
 }
