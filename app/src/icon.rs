@@ -25,6 +25,9 @@ pub const OVERVIEW: &str = "M4 20h16M7 20v-7M12 20V6M17 20v-10";
 pub const BACK: &str = "M15 5l-7 7 7 7";
 /// A cross: close.
 pub const CLOSE: &str = "M6 6l12 12M18 6L6 18";
+/// A camera.
+pub const CAMERA: &str =
+    "M4 8h3.5l1.7-2.5h5.6L16.5 8H20v11H4zM12 16.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z";
 /// A plus.
 pub const PLUS: &str = "M12 5v14M5 12h14";
 /// A lens: search.

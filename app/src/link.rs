@@ -2,6 +2,7 @@
 
 mod fetch;
 pub mod listen;
+pub mod photos;
 
 use domain::replica::LinkFailure;
 use domain::sync::transfer::{End, SILENCE_MS, Step, Transfer};

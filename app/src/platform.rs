@@ -6,6 +6,7 @@ mod lock;
 mod opfs;
 pub(crate) mod outcome;
 pub mod panic;
+pub mod photo;
 mod tabs;
 mod update;
 

@@ -2,6 +2,7 @@
 
 mod live;
 pub mod phone;
+pub mod photos;
 mod screens;
 
 use core::cell::{Cell, RefCell};

@@ -9,6 +9,7 @@ pub mod home;
 pub mod join;
 pub mod overview;
 pub mod patrol;
+pub mod photo;
 pub mod record;
 pub mod records;
 pub mod settings;
@@ -65,7 +66,7 @@ pub(crate) fn submit_plain(state: State, failure: RwSignal<Option<String>>, comm
 
 /// The one calm line about the exchange.
 pub(crate) fn line(state: State) -> AnyView {
-    crate::component::sync_line::sync_line(state.status, state.minute, Actions::sync_now)
+    crate::component::sync_line::sync_line(state, Actions::sync_now)
 }
 
 /// The name of a grid, where the directory knows it.

@@ -1,6 +1,7 @@
 //! What the screens may read: signals that the runtime sets, and the actions that go the other way.
 
 mod actions;
+mod photos;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,6 +19,7 @@ use crate::platform::Room;
 use crate::runtime::Screens;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
+use crate::store::photos::Book;
 
 pub use actions::{Actions, CaseState, LoadFault, OverviewFault};
 
@@ -41,6 +43,8 @@ pub struct State {
     pub directory: RwSignal<Option<Arc<Directory>>>,
     /// How much was set aside.
     pub aside: RwSignal<u32>,
+    /// What is known of photos.
+    pub photos: RwSignal<Arc<Book>>,
     /// Unfinished forms by key.
     pub drafts: RwSignal<BTreeMap<String, String>>,
     /// The people who joined on this phone.
@@ -85,6 +89,7 @@ impl State {
             status: RwSignal::new(status),
             directory: RwSignal::new(None),
             aside: RwSignal::new(0),
+            photos: RwSignal::new(Arc::default()),
             drafts: RwSignal::new(BTreeMap::new()),
             identities: RwSignal::new(Vec::new()),
             current: RwSignal::new(None),
@@ -111,6 +116,22 @@ impl State {
     #[must_use]
     pub fn delivery(&self, row: &Row) -> DeliveryState {
         row.delivery.state(self.status.with(|status| status.seen))
+    }
+
+    /// How many photos a row has, and how many of them have arrived.
+    #[must_use]
+    pub fn photo_count(&self, row: &Row) -> Option<String> {
+        if row.photos.is_empty() {
+            return None;
+        }
+        let arrived = self.photos.with(|book| {
+            let noted = row
+                .photos
+                .iter()
+                .filter_map(|key| book.get(&(row.id, *key)));
+            noted.filter(|note| note.arrived).count()
+        });
+        crate::locale::format::photos(arrived, row.photos.len())
     }
 
     /// The directory, where there is one.
@@ -171,6 +192,10 @@ impl Screens for Board {
 
     fn aside(&self, count: u32) {
         self.state.aside.set(count);
+    }
+
+    fn photos(&self, book: &Book) {
+        self.state.photos.set(Arc::new(book.clone()));
     }
 
     fn drafts(&self, drafts: Vec<(String, String)>) {

@@ -7,6 +7,7 @@ pub mod indexed_db;
 pub mod journal;
 pub mod memory;
 mod mend;
+pub mod photos;
 
 use domain::id::RecordId;
 use domain::record::Kind;

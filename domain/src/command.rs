@@ -5,6 +5,7 @@
 
 mod dispute;
 mod import;
+mod photo;
 
 use crate::access;
 use crate::document::{Edit, Tree, Value};
@@ -12,6 +13,7 @@ use crate::id::{ActorKey, DeviceId, DocId, Fresh, ItemId, Part, RecordId, UnitId
 use crate::record::dispute::{NewAgreement, NewClosing, NewDispute, NewEvent, NewSession};
 use crate::record::hazard::{NewHazard, NewStep};
 use crate::record::patrol::{Counter, NewCheckin, NewPatrol};
+use crate::record::photo::Photo;
 use crate::record::status::{Step, step_edits};
 use crate::record::task::{NewReport, NewTask};
 use crate::record::vault::Party;
@@ -91,6 +93,15 @@ pub enum Command {
         to: String,
         reason: String,
     },
+    /// Adds a photo; its name inside the record is made when it is taken, so that adding it again
+    /// adds nothing, even after it was taken away.
+    AddPhoto {
+        id: RecordId,
+        item: ItemId,
+        photo: Photo,
+    },
+    /// Takes a photo away.
+    RemovePhoto { id: RecordId, photo: ItemId },
     /// Decides that a step does not hold, in favour of another one.
     DropStep { id: RecordId, event: ItemId },
     /// Settles a field that several people wrote.
@@ -128,6 +139,9 @@ pub enum Denial {
     /// Contested fields must be settled first.
     #[error("contested fields must be settled first")]
     Contested,
+    /// The record has as many photos as it may have.
+    #[error("too many photos")]
+    TooManyPhotos,
     /// There is nothing to settle or to mark.
     #[error("nothing to do")]
     Nothing,
@@ -188,6 +202,8 @@ impl Command {
             | Self::GiveTask { id, .. }
             | Self::ReportTask { id, .. }
             | Self::Step { id, .. }
+            | Self::AddPhoto { id, .. }
+            | Self::RemovePhoto { id, .. }
             | Self::DropStep { id, .. } => *id,
             Self::Settle { doc, .. } => doc.record,
         }
@@ -238,6 +254,8 @@ impl Command {
             | Self::StepHazard { .. }
             | Self::ReportTask { .. }
             | Self::Step { .. }
+            | Self::AddPhoto { .. }
+            | Self::RemovePhoto { .. }
             | Self::DropStep { .. }
             | Self::Settle { .. } => None,
         }
@@ -347,6 +365,8 @@ impl Command {
                 desk.step("done", &new.text)
             }
             Self::Step { to, reason, .. } => desk.step(to, reason),
+            Self::AddPhoto { item, photo, .. } => photo::add(desk, *item, photo),
+            Self::RemovePhoto { photo, .. } => photo::remove(desk, *photo),
             Self::DropStep { event, .. } => desk.drop_step(*event),
             Self::Settle { doc, path, value } => desk.settle(doc.part, path, value),
         }

@@ -332,6 +332,30 @@ bytes!(
     ChangeHash,
     32
 );
+bytes!(
+    /// SHA-256 of a photo's or a thumbnail's bytes: their name everywhere.
+    PhotoHash,
+    32
+);
+bytes!(
+    /// The head of a photo's hash: enough to tell the photos of one record apart.
+    PhotoKey,
+    8
+);
+
+impl PhotoHash {
+    /// The name of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Its head.
+    #[must_use]
+    pub fn key(&self) -> PhotoKey {
+        PhotoKey(self.0.first_chunk().copied().unwrap_or_default())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -17,4 +17,5 @@ pub mod sync;
 pub mod text;
 pub mod time;
 pub mod unit;
+pub mod upload;
 pub mod view;

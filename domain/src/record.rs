@@ -3,6 +3,7 @@
 pub mod dispute;
 pub mod hazard;
 pub mod patrol;
+pub mod photo;
 pub mod status;
 pub mod task;
 pub mod vault;
@@ -325,6 +326,10 @@ pub enum EventKind {
     },
     /// A step from one status to another.
     Step(status::Step),
+    /// A photo was added.
+    Photo(photo::Photo),
+    /// The photo with this name was taken away.
+    PhotoRemoved(ItemId),
 }
 
 /// Reads the events of a body, in the order of their ids, those that were withdrawn left out.
@@ -348,6 +353,7 @@ fn event(tree: &Tree, key: &str) -> Option<Event> {
             reason: text,
             dropped: tree.flag(&field("dropped")).unwrap_or(false),
         }),
+        word if photo::is_about(word) => photo::event(tree, key, word)?,
         kind => EventKind::Note {
             kind: kind.to_owned(),
             text,

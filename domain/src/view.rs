@@ -6,18 +6,19 @@ pub mod supervisor;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Field, Tree};
-use crate::id::{PersonId, RecordId, UnitId};
+use crate::id::{PersonId, PhotoKey, RecordId, UnitId};
 use crate::record::dispute::{self, Dispute};
 use crate::record::hazard::{self, Hazard};
 use crate::record::patrol::{self, Patrol};
+use crate::record::photo;
 use crate::record::status::Standing;
 use crate::record::task::{self, Task};
-use crate::record::{EventKind, FoldError, Header, Kind};
+use crate::record::{EventKind, FoldError, Header, Kind, events};
 use crate::text;
 use crate::time::Millis;
 
 /// The version of [`Row`]: stored rows of another version are folded again.
-pub const ROW_VERSION: u8 = 1;
+pub const ROW_VERSION: u8 = 2;
 /// The most characters of the excerpt that a row carries.
 pub const EXCERPT_CHARS_MAX: usize = 60;
 
@@ -152,6 +153,8 @@ pub struct Row {
     pub checkins: u32,
     /// Of a finished patrol: milliseconds, pauses left out.
     pub active_ms: i64,
+    /// Its photos, in their order.
+    pub photos: Vec<PhotoKey>,
     /// How far it has come on its way.
     pub delivery: Delivery,
 }
@@ -177,6 +180,8 @@ impl Row {
             .filter(|(_, field)| Field::is_conflict(field))
             .count();
         row.conflicts = u32::try_from(conflicts).unwrap_or(u32::MAX);
+        let photos = photo::of(&events(body));
+        row.photos = photos.iter().map(|kept| kept.photo.full.key()).collect();
         match header.kind {
             Kind::Dispute => row.fill_dispute(&Dispute::fold(body)?),
             Kind::Patrol => row.fill_patrol(&Patrol::fold(body)?),
@@ -213,6 +218,7 @@ impl Row {
             link: None,
             checkins: 0,
             active_ms: 0,
+            photos: Vec::new(),
             delivery: Delivery::default(),
         }
     }
@@ -243,7 +249,10 @@ impl Row {
         self.due = dispute.due();
         self.accepted_at = dispute.events.iter().find_map(|event| match &event.what {
             EventKind::Step(step) if step.to == "accepted" => Some(event.at),
-            EventKind::Step(_) | EventKind::Note { .. } => None,
+            EventKind::Step(_)
+            | EventKind::Note { .. }
+            | EventKind::Photo(_)
+            | EventKind::PhotoRemoved(_) => None,
         });
     }
 

@@ -52,6 +52,12 @@ pub enum ApiError {
     /// A piece of a request does not begin where the request ends so far.
     #[error("the piece does not begin where the request ends; ask how much has come")]
     WrongOffset,
+    /// A piece of a photo, or the whole of it, is not what its hash says.
+    #[error("the bytes are not what their hash says; ask how much has come")]
+    Checksum,
+    /// Bytes that should be a photo are none.
+    #[error("send JPEG or WebP")]
+    NotAPhoto,
     /// No such path.
     #[error("no such path")]
     UnknownPath,
@@ -96,6 +102,12 @@ impl ApiError {
             Self::BatchDiffers => (ErrorCode::BadRequest, StatusCode::CONFLICT, Notice),
             Self::UnknownChanges => (ErrorCode::Unknown, StatusCode::CONFLICT, Notice),
             Self::WrongOffset => (ErrorCode::BadRequest, StatusCode::CONFLICT, Quiet),
+            Self::Checksum => (ErrorCode::Checksum, StatusCode::UNPROCESSABLE_ENTITY, Quiet),
+            Self::NotAPhoto => (
+                ErrorCode::NotAPhoto,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Notice,
+            ),
             Self::OtherVersion => (ErrorCode::OtherVersion, StatusCode::BAD_REQUEST, Notice),
             Self::TooLarge => (ErrorCode::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, Notice),
             Self::TooSlow => (ErrorCode::TooSlow, StatusCode::REQUEST_TIMEOUT, Quiet),

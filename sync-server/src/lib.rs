@@ -8,6 +8,7 @@
 #![warn(unreachable_pub)]
 
 pub mod admin;
+pub mod album;
 pub mod auth;
 pub mod bench;
 pub mod clock;
@@ -192,6 +193,7 @@ impl Server {
             brake: auth::JoinBrake::default(),
             parts: parts::Parts::default(),
             news: news::News::default(),
+            album: album::Album::new(&config.data),
             bench_join: config.bench_join.clone(),
         };
         Ok(Self {

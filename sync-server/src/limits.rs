@@ -20,6 +20,13 @@ pub const PARTS_KEPT: Duration = Duration::from_secs(10 * 60);
 /// Answers from so many bytes on can be taken up where they were cut.
 pub const PART_BYTES_MIN: usize = 4 * 1024;
 
+/// Most bytes in one piece of a photo.
+pub const PHOTO_PIECE_BYTES_MAX: usize = 128 * 1024;
+/// Most photos that one device may have begun and not finished; the oldest make room.
+pub const PHOTO_PARTS_PER_DEVICE_MAX: usize = 8;
+/// How long a photo that was begun and not finished is kept.
+pub const PHOTO_PARTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// How long a client may take to send the head of a request.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may stay silent before its first byte, the TLS handshake included.

@@ -5,6 +5,7 @@ pub(crate) mod health;
 pub(crate) mod news;
 pub(crate) mod overview;
 pub(crate) mod parts;
+pub(crate) mod photo;
 
 use std::future::poll_fn;
 use std::pin::Pin;

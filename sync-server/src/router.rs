@@ -10,13 +10,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::album::Album;
 use crate::auth::JoinBrake;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
 use crate::news::News;
 use crate::parts::Parts;
-use crate::route::{exchange, health, news, overview, parts};
+use crate::route::{exchange, health, news, overview, parts, photo};
 use crate::scope::Scopes;
 use crate::store::Store;
 
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) parts: Parts,
     /// Who listens for news.
     pub(crate) news: News,
+    /// The pictures.
+    pub(crate) album: Album,
     /// The code with which devices of this machine join the bench station.
     pub(crate) bench_join: Option<String>,
 }
@@ -57,6 +60,17 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             get(parts::answer).fallback(unknown_method),
         )
         .route("/api/v1/news", post(news::answer).fallback(unknown_method))
+        .route(
+            "/api/v1/photos",
+            post(photo::arrived).fallback(unknown_method),
+        )
+        .route(
+            "/api/v1/photos/{hash}",
+            get(photo::answer)
+                .head(photo::held)
+                .patch(photo::append)
+                .fallback(unknown_method),
+        )
         .route("/health", get(health::answer).fallback(unknown_method))
         .route("/api", axum::routing::any(unknown_path))
         .route("/api/{*rest}", axum::routing::any(unknown_path))

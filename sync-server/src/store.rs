@@ -4,6 +4,7 @@ pub mod device;
 pub mod directory;
 pub mod log;
 pub mod org;
+pub mod photo;
 pub mod sums;
 
 use std::fs::{File, TryLockError};
@@ -19,7 +20,7 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -29,6 +30,7 @@ const MIGRATIONS: [(&str, &str); 3] = [
         "stream sum",
         include_str!("../migrations/0003_stream_sum.sql"),
     ),
+    ("photo", include_str!("../migrations/0004_photo.sql")),
 ];
 
 /// The setting that says that everything here is a demonstration.

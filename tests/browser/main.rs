@@ -4,6 +4,7 @@ mod damage;
 mod link;
 mod live;
 mod offline;
+mod photo;
 mod server;
 mod shared;
 mod update;

@@ -10,6 +10,7 @@
 
 pub mod bench_server;
 pub mod browser;
+pub mod camera;
 pub mod gate;
 pub mod headless;
 pub mod page;

@@ -141,6 +141,35 @@ impl Page {
         .await;
     }
 
+    /// Gives the camera's button a picture, as if it had just been taken.
+    pub async fn shoot(&self, path: &str) {
+        self.find("button", crate::words::TAKE_PHOTO).await;
+        let camera = By::Css("input[type=file]");
+        let camera = self.driver.find(camera).await.expect("a camera button");
+        camera.send_keys(path).await.expect("a picture was taken");
+    }
+
+    /// Presses a switch of the settings.
+    pub async fn toggle(&self, word: Word) {
+        eventually(&format!("{} to switch", word.en), || async {
+            self.look("switch", word).await?.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Waits until a picture with this selector is drawn; its size in pixels.
+    pub async fn picture(&self, selector: &str) -> (u64, u64) {
+        let script = format!(
+            "const i = document.querySelector('{selector}');
+             return i && i.complete && i.naturalWidth ? [i.naturalWidth, i.naturalHeight] : null"
+        );
+        eventually(&format!("the picture {selector}"), || async {
+            let size = self.run(&script).await;
+            Some((size.get(0)?.as_u64()?, size.get(1)?.as_u64()?))
+        })
+        .await
+    }
+
     /// Waits until a sheet is open.
     pub async fn sheet_opens(&self) {
         let open = "return !!document.querySelector('[role=dialog]')";
@@ -203,6 +232,14 @@ impl Page {
         eventually(&format!("the end of {}", word.en), || async {
             let text = self.text().await;
             (!text.contains(word.zh) && !text.contains(word.en)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until `text` is not shown.
+    pub async fn sees_no_text(&self, text: &str) {
+        eventually(&format!("the end of {text}"), || async {
+            (!self.shows(text).await).then_some(())
         })
         .await;
     }

@@ -101,6 +101,18 @@ pub const SENT: Word = word("已送达", "Sent");
 pub const SEEN: Word = word("所里已见", "Seen at station");
 /// State of a record that somebody must look at.
 pub const NEEDS_ATTENTION: Word = word("需处理", "Needs attention");
+/// Button that opens the camera.
+pub const TAKE_PHOTO: Word = word("拍照", "Take photo");
+/// The first photo of a record.
+pub const PHOTO_1: Word = word("照片 1", "Photo 1");
+/// The second.
+pub const PHOTO_2: Word = word("照片 2", "Photo 2");
+/// Button below a photo.
+pub const PHOTO_DELETE: Word = word("删除照片", "Remove photo");
+/// Button that means it.
+pub const PHOTO_DELETE_YES: Word = word("确定删除", "Yes, remove");
+/// Switch of the settings.
+pub const WIFI_ONLY: Word = word("照片仅在 Wi-Fi 下上传", "Send photos on Wi-Fi only");
 /// The status line when nothing waits.
 pub const ALL_DELIVERED: Word = word("全部送达", "Everything is sent");
 /// Button that lets a new version in.

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 
 use crate::locale::{format, word};
 use crate::nav::record_route;
+use crate::state::state;
 
 /// Puts rows in order. One routine for all lists: a sort is four kilobytes of code, and each closure
 /// would bring a copy of its own.
@@ -48,9 +49,16 @@ pub fn level_mark(row: &Row) -> Option<AnyView> {
     Some(view! { <span class=class>{text.s()}</span> }.into_any())
 }
 
+/// The line below a row's title: its photos, and what else there is to say.
+pub fn row_note(row: &Row, now: Millis) -> String {
+    let parts = [state().photo_count(row), Some(format::row_detail(row, now))];
+    let said = parts.into_iter().flatten().filter(|part| !part.is_empty());
+    said.collect::<Vec<_>>().join(" · ")
+}
+
 /// One row as a link to its record: title, tag, one line below.
 pub fn row_link(row: &Row, tag: AnyView, now: Millis) -> AnyView {
-    let detail = format::row_detail(row, now);
+    let detail = row_note(row, now);
     view! {
         <li>
             <a class="row" href=record_route(row.kind, row.id).path()>

@@ -1,17 +1,16 @@
 //! The one calm line about the exchange, with its button.
 
-use domain::replica::{Activity, SyncStatus};
+use domain::replica::Activity;
 use leptos::prelude::*;
 
 use crate::locale::{fault, word};
 use crate::platform;
+use crate::runtime::photos::may_send_full;
+use crate::state::State;
 
 /// The line; `sync` looks for something to exchange.
-pub fn sync_line(
-    status: RwSignal<SyncStatus>,
-    minute: RwSignal<u32>,
-    sync: impl Fn() + 'static,
-) -> AnyView {
+pub fn sync_line(state: State, sync: impl Fn() + 'static) -> AnyView {
+    let State { status, minute, .. } = state;
     let dot = move || match status.with(|status| status.activity) {
         Activity::Idle => "dot",
         Activity::Working => "dot busy",
@@ -20,7 +19,14 @@ pub fn sync_line(
     };
     let text = move || {
         minute.track();
-        status.with(|status| fault::status(status, platform::now()))
+        let photos = state.photos.with(|book| {
+            let notes = book.values();
+            notes
+                .filter(|note| note.taken.is_some_and(|t| t.named) && !note.arrived)
+                .count()
+        });
+        let held = photos > 0 && !may_send_full();
+        status.with(|status| fault::status(status, platform::now(), (photos, held)))
     };
     view! {
         <div class="status">

@@ -12,7 +12,7 @@ use web_sys::{
 use crate::platform::outcome::within;
 
 /// How bytes of ours are labelled.
-const OURS: &str = "application/octet-stream";
+pub(super) const OURS: &str = "application/octet-stream";
 
 /// A request that can be sent, and is ended when this is dropped.
 #[derive(Debug)]

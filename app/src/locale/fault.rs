@@ -146,6 +146,9 @@ pub fn denial(denial: &Denial) -> String {
         )
         .s()
         .to_owned(),
+        Denial::TooManyPhotos => w("每条记录最多 20 张照片", "A record takes at most 20 photos")
+            .s()
+            .to_owned(),
         Denial::Nothing => w("没有要改的", "Nothing to change").s().to_owned(),
     }
 }
@@ -186,12 +189,18 @@ pub const fn refusal(refusal: Refusal) -> Word {
     }
 }
 
-/// The one calm line: what the exchange is doing, and how much is still on the phone.
+/// The one calm line: what the exchange is doing, and how much is still on the phone; `photos` wait to be
+/// sent, or are held for Wi-Fi.
 #[must_use]
-pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
+pub fn status(
+    status: &SyncStatus,
+    now: domain::time::Millis,
+    (photos, held): (usize, bool),
+) -> String {
     let head = match status.activity {
         Activity::Working => word::SYNC_WORKING,
         Activity::Idle if status.synced_at.is_none() => word::SYNC_NEVER,
+        Activity::Idle if photos > 0 => word::TEXT_DONE,
         Activity::Idle => word::SYNC_DONE,
         Activity::Failed(LinkFailure::Offline) => word::SYNC_OFFLINE,
         Activity::Failed(LinkFailure::NotOurs) => word::SYNC_PORTAL,
@@ -207,6 +216,14 @@ pub fn status(status: &SyncStatus, now: domain::time::Millis) -> String {
     }
     if status.on_phone > 0 {
         parts.push(word::SYNC_KEPT.with(status.on_phone));
+    }
+    if photos > 0 {
+        let left = if held {
+            word::PHOTOS_WIFI
+        } else {
+            word::PHOTOS_LEFT
+        };
+        parts.push(left.with(photos));
     }
     if let Some(at) = status.synced_at
         && status.activity != Activity::Working

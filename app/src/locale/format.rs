@@ -178,6 +178,16 @@ pub fn row_detail(row: &Row, now: Millis) -> String {
     }
 }
 
+/// How many photos a record has, and how many of them have arrived where these are not all.
+#[must_use]
+pub fn photos(arrived: usize, all: usize) -> Option<String> {
+    match all {
+        0 => None,
+        _ if arrived >= all => Some(super::word::PHOTOS_DONE.with(all)),
+        _ => Some(super::word::PHOTOS_OF.with2(arrived, all)),
+    }
+}
+
 /// A span of time.
 #[must_use]
 pub fn span(ms: i64) -> String {

@@ -244,6 +244,29 @@ words! {
     SHOWN_OF: "显示 {} / {} 条", "{} of {} shown";
     SHOW_MORE: "显示更多", "Show more";
 
+    // Photos.
+    PHOTOS: "照片", "Photos";
+    TAKE_PHOTO: "拍照", "Take photo";
+    PHOTO_WORKING: "正在处理…", "Working…";
+    PHOTO_N: "照片 {}", "Photo {}";
+    PHOTOS_DONE: "{} 张照片", "{} photos";
+    PHOTOS_OF: "{} / {} 张照片", "{} of {} photos";
+    PHOTO_ADDED: "拍了照片", "Photo added";
+    PHOTO_REMOVED: "删除了照片", "Photo removed";
+    PHOTO_AWAY: "照片还没传到这台设备，联网后再看", "This photo has not come to this device yet: look again when online";
+    PHOTO_DELETE: "删除照片", "Remove photo";
+    PHOTO_DELETE_SURE: "确定删除？记录里会写明删除了照片。", "Remove it? The record will say that a photo was removed.";
+    PHOTO_DELETE_YES: "确定删除", "Yes, remove";
+    PHOTO_KEEP: "保留", "Keep";
+    PHOTO_ON_PHONE: "待发送", "Waiting to be sent";
+    PHOTO_BROKEN: "这张照片打不开，请再拍一次", "This picture cannot be read: take it again";
+    PHOTO_NO_ROOM: "照片没有保存成功，文字都在。请清理一些空间再拍", "The photo was not kept; the text is safe. Free some space and take it again";
+    PHOTOS_LEFT: "{} 张照片待发", "{} photos to send";
+    PHOTOS_WIFI: "{} 张照片等 Wi-Fi", "{} photos wait for Wi-Fi";
+    TEXT_DONE: "文字全部送达", "Everything is sent but photos";
+    WIFI_ONLY: "照片仅在 Wi-Fi 下上传", "Send photos on Wi-Fi only";
+    WIFI_UNKNOWN: "这个浏览器不说明网络类型：要发照片时请关掉这一项", "This browser does not tell the kind of network: switch this off to send photos";
+
     // Supervisor.
     UNIT: "单位", "Unit";
     PERIOD: "期间", "Period";

@@ -10,6 +10,7 @@ use domain::sync::message::Secret;
 use domain::unit::Directory;
 
 use super::Runtime;
+use super::photos::Courier;
 use super::screens::Screens;
 use crate::platform;
 use crate::store::guard::Guarded;
@@ -32,6 +33,7 @@ pub type Session = Runtime<Guarded>;
 pub struct Phone {
     screens: Rc<dyn Screens>,
     session: RefCell<Option<Rc<Session>>>,
+    courier: RefCell<Option<Rc<Courier>>>,
     known: RefCell<Known>,
 }
 
@@ -68,6 +70,7 @@ impl Phone {
         let phone = Self {
             screens,
             session: RefCell::default(),
+            courier: RefCell::default(),
             known: RefCell::new(stranger()),
         };
         Rc::new(phone)
@@ -76,6 +79,11 @@ impl Phone {
     /// The runtime of whoever uses the phone; none before somebody begins to join.
     pub fn session(&self) -> Option<Rc<Session>> {
         self.session.borrow().clone()
+    }
+
+    /// The courier of photos of whoever uses the phone.
+    pub fn courier(&self) -> Option<Rc<Courier>> {
+        self.courier.borrow().clone()
     }
 
     /// Opens what is stored, shows it, and only then looks for a network.
@@ -163,10 +171,14 @@ impl Phone {
             screens: Rc::clone(&self.screens),
         };
         let session = Session::new(known.device.hex(), replica, store, Rc::new(ears));
+        let proof = (known.device, known.secret);
         *self.known.borrow_mut() = known;
         self.screens.drafts(session.store().drafts().await?);
-        self.screens
-            .rows(session.store().rows(List::Newest, ROWS_MAX).await?);
+        let rows = session.store().rows(List::Newest, ROWS_MAX).await?;
+        let courier = Courier::new(Rc::clone(&session), proof, Rc::clone(&self.screens));
+        courier.rows(&rows);
+        *self.courier.borrow_mut() = Some(courier);
+        self.screens.rows(rows);
         session.count_aside().await;
         session.listen();
         *self.session.borrow_mut() = Some(session);
@@ -338,6 +350,12 @@ struct Ears {
     screens: Rc<dyn Screens>,
 }
 
+impl Ears {
+    fn courier(&self) -> Option<Rc<Courier>> {
+        self.phone.upgrade().and_then(|phone| phone.courier())
+    }
+}
+
 impl Screens for Ears {
     fn directory(&self, directory: Directory) {
         if let Some(phone) = self.phone.upgrade() {
@@ -347,10 +365,16 @@ impl Screens for Ears {
     }
 
     fn rows(&self, rows: Vec<domain::view::Row>) {
+        if let Some(courier) = self.courier() {
+            courier.rows(&rows);
+        }
         self.screens.rows(rows);
     }
 
     fn status(&self, status: domain::replica::SyncStatus) {
+        if let Some(courier) = self.courier() {
+            courier.status(&status);
+        }
         self.screens.status(status);
     }
 

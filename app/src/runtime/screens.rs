@@ -8,6 +8,7 @@ use domain::view::Row;
 use crate::platform::Room;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
+use crate::store::photos::Book;
 
 /// The screens' ears; each call sets what they may read.
 ///
@@ -24,6 +25,8 @@ pub trait Screens {
     fn aside(&self, count: u32);
     /// The unfinished forms that an earlier start has left, by key.
     fn drafts(&self, _drafts: Vec<(String, String)>) {}
+    /// What is known of photos.
+    fn photos(&self, _book: &Book) {}
     /// The people who joined on this phone, and which of them uses it.
     fn identities(&self, _all: Vec<Known>, _current: Option<usize>) {}
     /// Whether the browser keeps our data, and how much room there is.

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use crate::locale::{self, format, word};
 use crate::platform;
 use crate::screen::case_sheets::{Sheet, Sheets, sheets};
+use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
 use crate::screen::{grid_name, submit_plain, when_and_who};
 use crate::state::state;
@@ -33,6 +34,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         {dispute(|case, dispute, _, _| contradiction(case, dispute).into_any())}
         {dispute(facts)}
         {parties(here, open)}
+        {photo::of_record(id, here)}
         {dispute(|case, dispute, _, _| agreement(case.row.id, dispute).into_any())}
         {dispute(|_, dispute, known, _| course(dispute, known))}
     };
@@ -61,7 +63,10 @@ fn contradiction(case: &Case, dispute: &Dispute) -> Option<AnyView> {
         EventKind::Step(step) if dispute.standing.review.contains(&event.id) => {
             Some((event.id, step.to.clone()))
         }
-        EventKind::Step(_) | EventKind::Note { .. } => None,
+        EventKind::Step(_)
+        | EventKind::Note { .. }
+        | EventKind::Photo(_)
+        | EventKind::PhotoRemoved(_) => None,
     });
     let steps: Vec<_> = steps.collect();
     let other = steps
@@ -299,6 +304,8 @@ fn event_line<'a>(
             locale::code(domain::codelist::List::EventKind, kind),
             text.clone(),
         ),
+        EventKind::Photo(_) => (word::PHOTO_ADDED.s().to_owned(), String::new()),
+        EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
         EventKind::Step(step) => {
             let to = format::status(domain::record::Kind::Dispute, &step.to);
             let pending = dispute.standing.review.contains(&event.id);

@@ -13,6 +13,7 @@ use crate::component::shell::{Top, top};
 use crate::locale::{self, word};
 use crate::nav::{self, Route};
 use crate::platform;
+use crate::screen::photo;
 use crate::screen::{grid_name, is_demo, keep_draft, submit};
 use crate::state::{Actions, State, state};
 
@@ -26,6 +27,15 @@ const COMMON: [&str; 6] = ["02", "04", "01", "03", "09", "06"];
 struct Begun {
     id: RecordId,
     draft: Draft,
+    /// How many photos were taken for it; an older draft has none.
+    #[serde(default)]
+    photos: u32,
+}
+
+impl Begun {
+    fn is_blank(&self) -> bool {
+        self.photos == 0 && self.draft.is_blank()
+    }
 }
 
 /// The screen that registers a dispute.
@@ -50,7 +60,7 @@ fn register_form(turn: RwSignal<u32>) -> AnyView {
     let begun = left.unwrap_or_else(|| blank(state));
     let form = Form::new(begun);
     let kept = RwSignal::new(restored);
-    keep_draft(form, DRAFT, kept, |begun| begun.draft.is_blank());
+    keep_draft(form, DRAFT, kept, Begun::is_blank);
     remember_on_leave(state, form);
     let demo = is_demo(state);
     view! {
@@ -85,6 +95,7 @@ fn blank(state: State) -> Begun {
     Begun {
         id: Actions::new_id(),
         draft,
+        photos: 0,
     }
 }
 
@@ -95,7 +106,7 @@ fn remember_on_leave(state: State, form: Form<Begun>) {
             return;
         };
         state.drafts.update(|drafts| {
-            if begun.draft.is_blank() {
+            if begun.is_blank() {
                 drafts.remove(DRAFT);
             } else if let Ok(text) = serde_json::to_string(&begun) {
                 drafts.insert(DRAFT.to_owned(), text);
@@ -106,8 +117,11 @@ fn remember_on_leave(state: State, form: Form<Begun>) {
 
 fn restored_note(state: State, form: Form<Begun>, turn: RwSignal<u32>) -> AnyView {
     let discard = move |_| {
-        form.draft
-            .update_untracked(|begun| begun.draft = Draft::default());
+        form.draft.update_untracked(|begun| {
+            Actions::discard_photos(begun.id);
+            begun.draft = Draft::default();
+            begun.photos = 0;
+        });
         state.drafts.update(|drafts| {
             drafts.remove(DRAFT);
         });
@@ -174,8 +188,20 @@ fn fields(state: State, form: Form<Begun>) -> AnyView {
             </div>
         </section>
         <section>{level_chips(form)}</section>
+        {photos(form)}
     }
     .into_any()
+}
+
+fn photos(form: Form<Begun>) -> AnyView {
+    let id = form.draft.with_untracked(|begun| begun.id);
+    let draft = move || {
+        let text = form.draft.try_with_untracked(serde_json::to_string)?;
+        Some((DRAFT, text.ok()?))
+    };
+    photo::of_draft(id, draft, move || {
+        form.draft.try_update(|begun| begun.photos += 1);
+    })
 }
 
 fn category_chips(form: Form<Begun>) -> AnyView {
@@ -261,8 +287,10 @@ fn register(state: State, form: Form<Begun>) {
     let id = begun.id;
     let command = Command::RegisterDispute { id, new };
     submit(form, command, vec![DRAFT.to_owned()], move |id| {
-        form.draft
-            .update_untracked(|begun| begun.draft = Draft::default());
+        form.draft.update_untracked(|begun| {
+            begun.draft = Draft::default();
+            begun.photos = 0;
+        });
         state.drafts.update(|drafts| {
             drafts.remove(DRAFT);
         });

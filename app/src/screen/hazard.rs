@@ -15,6 +15,7 @@ use crate::component::shell::{Top, top};
 use crate::locale::{self, Word, format, word};
 use crate::nav::{self, Route};
 use crate::screen::case_sheets::{code_chips, code_choices};
+use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
 use crate::screen::{grid_name, is_demo, keep_draft, submit, when_and_who};
 use crate::state::{Actions, State, state};
@@ -26,6 +27,15 @@ const DRAFT: &str = "hazard";
 struct Begun {
     id: RecordId,
     draft: Draft,
+    /// How many photos were taken for it; an older draft has none.
+    #[serde(default)]
+    photos: u32,
+}
+
+impl Begun {
+    fn is_blank(&self) -> bool {
+        self.photos == 0 && self.draft.is_blank()
+    }
 }
 
 /// The form for a hazard; `patrol` is the one on which it was found.
@@ -49,10 +59,11 @@ pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
             patrol: patrol.map(|id| id.to_string()).unwrap_or_default(),
             ..Draft::default()
         },
+        photos: 0,
     });
     let form = Form::new(begun);
     let kept = RwSignal::new(restored);
-    keep_draft(form, DRAFT, kept, |begun| begun.draft.is_blank());
+    keep_draft(form, DRAFT, kept, Begun::is_blank);
     on_cleanup(move || {
         let Some(begun) = form.draft.try_get_untracked() else {
             return;
@@ -60,7 +71,7 @@ pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
         state
             .drafts
             .update(|drafts| match serde_json::to_string(&begun) {
-                Ok(text) if !begun.draft.is_blank() => {
+                Ok(text) if !begun.is_blank() => {
                     drafts.insert(DRAFT.to_owned(), text);
                 }
                 Ok(_) | Err(_) => {
@@ -80,6 +91,7 @@ pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
                     <p class="restored" role="status">{word::DRAFT_RESTORED.s()}</p>
                 })}
                 <section class="card">{fields(form)}</section>
+                {photos(form)}
             </main>
             {save_bar(word::SAVE, form.busy, form.failure, move || {
                 if kept.get() { word::DRAFT_KEPT.s() } else { word::SAVE_HINT.s() }
@@ -87,6 +99,17 @@ pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
         </form>
     }
     .into_any()
+}
+
+fn photos(form: Form<Begun>) -> AnyView {
+    let id = form.draft.with_untracked(|begun| begun.id);
+    let draft = move || {
+        let text = form.draft.try_with_untracked(serde_json::to_string)?;
+        Some((DRAFT, text.ok()?))
+    };
+    photo::of_draft(id, draft, move || {
+        form.draft.try_update(|begun| begun.photos += 1);
+    })
 }
 
 fn fields(form: Form<Begun>) -> AnyView {
@@ -112,8 +135,10 @@ fn register(state: State, form: Form<Begun>) {
         Ok(new) => {
             let command = Command::RegisterHazard { id: begun.id, new };
             submit(form, command, vec![DRAFT.to_owned()], move |id| {
-                form.draft
-                    .update_untracked(|begun| begun.draft = Draft::default());
+                form.draft.update_untracked(|begun| {
+                    begun.draft = Draft::default();
+                    begun.photos = 0;
+                });
                 state.drafts.update(|drafts| {
                     drafts.remove(DRAFT);
                 });
@@ -137,10 +162,13 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     });
     let foot = move || status.get().map(|status| buttons(&status, (open, to)));
     let known = state().directory;
-    let main = part(here, move |case| match &case.contents {
-        Contents::Hazard(hazard) => says(hazard, known.get_untracked().as_deref()),
-        Contents::Dispute(_) | Contents::Patrol(_) | Contents::Task(_) => ().into_any(),
-    });
+    let hazard = move |draw: fn(&Hazard, Option<&Directory>) -> AnyView| {
+        part(here, move |case| match &case.contents {
+            Contents::Hazard(hazard) => draw(hazard, known.get_untracked().as_deref()),
+            Contents::Dispute(_) | Contents::Patrol(_) | Contents::Task(_) => ().into_any(),
+        })
+    };
+    let main = view! { {hazard(says)} {photo::of_record(id, here)} {hazard(course)} };
     Parts {
         names: |case| {
             (
@@ -148,7 +176,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
                 format::row_title(&case.row),
             )
         },
-        main,
+        main: main.into_any(),
         foot: view! { {foot} }.into_any(),
         sheets: step_sheet(id, open, to),
     }
@@ -169,7 +197,6 @@ fn says(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
                 {fact(word::TARGET, locale::code(List::ReferralTarget, &hazard.target))}
                 {fact(word::GRID, grid_name(known, &hazard.header.grid))}
             </dl>
-            {course(hazard, known)}
     }
     .into_any()
 }
@@ -185,6 +212,8 @@ fn course(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     for event in &hazard.events {
         let (title, text) = match &event.what {
             EventKind::Note { kind, text } => (locale::code(List::EventKind, kind), text.clone()),
+            EventKind::Photo(_) => (word::PHOTO_ADDED.s().to_owned(), String::new()),
+            EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
             EventKind::Step(step) => (format::status(Kind::Hazard, &step.to), step.reason.clone()),
         };
         lines.push((event.at, title, text, &event.by));

@@ -18,6 +18,7 @@ use crate::locale::{Word, format, word};
 use crate::nav::{self, Route};
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
+use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
 use crate::screen::{is_demo, submit, submit_plain};
 use crate::state::{Actions, State, state};
@@ -144,6 +145,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         {move || counters(sheets.id, here, open.get())}
         {patrol(checkins)}
         {patrol(log)}
+        {photo::of_record(id, here)}
         {move || found(state, sheets.id, open.get())}
     };
     let foot = move || open.get().then(|| buttons(here, sheets));

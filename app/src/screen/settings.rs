@@ -8,6 +8,7 @@ use crate::component::chips::{Choice, chips};
 use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
 use crate::platform;
+use crate::runtime::photos::WIFI_ONLY;
 use crate::screen::is_demo;
 use crate::state::{Actions, State, state};
 
@@ -23,6 +24,7 @@ pub fn settings() -> AnyView {
                 {language(state)}
                 {large_text()}
                 {theme()}
+                {wifi_only()}
             </section>
             <section>
                 <h2>{word::ON_THIS_PHONE.s()}</h2>
@@ -125,6 +127,28 @@ fn theme() -> AnyView {
     ];
     view! { <div class="field chips-field">{chips(word::THEME.s(), choices, 4, chosen.into(), choose)}</div> }
         .into_any()
+}
+
+/// Texts now, photos on Wi-Fi.
+fn wifi_only() -> AnyView {
+    let on = RwSignal::new(platform::setting(WIFI_ONLY).as_deref() == Some("1"));
+    let change = move |event: web_sys::Event| {
+        on.set(event_target_checked(&event));
+        platform::keep_setting(WIFI_ONLY, if on.get_untracked() { "1" } else { "0" });
+        Actions::look_for_photos();
+    };
+    let unknown = platform::photo::on_wifi().is_none();
+    view! {
+        <div class="field tick">
+            <input id="wifi" type="checkbox" role="switch" aria-describedby="wifi-note"
+                prop:checked=on on:change=change />
+            <label for="wifi">{word::WIFI_ONLY.s()}</label>
+        </div>
+        <p id="wifi-note" class="quiet note" hidden=move || !(unknown && on.get())>
+            {word::WIFI_UNKNOWN.s()}
+        </p>
+    }
+    .into_any()
 }
 
 /// Everybody who joined on this phone: each has a store of their own.

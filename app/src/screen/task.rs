@@ -69,7 +69,10 @@ fn says(task: &Task, known: Option<&Directory>) -> AnyView {
             step.reason.clone(),
             when_and_who(known, event.at, &event.by),
         )),
-        EventKind::Step(_) | EventKind::Note { .. } => None,
+        EventKind::Step(_)
+        | EventKind::Note { .. }
+        | EventKind::Photo(_)
+        | EventKind::PhotoRemoved(_) => None,
     });
     let link = task.link.map(|id| {
         view! { <a class="button" href=Route::Dispute(id).path()>{word::OPEN_CASE.s()}</a> }

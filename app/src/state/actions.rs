@@ -72,7 +72,7 @@ impl Actions {
         PHONE.with(|slot| *slot.borrow_mut() = Some(phone));
     }
 
-    fn phone() -> Option<Rc<Phone>> {
+    pub(super) fn phone() -> Option<Rc<Phone>> {
         PHONE.with(|slot| slot.borrow().clone())
     }
 
@@ -152,6 +152,7 @@ impl Actions {
         if let Some(session) = Self::phone().and_then(|phone| phone.session()) {
             session.wake(Cause::Button);
         }
+        Self::look_for_photos();
     }
 
     /// Joins with an invitation code.

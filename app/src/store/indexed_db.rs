@@ -4,6 +4,7 @@ pub(crate) mod bridge;
 mod connection;
 pub(crate) mod encode;
 pub(crate) mod open;
+mod photos;
 pub(crate) mod read;
 pub(crate) mod save;
 pub(crate) mod schema;

@@ -65,6 +65,7 @@ pub fn row(n: u8, rev: u32, updated_at: i64) -> Row {
         link: None,
         checkins: 0,
         active_ms: 0,
+        photos: Vec::new(),
         delivery: Delivery {
             rev,
             unsent: 1,

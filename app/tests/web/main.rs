@@ -9,6 +9,8 @@ mod fixture;
 #[cfg(test)]
 mod indexed_db;
 #[cfg(test)]
+mod photos;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod raw;

@@ -50,6 +50,33 @@ export function open_raw(name, version) {
     request.onerror = () => reject(request.error);
   });
 }
+export function open_old(name) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => {
+      const database = request.result;
+      for (const store of ["changes", "drafts", "meta"]) database.createObjectStore(store);
+      const rows = database.createObjectStore("rows");
+      rows.createIndex("newest", "newest");
+      rows.createIndex("kind", ["kind", "newest"]);
+      rows.createIndex("due", "due");
+      for (const store of ["outbox", "aside"]) database.createObjectStore(store, { autoIncrement: true });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+export function draw_picture(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const pen = canvas.getContext("2d");
+  for (let n = 0; n < 3000; n++) {
+    pen.fillStyle = `hsl(${n % 360},50%,${n % 90}%)`;
+    pen.fillRect((n * 7919) % width, (n * 104729) % height, 60, 25);
+  }
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+}
 export function put_raw(database, store, key, value) {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction([store], "readwrite");
@@ -72,6 +99,8 @@ extern "C" {
     pub fn back_to_normal();
     fn pause(ms: u32) -> Promise;
     fn open_raw(name: &str, version: u32) -> Promise;
+    fn open_old(name: &str) -> Promise;
+    fn draw_picture(width: u32, height: u32) -> Promise;
     fn put_raw(database: &JsValue, store: &str, key: &str, value: &JsValue) -> Promise;
 }
 
@@ -79,6 +108,19 @@ extern "C" {
 pub fn open(name: &str, version: u32) -> impl Future<Output = Result<IdbDatabase, JsValue>> {
     let opening = JsFuture::from(open_raw(name, version));
     async move { opening.await?.dyn_into() }
+}
+
+/// A database as the first version of the app made it.
+pub async fn open_first(name: &str) -> IdbDatabase {
+    let opened = JsFuture::from(open_old(name)).await.expect("opens");
+    opened.unchecked_into()
+}
+
+/// A picture as a camera gives it.
+pub async fn draw(width: u32, height: u32) -> JsValue {
+    JsFuture::from(draw_picture(width, height))
+        .await
+        .expect("a picture")
 }
 
 /// Writes a value past the store.

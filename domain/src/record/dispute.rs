@@ -387,7 +387,10 @@ impl Dispute {
             .iter()
             .find_map(|event| match &event.what {
                 super::EventKind::Step(step) if step.to == "accepted" => Some(event.at),
-                super::EventKind::Step(_) | super::EventKind::Note { .. } => None,
+                super::EventKind::Step(_)
+                | super::EventKind::Note { .. }
+                | super::EventKind::Photo(_)
+                | super::EventKind::PhotoRemoved(_) => None,
             })
             .unwrap_or(self.header.created_at);
         Due {

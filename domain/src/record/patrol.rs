@@ -229,7 +229,10 @@ impl Patrol {
         let standing = MACHINE.fold(&events);
         let ended_at = events.iter().rev().find_map(|event| match &event.what {
             EventKind::Step(step) if step.to == "finished" && !step.dropped => Some(event.at),
-            EventKind::Step(_) | EventKind::Note { .. } => None,
+            EventKind::Step(_)
+            | EventKind::Note { .. }
+            | EventKind::Photo(_)
+            | EventKind::PhotoRemoved(_) => None,
         });
         Ok(Self {
             patrol_kind: text("category"),

@@ -7,9 +7,10 @@ use crate::id::{ChangeHash, DocId, PersonId, RecordId};
 use crate::record::dispute::Dispute;
 use crate::record::hazard::Hazard;
 use crate::record::patrol::Patrol;
+use crate::record::photo;
 use crate::record::task::Task;
 use crate::record::vault::{self, KeptParty};
-use crate::record::{FoldError, Kind, SCHEMA};
+use crate::record::{FoldError, Kind, SCHEMA, events};
 use crate::replica::StoredRecord;
 use crate::time::Millis;
 use crate::view::Row;
@@ -67,6 +68,8 @@ pub struct Case {
     pub contents: Contents,
     /// The parties of a dispute; `None` when their vault is not here.
     pub parties: Option<Vec<KeptParty>>,
+    /// Its photos.
+    pub photos: Vec<photo::Kept>,
     /// The fields that people wrote at the same time.
     pub conflicts: Vec<Conflict>,
     /// Who wrote the shown value of each field of the body.
@@ -150,6 +153,7 @@ impl Case {
             row,
             contents,
             parties: vault.as_ref().map(vault::fold),
+            photos: photo::of(&events(&body)),
             conflicts,
             writers: writers(&body, stored),
             missing,

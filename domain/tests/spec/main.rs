@@ -17,6 +17,7 @@ mod hostile;
 mod merge;
 mod mutation;
 mod phone;
+mod photos;
 mod records;
 mod storage;
 mod sync;

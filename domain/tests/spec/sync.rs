@@ -314,9 +314,7 @@ fn sy12_after_failures_the_wait_grows_and_the_button_does_not_wait() {
 
 #[test]
 fn f40_a_clock_that_is_set_back_does_not_silence_a_phone() {
-    let mut server = Server::default();
-    let mut phone = Phone::new(1, &officer("p1"));
-    server.enrol(&phone, &officer("p1"));
+    let (mut phone, _, mut server) = pair();
     phone.sync(&mut server);
     // The timer was set by the clock as it was; when it rings, the clock says last year.
     let timer = Event::Wake {

@@ -39,7 +39,7 @@ impl Piece {
     }
 }
 
-fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }

@@ -17,6 +17,8 @@ mod paging;
 #[cfg(test)]
 mod phone;
 #[cfg(test)]
+mod photo;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod server;

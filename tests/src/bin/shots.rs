@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use tests::browser::{DESK, PHONE, Screen, TABLET};
+use tests::camera::Shot;
 use tests::server::Server;
 use tests::walk::Person;
 use tests::words;
@@ -92,6 +93,7 @@ async fn officer(album: &mut Album, server: &mut Server) {
         officer.page().press(words::CLOSE).await;
         officer.page().sheet_closes().await;
     }
+    photo(album, &mut officer).await;
     patrol(album, &mut officer).await;
     officer.go("/hazards/new").await;
     officer.page().heading(words::NEW_HAZARD).await;
@@ -134,6 +136,28 @@ async fn patrol(album: &mut Album, officer: &mut Person) {
 }
 
 /// The same screens in other looks.
+/// Photos on the page that is open, and one of them whole.
+async fn photo(album: &mut Album, officer: &mut Person) {
+    for (hue, count) in [(205, "1 张照片"), (95, "2 张照片"), (30, "3 张照片")] {
+        let shot = Shot::draw(&officer.page(), hue).await;
+        officer.page().shoot(shot.path()).await;
+        officer.page().sees(count).await;
+    }
+    officer
+        .page()
+        .find("button", words::PHOTO_1)
+        .await
+        .scroll_into_view()
+        .await
+        .ok();
+    album.take(officer, "photos", PHONE).await;
+    officer.page().press(words::PHOTO_1).await;
+    officer.page().picture(".photo[data-whole=true]").await;
+    album.take(officer, "photo", PHONE).await;
+    officer.page().press(words::CLOSE).await;
+    officer.page().sheet_closes().await;
+}
+
 async fn looks(album: &mut Album, server: &mut Server) {
     let mut officer = Person::join(server, "officer", PHONE).await;
     for (name, key, value) in [

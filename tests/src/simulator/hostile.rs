@@ -64,6 +64,7 @@ impl World {
         let item = |doc, change| Item {
             doc,
             grid: 0,
+            author: 0,
             change,
         };
         let mut items = vec![item(doc, forged), item(DocId::body(mate), honest)];
@@ -220,10 +221,13 @@ fn request(no: u64, grid: UnitId, items: Vec<Item>, now: Millis) -> Vec<u8> {
             now,
             page_bytes: PAGE_BYTES_MAX,
             whole: true,
+            sound: false,
+            repair: None,
         },
         batch: Some(Batch {
             no,
             grids: vec![grid],
+            authors: Vec::new(),
             items,
         }),
     };

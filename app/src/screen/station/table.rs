@@ -8,7 +8,7 @@ use domain::view::Row;
 use leptos::prelude::*;
 
 use super::{is_major, new_since, village_of};
-use crate::component::list::sort_rows;
+use crate::component::list::{row_note, sort_rows};
 use crate::locale::{Word, format, word};
 use crate::nav::record_route;
 use crate::platform;
@@ -352,7 +352,7 @@ fn line(row: &Row, known: Option<&Directory>, now: Millis, filters: Filters) -> 
                 </a>
                 {new}
                 {crate::component::list::level_mark(row)}
-                <small>{format::row_detail(row, now)}</small>
+                <small>{row_note(row, now)}</small>
             </td>
             <td>{grid_name(known, &row.grid)}</td>
             <td>{status}</td>

@@ -17,6 +17,10 @@ pub(crate) const DRAFTS: &str = "drafts";
 pub(crate) const META: &str = "meta";
 /// Bytes that are damaged or were refused, kept with the reason.
 pub(crate) const ASIDE: &str = "aside";
+/// What is known of photos, by record and photo.
+pub(crate) const PHOTOS: &str = "photos";
+/// Pictures by their hash.
+pub(crate) const PICTURES: &str = "pictures";
 /// The people who joined on this phone (index database).
 pub(crate) const IDENTITIES: &str = "identities";
 /// Which of them uses it (index database).
@@ -42,8 +46,8 @@ pub(crate) struct Schema {
 
 /// The database of one identity.
 pub(crate) const IDENTITY: Schema = Schema {
-    stores: &[CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE],
-    steps: &[first_stores],
+    stores: &[CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE, PHOTOS, PICTURES],
+    steps: &[first_stores, photo_stores],
 };
 
 /// The database that knows the identities.
@@ -78,6 +82,12 @@ fn first_stores(database: &IdbDatabase) -> Result<(), JsValue> {
     index(&rows, BY_DUE, &JsValue::from_str("due"))?;
     counted(database, OUTBOX)?;
     counted(database, ASIDE)
+}
+
+fn photo_stores(database: &IdbDatabase) -> Result<(), JsValue> {
+    database.create_object_store(PHOTOS)?;
+    database.create_object_store(PICTURES)?;
+    Ok(())
 }
 
 fn first_index(database: &IdbDatabase) -> Result<(), JsValue> {

@@ -29,6 +29,10 @@ pub enum ErrorCode {
     NotAllowed,
     /// There is no such thing.
     NotFound,
+    /// Bytes of a photo are not what their hash says.
+    Checksum,
+    /// Bytes that should be a photo are none.
+    NotAPhoto,
     /// The server cannot write: its disk is full.
     NoRoom,
     /// Something went wrong on the server; nothing was changed.
@@ -37,7 +41,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::TooLarge,
         Self::TooSlow,
@@ -51,6 +55,8 @@ impl ErrorCode {
         Self::TooMany,
         Self::NotAllowed,
         Self::NotFound,
+        Self::Checksum,
+        Self::NotAPhoto,
         Self::NoRoom,
         Self::Internal,
     ];
@@ -72,6 +78,8 @@ impl ErrorCode {
             Self::TooMany => "too_many",
             Self::NotAllowed => "not_allowed",
             Self::NotFound => "not_found",
+            Self::Checksum => "checksum",
+            Self::NotAPhoto => "not_a_photo",
             Self::NoRoom => "no_room",
             Self::Internal => "internal",
         }

@@ -1,0 +1,315 @@
+//! Photos: how much of one is here, the next piece of one, and one to look at.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::access::{self, Reach};
+use domain::document::Document;
+use domain::id::{DeviceId, Part, PhotoHash, RecordId};
+use domain::record::photo::{self, Photo, Size};
+use domain::record::{Header, Kind, events};
+use domain::sync::message::{self, Secret};
+use domain::unit::Member;
+use domain::upload::{Arrived, ArrivedRequest, RECORDS_MAX};
+
+use super::parts::value;
+use crate::album::{Added, Coming, Refused};
+use crate::error::ApiError;
+use crate::router::Shared;
+use crate::scope::Scope;
+use crate::store::{device, log, photo as table};
+use crate::{clock, limits};
+
+/// Where a piece begins, and how much is here.
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+/// How long the whole picture is.
+const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+/// The hash of a piece: `sha256` and hexadecimal digits.
+const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+
+/// A picture that a record in the caller's scope names.
+struct Named {
+    record: RecordId,
+    size: Size,
+    kind: Kind,
+    scope: Arc<Scope>,
+    coming: Coming,
+    /// What it is, when it is whole.
+    media: Option<String>,
+}
+
+impl Named {
+    fn member(&self) -> &Member {
+        self.scope.me()
+    }
+}
+
+/// `HEAD /api/v1/photos/HASH?record=ID&size=full`: how many bytes are here, and of how many.
+///
+/// # Errors
+/// When no record in the caller's scope names the picture.
+pub(crate) async fn held(
+    State(shared): State<Arc<Shared>>,
+    Path(hash): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
+    let come = if named.media.is_some() {
+        named.coming.bytes
+    } else {
+        shared.album.held(&named.coming)
+    };
+    let mut response = offset(StatusCode::OK, come);
+    let headers = response.headers_mut();
+    headers.insert(LENGTH, HeaderValue::from(named.coming.bytes));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// `PATCH`: adds a piece where the picture ends so far; the last one makes it whole.
+///
+/// # Errors
+/// When the piece begins elsewhere, is damaged or too long, or is not the caller's to send.
+pub(crate) async fn append(
+    State(shared): State<Arc<Shared>>,
+    Path(hash): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let named = named(&shared, (&hash, query.as_deref()), request.headers()).await?;
+    access::may_write(named.member(), named.kind, Part::Body).map_err(|_| ApiError::NotAllowed)?;
+    let (at, checksum) = piece_head(request.headers()).ok_or(ApiError::Malformed)?;
+    let piece = super::read_body(request, limits::PHOTO_PIECE_BYTES_MAX).await?;
+    if PhotoHash::of(&piece) != checksum {
+        return Err(ApiError::Checksum);
+    }
+    if named.media.is_some() {
+        return Ok(wrong_offset(named.coming.bytes));
+    }
+    let (own, coming) = (Arc::clone(&shared), named.coming);
+    let added = tokio::task::spawn_blocking(move || own.album.add(&coming, at, &piece))
+        .await
+        .map_err(|_| ApiError::Internal)?;
+    match added {
+        Ok(Added::Part(come)) => Ok(offset(StatusCode::NO_CONTENT, come)),
+        Ok(Added::Whole(media)) => {
+            let whole = table::Whole {
+                hash: coming.hash,
+                bytes: coming.bytes,
+                media: media.name(),
+                device: coming.device,
+                at: clock::now(),
+            };
+            let mut write = shared.store.begin().await?;
+            table::put(&mut write, &whole).await?;
+            table::link(&mut write, named.record, (coming.hash, named.size)).await?;
+            write.commit().await?;
+            Ok(offset(StatusCode::NO_CONTENT, coming.bytes))
+        }
+        Err(Refused::Offset(come)) => Ok(wrong_offset(come)),
+        Err(Refused::Because(error)) => Err(error),
+    }
+}
+
+/// `GET`: the picture, or a range of it.
+///
+/// # Errors
+/// When it is not whole here, or no record in the caller's scope names it.
+pub(crate) async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Path(hash): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
+    let media = named.media.ok_or(ApiError::UnknownPath)?;
+    let hash = named.coming.hash;
+    let bytes = tokio::task::spawn_blocking(move || shared.album.read(&hash))
+        .await
+        .map_err(|_| ApiError::Internal)?;
+    let bytes = Bytes::from(bytes.ok_or_else(|| {
+        tracing::error!(?hash, "a photo is not where it was put");
+        ApiError::UnknownPath
+    })?);
+    let mut response = match range(&headers, bytes.len()) {
+        None => Response::new(Body::from(bytes)),
+        Some(Err(())) => {
+            let text = format!("bytes */{}", bytes.len());
+            let headers = [(header::CONTENT_RANGE, text)];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        }
+        Some(Ok((from, to))) => {
+            let text = format!("bytes {from}-{to}/{}", bytes.len());
+            let piece = Body::from(bytes.slice(from..=to));
+            let headers = [(header::CONTENT_RANGE, text)];
+            (StatusCode::PARTIAL_CONTENT, headers, piece).into_response()
+        }
+    };
+    let media = HeaderValue::from_str(&media).map_err(|_| ApiError::Internal)?;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media);
+    for (name, text) in PICTURE_HEADERS {
+        headers.insert(name, HeaderValue::from_static(text));
+    }
+    Ok(response)
+}
+
+/// Nobody but who asked may keep it, nothing in it may run, and it never becomes another one.
+const PICTURE_HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CACHE_CONTROL,
+        "private, max-age=31536000, immutable",
+    ),
+    (header::VARY, "authorization"),
+    (header::ACCEPT_RANGES, "bytes"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_DISPOSITION, "attachment"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox",
+    ),
+];
+
+/// `POST /api/v1/photos`: which photos of these records are whole here.
+///
+/// # Errors
+/// When the caller is not known or may not see documents.
+pub(crate) async fn arrived(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body = super::read_body(request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
+    let request: ArrivedRequest = message::decode(&body)?;
+    if request.records.len() > RECORDS_MAX {
+        return Err(ApiError::TooLarge);
+    }
+    let mut view = shared.store.view().await?;
+    let device = device::find(&mut view, request.device, &request.secret.0).await?;
+    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    may_see(scope.me())?;
+    let mut found = Arrived::default();
+    for (record, grid, key) in table::arrived(&mut view, &request.records).await? {
+        if scope.holds(&grid) {
+            found.photos.push((record, key));
+        }
+    }
+    Ok(super::binary(message::encode(&found), true))
+}
+
+fn may_see(member: &Member) -> Result<(), ApiError> {
+    match access::reach(member) {
+        Reach::Documents => Ok(()),
+        Reach::PublicRows | Reach::Nothing => Err(ApiError::NotAllowed),
+    }
+}
+
+/// Who asks, for which picture, and whether a record that they may read names it. A record that is
+/// not there, one of somebody else's and one without this picture all look the same.
+async fn named(
+    shared: &Arc<Shared>,
+    (hash, query): (&str, Option<&str>),
+    headers: &HeaderMap,
+) -> Result<Named, ApiError> {
+    let (device, secret) = proof(headers).ok_or(ApiError::UnknownDevice)?;
+    let query = query.unwrap_or_default();
+    let hash = PhotoHash::from_hex(hash).map_err(|_| ApiError::UnknownPath)?;
+    let record: Option<RecordId> = value(query, "record").and_then(|text| text.parse().ok());
+    let size = value(query, "size").and_then(Size::from_code);
+    let (Some(record), Some(size)) = (record, size) else {
+        return Err(ApiError::Malformed);
+    };
+    let mut view = shared.store.view().await?;
+    let device = device::find(&mut view, device, &secret.0).await?;
+    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    may_see(scope.me())?;
+    let known = log::load(&mut view, record).await?;
+    let whole = table::find(&mut view, record, hash).await?;
+    drop(view);
+    if !known.grid.as_ref().is_some_and(|grid| scope.holds(grid)) {
+        return Err(ApiError::UnknownPath);
+    }
+    let (kind, photos) = tokio::task::spawn_blocking(move || photos(&known))
+        .await
+        .map_err(|_| ApiError::Internal)?
+        .ok_or(ApiError::UnknownPath)?;
+    let mut pictures = photos.iter().map(|photo| photo.picture(size));
+    let (_, bytes) = pictures
+        .find(|(name, _)| *name == hash)
+        .ok_or(ApiError::UnknownPath)?;
+    let linked = whole.as_ref().is_none_or(|(_, linked)| *linked);
+    if !linked {
+        // It came for another record; from now on it is known to be in this one too.
+        let mut write = shared.store.begin().await?;
+        table::link(&mut write, record, (hash, size)).await?;
+        write.commit().await?;
+    }
+    Ok(Named {
+        record,
+        size,
+        kind,
+        scope,
+        coming: Coming {
+            device: device.id,
+            hash,
+            bytes,
+        },
+        media: whole.map(|(media, _)| media),
+    })
+}
+
+/// The photos that a record names.
+fn photos(known: &log::Known) -> Option<(Kind, Vec<Photo>)> {
+    let changes = known.part(Part::Body).iter().map(|c| c.bytes.as_slice());
+    let tree = Document::from_changes(changes).0.tree();
+    let kind = Header::fold(&tree).ok()?.kind;
+    let photos = photo::of(&events(&tree));
+    Some((kind, photos.into_iter().map(|kept| kept.photo).collect()))
+}
+
+/// `authorization: Device ID.SECRET`, both in hexadecimal digits.
+fn proof(headers: &HeaderMap) -> Option<(DeviceId, Secret)> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (device, secret) = text.strip_prefix("Device ")?.split_once('.')?;
+    let secret = DeviceId::from_hex(secret).ok()?;
+    Some((DeviceId::from_hex(device).ok()?, Secret(secret.0)))
+}
+
+fn piece_head(headers: &HeaderMap) -> Option<(u32, PhotoHash)> {
+    let at = headers.get(OFFSET)?.to_str().ok()?.parse().ok()?;
+    let sum = headers.get(CHECKSUM)?.to_str().ok()?;
+    let sum = PhotoHash::from_hex(sum.strip_prefix("sha256 ")?).ok()?;
+    Some((at, sum))
+}
+
+fn offset(status: StatusCode, come: u32) -> Response {
+    let mut response = status.into_response();
+    response
+        .headers_mut()
+        .insert(OFFSET, HeaderValue::from(come));
+    response
+}
+
+fn wrong_offset(come: u32) -> Response {
+    let mut response = ApiError::WrongOffset.into_response();
+    response
+        .headers_mut()
+        .insert(OFFSET, HeaderValue::from(come));
+    response
+}
+
+/// First and last byte of the one range that is asked for; none when the whole is.
+fn range(headers: &HeaderMap, len: usize) -> Option<Result<(usize, usize), ()>> {
+    let text = headers.get(header::RANGE)?.to_str().ok()?;
+    let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let last = len.checked_sub(1)?;
+    let (from, to) = match (from.parse::<usize>().ok(), to.parse::<usize>().ok()) {
+        (Some(from), to) => (from, to.unwrap_or(last).min(last)),
+        (None, Some(tail)) => (len.saturating_sub(tail), last),
+        (None, None) => return None,
+    };
+    Some(if from <= to { Ok((from, to)) } else { Err(()) })
+}
