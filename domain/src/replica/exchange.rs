@@ -16,7 +16,7 @@ use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
 use crate::sync::message::{
     Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
-    ItemResult, PAGE_BYTES_MAX, PageDigest, Receipt, Request,
+    ItemResult, PAGE_KIB_MAX, PageDigest, Receipt, Request,
 };
 use crate::time::Millis;
 
@@ -109,7 +109,7 @@ impl Replica {
                 cursor: self.cursor.clone(),
                 directory: self.directory.as_ref().map(crate::unit::Directory::digest),
                 now,
-                page_bytes: PAGE_BYTES_MAX,
+                page_kib: PAGE_KIB_MAX,
                 whole: self.whole,
                 sound: self.mending.sound,
                 repair: self.mending.question(&self.sums),

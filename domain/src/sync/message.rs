@@ -34,8 +34,8 @@ pub const UNPACKED_BYTES_MAX: usize = 1024 * 1024;
 pub const BATCH_BYTES_MAX: usize = 448 * 1024;
 /// The most changes in one batch.
 pub const BATCH_ITEMS_MAX: usize = 2_000;
-/// The most bytes of changes that a device asks for in one answer.
-pub const PAGE_BYTES_MAX: u32 = 448 * 1024;
+/// The most KiB of changes that a device asks for in one answer.
+pub const PAGE_KIB_MAX: u16 = 448;
 /// The longest cursor in bytes.
 pub const CURSOR_BYTES_MAX: usize = 256;
 /// The longest invitation code in characters, as typed.
@@ -80,7 +80,7 @@ pub struct Caller {
 }
 
 /// What a device wants to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// Where the last answer left off; empty at first, opaque to the device.
     pub cursor: Vec<u8>,
@@ -88,12 +88,12 @@ pub struct Ask {
     pub directory: Option<[u8; 8]>,
     /// The device's clock.
     pub now: Millis,
-    /// The most bytes of changes to answer with.
-    pub page_bytes: u32,
-    /// Whether changes must name in full what they follow, because one could not be rebuilt.
-    pub whole: bool,
+    /// The most bytes of changes to answer with, in KiB.
+    pub page_kib: u16,
     /// Whether the device's own sum was the server's at the last exchange: it has everything.
     pub sound: bool,
+    /// Whether changes must name in full what they follow, because one could not be rebuilt.
+    pub whole: bool,
     /// A question that finds or mends a difference.
     pub repair: Option<Repair>,
 }

@@ -206,7 +206,7 @@ async fn reply(
             digest
         }
     };
-    let asked = usize::try_from(ask.page_bytes).unwrap_or(limits::ANSWER_BYTES_MAX);
+    let asked = usize::from(ask.page_kib) * 1024;
     let reader = Reader {
         own: pushed(receipt.as_ref()),
         scope: Arc::clone(&scope),

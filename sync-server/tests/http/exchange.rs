@@ -357,7 +357,7 @@ async fn a_grid_that_comes_into_scope_brings_its_past() {
     let mut got = Vec::new();
     loop {
         let mut request = one.request();
-        request.ask.page_bytes = 2048;
+        request.ask.page_kib = 2;
         let page = one.send(&server, &request).await.expect("pulled");
         got.extend(page.entries.iter().map(|entry| entry.seq));
         if !page.more {

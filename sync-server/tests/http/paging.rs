@@ -3,11 +3,11 @@
 use crate::phone::{Phone, town};
 use crate::server::TestServer;
 
-async fn pull_all(server: &TestServer, phone: &mut Phone, page_bytes: u32) -> (Vec<u64>, usize) {
+async fn pull_all(server: &TestServer, phone: &mut Phone, page_kib: u16) -> (Vec<u64>, usize) {
     let (mut got, mut pages) = (Vec::new(), 0);
     loop {
         let mut request = phone.request();
-        request.ask.page_bytes = page_bytes;
+        request.ask.page_kib = page_kib;
         let page = phone.send(server, &request).await.expect("pulled");
         pages += 1;
         got.extend(page.entries.iter().map(|entry| entry.seq));
@@ -23,22 +23,23 @@ async fn sy11_every_entry_comes_once_whatever_the_size_of_a_page() {
     let mut one = Phone::joined(&server, 1, "one").await;
     let mut two = Phone::joined(&server, 2, "two").await;
     let items: Vec<_> = (0..40).map(|_| (one.hazard("a1").2, "a1")).collect();
-    let len = u32::try_from(items[0].0.change.len()).expect("short");
+    let len = items[0].0.change.len();
     one.push(&server, 1, &items).await;
     let fresh = two.cursor.clone();
     for pages_of in [1, 3, 5, 39, 40, 41] {
         two.cursor.clone_from(&fresh);
-        let bytes = (len * pages_of).max(1024);
-        let (got, pages) = pull_all(&server, &mut two, bytes).await;
+        let kib = (len * pages_of).div_ceil(1024).max(1);
+        let page_kib = u16::try_from(kib).expect("small pages");
+        let (got, pages) = pull_all(&server, &mut two, page_kib).await;
         assert_eq!(got, (1..=40).collect::<Vec<_>>(), "{pages_of}");
         // Some changes are a few bytes longer than the first.
-        let fit = usize::try_from(bytes / (len + 8)).expect("few");
+        let fit = kib * 1024 / (len + 8);
         assert!(
             pages <= 40_usize.div_ceil(fit) + 2,
             "{pages} pages of {fit}"
         );
     }
-    let (none, pages) = pull_all(&server, &mut two, 1024).await;
+    let (none, pages) = pull_all(&server, &mut two, 1).await;
     assert!(none.is_empty() && pages == 1);
     server.stop().await;
 }

@@ -5,7 +5,7 @@ use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordI
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Header, Kind, SCHEMA};
 use domain::sync::lean::Known;
-use domain::sync::message::{Answer, Ask, Batch, Item, PAGE_BYTES_MAX, Request, Secret};
+use domain::sync::message::{Answer, Ask, Batch, Item, PAGE_KIB_MAX, Request, Secret};
 use domain::time::Millis;
 use domain::unit::Directory;
 use sync_server::admin::{self, Command};
@@ -73,7 +73,7 @@ impl Phone {
                 cursor: self.cursor.clone(),
                 directory: self.directory.as_ref().map(Directory::digest),
                 now: NOW,
-                page_bytes: PAGE_BYTES_MAX,
+                page_kib: PAGE_KIB_MAX,
                 whole: true,
                 sound: true,
                 repair: None,

@@ -5,7 +5,7 @@ use domain::document::{Document, Edit, Stamp, check};
 use domain::id::{ActorKey, DocId, Fresh, Part, RecordId, UnitId};
 use domain::record::note_edits;
 use domain::record::patrol::NewPatrol;
-use domain::sync::message::{Answer, Ask, Batch, Item, ItemResult, PAGE_BYTES_MAX, Request};
+use domain::sync::message::{Answer, Ask, Batch, Item, ItemResult, PAGE_KIB_MAX, Request};
 use domain::time::Millis;
 use domain::unit::{Directory, Level, Member, Role, Unit};
 
@@ -219,7 +219,7 @@ fn request(no: u64, grid: UnitId, items: Vec<Item>, now: Millis) -> Vec<u8> {
             cursor: Vec::new(),
             directory: None,
             now,
-            page_bytes: PAGE_BYTES_MAX,
+            page_kib: PAGE_KIB_MAX,
             whole: true,
             sound: false,
             repair: None,

@@ -1,5 +1,8 @@
 //! The encoding of messages: who asks in the clear, the rest packed, changes as a lean page.
 
+#[cfg(test)]
+mod tests;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +14,7 @@ use super::{
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::pack;
-use crate::sync::repair::Repaired;
+use crate::sync::repair::{Repair, Repaired};
 use crate::sync::sum::ShortSum;
 use crate::sync::wire::{Reader, Writer};
 use crate::time::Millis;
@@ -42,7 +45,7 @@ impl Request {
             .batch
             .as_ref()
             .map(|batch| WireBatch::of(batch, self.ask.whole));
-        seal(&(&self.ask, batch), &mut bytes);
+        seal(&(WireAsk::of(&self.ask), batch), &mut bytes);
         closed(bytes)
     }
 
@@ -67,9 +70,48 @@ impl Sealed<'_> {
     /// # Errors
     /// When it is too large or damaged.
     pub fn unseal(self) -> Result<(Ask, Option<LeanBatch>), MessageError> {
-        let (ask, batch): (Ask, Option<WireBatch>) = unseal(self.0)?;
+        let (ask, batch): (WireAsk, Option<WireBatch>) = unseal(self.0)?;
         let batch = batch.map(WireBatch::read).transpose()?;
-        Ok((ask, batch))
+        Ok((ask.read(), batch))
+    }
+}
+
+/// What is asked, as it travels.
+#[derive(Serialize, Deserialize)]
+struct WireAsk {
+    cursor: Vec<u8>,
+    directory: Option<[u8; 8]>,
+    now: Millis,
+    page_kib: u16,
+    sound: bool,
+    /// Whether names are wanted in full, and a question of repair: where something went wrong.
+    trouble: Option<(bool, Option<Repair>)>,
+}
+
+impl WireAsk {
+    fn of(ask: &Ask) -> Self {
+        let is_trouble = ask.whole || ask.repair.is_some();
+        Self {
+            cursor: ask.cursor.clone(),
+            directory: ask.directory,
+            now: ask.now,
+            page_kib: ask.page_kib,
+            sound: ask.sound,
+            trouble: is_trouble.then(|| (ask.whole, ask.repair.clone())),
+        }
+    }
+
+    fn read(self) -> Ask {
+        let (whole, repair) = self.trouble.unwrap_or_default();
+        Ask {
+            cursor: self.cursor,
+            directory: self.directory,
+            now: self.now,
+            page_kib: self.page_kib,
+            sound: self.sound,
+            whole,
+            repair,
+        }
     }
 }
 
@@ -173,14 +215,21 @@ impl LeanBatch {
 #[derive(Serialize, Deserialize)]
 struct WireAnswer {
     now: Millis,
+    seen: u64,
+    sum: Option<ShortSum>,
+    /// None where there is nothing to tell, which is most of the time.
+    news: Option<WireNews>,
+}
+
+/// Everything in an answer that an idle exchange does without.
+#[derive(PartialEq, Serialize, Deserialize, Default)]
+struct WireNews {
     receipt: Option<Receipt>,
     authors: Vec<PersonId>,
     page: Option<(PageDigest, Vec<u8>)>,
     cursor: Option<Vec<u8>>,
     more: bool,
-    seen: u64,
     directory: Option<Directory>,
-    sum: Option<ShortSum>,
     repaired: Option<Repaired>,
 }
 
@@ -204,17 +253,20 @@ impl Answer {
                 .map(|entry| (entry.doc, lean::name(&entry.change)));
             (page_digest(names), lean::write(items, whole))
         });
-        let wire = WireAnswer {
-            now: self.now,
+        let news = WireNews {
             receipt: self.receipt.clone(),
             authors: self.authors.clone(),
             page,
             cursor: self.cursor.clone(),
             more: self.more,
-            seen: self.seen,
             directory: self.directory.clone(),
-            sum: self.sum,
             repaired: self.repaired.clone(),
+        };
+        let wire = WireAnswer {
+            now: self.now,
+            seen: self.seen,
+            sum: self.sum,
+            news: (news != WireNews::default()).then_some(news),
         };
         let mut bytes = vec![VERSION];
         seal(&wire, &mut bytes);
@@ -227,21 +279,22 @@ impl Answer {
     /// When it is too large, of another version or damaged.
     pub fn decode(bytes: &[u8]) -> Result<LeanAnswer, MessageError> {
         let wire: WireAnswer = unseal(versioned(bytes)?)?;
-        let (digest, items) = match wire.page {
+        let news = wire.news.unwrap_or_default();
+        let (digest, items) = match news.page {
             Some((digest, page)) => (digest, lean::read(&page)?),
             None => ([0; 16], Vec::new()),
         };
         let answer = Self {
             now: wire.now,
-            receipt: wire.receipt,
-            authors: wire.authors,
+            receipt: news.receipt,
+            authors: news.authors,
             entries: Vec::new(),
-            cursor: wire.cursor,
-            more: wire.more,
+            cursor: news.cursor,
+            more: news.more,
             seen: wire.seen,
-            directory: wire.directory,
+            directory: news.directory,
             sum: wire.sum,
-            repaired: wire.repaired,
+            repaired: news.repaired,
         };
         Ok(LeanAnswer {
             answer,
@@ -388,159 +441,5 @@ fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
     match postcard::take_from_bytes(fields) {
         Ok((message, [])) => Ok(message),
         Ok(_) | Err(_) => Err(MessageError::Damaged),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{PAGE_BYTES_MAX, Secret};
-    use super::*;
-    use crate::document::{Document, Edit, Stamp};
-    use crate::id::{ActorKey, DeviceId, RecordId};
-
-    struct Nothing;
-
-    impl Known for Nothing {
-        fn resolve(&self, _: DocId, _: [u8; 4]) -> Option<ChangeHash> {
-            None
-        }
-    }
-
-    fn idle() -> Request {
-        Request {
-            device: DeviceId([1; 16]),
-            secret: Secret([2; 16]),
-            join: None,
-            ask: Ask {
-                cursor: vec![3; 14],
-                directory: Some([4; 8]),
-                now: Millis(1_795_000_000_000),
-                page_bytes: PAGE_BYTES_MAX,
-                whole: false,
-                sound: true,
-                repair: None,
-            },
-            batch: None,
-        }
-    }
-
-    fn busy(count: u8) -> Request {
-        let item = |n: u8| {
-            let doc = DocId::body(RecordId::from_bytes([n; 16]));
-            let stamp = Stamp {
-                actor: ActorKey([5; 8]),
-                at: Millis(i64::from(n)),
-            };
-            let text = format!("第{n}起：楼上漏水，约好周三上门查看").repeat(8);
-            let change = Document::default().commit(stamp, &[Edit::new("brief", text.as_str())]);
-            Item {
-                doc,
-                grid: 0,
-                author: 0,
-                change: change.expect("edits").expect("a change").bytes,
-            }
-        };
-        Request {
-            batch: Some(Batch {
-                no: 1,
-                grids: vec!["g1".parse().expect("code")],
-                authors: Vec::new(),
-                items: (0..count).map(item).collect(),
-            }),
-            ..idle()
-        }
-    }
-
-    fn read(bytes: &[u8]) -> Result<Request, MessageError> {
-        let (caller, sealed) = Request::open(bytes)?;
-        let (ask, batch) = sealed.unseal()?;
-        Ok(Request {
-            device: caller.device,
-            secret: caller.secret,
-            join: caller.join,
-            ask,
-            batch: batch.map(|batch| batch.rebuild(&Nothing).expect("rebuilds")),
-        })
-    }
-
-    #[test]
-    fn messages_read_back_packed_or_not() {
-        assert_eq!(read(&idle().encode()), Ok(idle()));
-        let request = busy(200);
-        let bytes = request.encode();
-        assert!(bytes.len() < 8_000, "{}", bytes.len());
-        assert_eq!(read(&bytes), Ok(request));
-    }
-
-    #[test]
-    fn an_idle_exchange_is_below_100_bytes() {
-        let answer = Answer {
-            now: Millis(1_795_000_000_000),
-            receipt: None,
-            authors: Vec::new(),
-            entries: Vec::new(),
-            cursor: None,
-            more: false,
-            seen: 50_000_000,
-            directory: None,
-            sum: Some([9; 8]),
-            repaired: None,
-        };
-        let bytes = idle().encode().len() + answer.encode(false).len();
-        assert!(bytes <= 100, "{bytes}");
-    }
-
-    #[test]
-    fn damaged_messages_are_refused() {
-        let bytes = idle().encode();
-        for len in 0..bytes.len() {
-            assert!(read(&bytes[..len]).is_err(), "cut at {len}");
-        }
-        let mut other = bytes.clone();
-        other[0] = 1;
-        assert_eq!(read(&other), Err(MessageError::Version));
-        let mut longer = bytes;
-        longer.push(0);
-        assert_eq!(read(&longer), Err(MessageError::Damaged));
-        longer.truncate(longer.len() - 1);
-        for place in 1..longer.len() {
-            for bit in 0..8 {
-                longer[place] ^= 1 << bit;
-                assert_eq!(read(&longer), Err(MessageError::Damaged), "byte {place}");
-                longer[place] ^= 1 << bit;
-            }
-        }
-        let huge = vec![VERSION; MESSAGE_BYTES_MAX + 1];
-        assert_eq!(read(&huge), Err(MessageError::TooLarge));
-    }
-
-    #[test]
-    fn a_batch_that_is_not_what_its_digest_says_is_not_rebuilt() {
-        let request = busy(3);
-        let (_, batch) = {
-            let bytes = request.encode();
-            let (_, sealed) = Request::open(&bytes).expect("opens");
-            sealed.unseal().expect("reads")
-        };
-        let mut batch = batch.expect("a batch");
-        batch.digest[0] ^= 1;
-        assert_eq!(batch.rebuild(&Nothing), None);
-    }
-
-    #[test]
-    fn a_bomb_is_refused_before_it_is_unpacked() {
-        let zeros = vec![0; UNPACKED_BYTES_MAX];
-        let packed = pack::pack(&zeros).expect("packs");
-        let mut head = Writer::default();
-        head.count(zeros.len());
-        let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
-        let bytes = closed(bytes);
-        assert!(packed.len() * pack::RATIO_MAX < zeros.len());
-        assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::Damaged));
-        let mut head = Writer::default();
-        head.count(UNPACKED_BYTES_MAX + 1);
-        let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
-        let bytes = closed(bytes);
-        assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::TooLarge));
     }
 }

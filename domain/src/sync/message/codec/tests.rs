@@ -1,0 +1,152 @@
+//! Messages read back, are small, and are refused where they are damaged.
+
+use super::super::{PAGE_KIB_MAX, Secret};
+use super::*;
+use crate::document::{Document, Edit, Stamp};
+use crate::id::{ActorKey, DeviceId, RecordId};
+
+struct Nothing;
+
+impl Known for Nothing {
+    fn resolve(&self, _: DocId, _: [u8; 4]) -> Option<ChangeHash> {
+        None
+    }
+}
+
+fn idle() -> Request {
+    Request {
+        device: DeviceId([1; 16]),
+        secret: Secret([2; 16]),
+        join: None,
+        ask: Ask {
+            cursor: vec![3; 14],
+            directory: Some([4; 8]),
+            now: Millis(1_795_000_000_000),
+            page_kib: PAGE_KIB_MAX,
+            whole: false,
+            sound: true,
+            repair: None,
+        },
+        batch: None,
+    }
+}
+
+fn busy(count: u8) -> Request {
+    let item = |n: u8| {
+        let doc = DocId::body(RecordId::from_bytes([n; 16]));
+        let stamp = Stamp {
+            actor: ActorKey([5; 8]),
+            at: Millis(i64::from(n)),
+        };
+        let text = format!("第{n}起：楼上漏水，约好周三上门查看").repeat(8);
+        let change = Document::default().commit(stamp, &[Edit::new("brief", text.as_str())]);
+        Item {
+            doc,
+            grid: 0,
+            author: 0,
+            change: change.expect("edits").expect("a change").bytes,
+        }
+    };
+    Request {
+        batch: Some(Batch {
+            no: 1,
+            grids: vec!["g1".parse().expect("code")],
+            authors: Vec::new(),
+            items: (0..count).map(item).collect(),
+        }),
+        ..idle()
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Request, MessageError> {
+    let (caller, sealed) = Request::open(bytes)?;
+    let (ask, batch) = sealed.unseal()?;
+    Ok(Request {
+        device: caller.device,
+        secret: caller.secret,
+        join: caller.join,
+        ask,
+        batch: batch.map(|batch| batch.rebuild(&Nothing).expect("rebuilds")),
+    })
+}
+
+#[test]
+fn messages_read_back_packed_or_not() {
+    assert_eq!(read(&idle().encode()), Ok(idle()));
+    let request = busy(200);
+    let bytes = request.encode();
+    assert!(bytes.len() < 8_000, "{}", bytes.len());
+    assert_eq!(read(&bytes), Ok(request));
+}
+
+#[test]
+fn an_idle_exchange_is_below_100_bytes() {
+    let answer = Answer {
+        now: Millis(1_795_000_000_000),
+        receipt: None,
+        authors: Vec::new(),
+        entries: Vec::new(),
+        cursor: None,
+        more: false,
+        seen: 50_000_000,
+        directory: None,
+        sum: Some([9; 8]),
+        repaired: None,
+    };
+    let bytes = idle().encode().len() + answer.encode(false).len();
+    assert!(bytes <= 100, "{bytes}");
+}
+
+#[test]
+fn damaged_messages_are_refused() {
+    let bytes = idle().encode();
+    for len in 0..bytes.len() {
+        assert!(read(&bytes[..len]).is_err(), "cut at {len}");
+    }
+    let mut other = bytes.clone();
+    other[0] = 1;
+    assert_eq!(read(&other), Err(MessageError::Version));
+    let mut longer = bytes;
+    longer.push(0);
+    assert_eq!(read(&longer), Err(MessageError::Damaged));
+    longer.truncate(longer.len() - 1);
+    for place in 1..longer.len() {
+        for bit in 0..8 {
+            longer[place] ^= 1 << bit;
+            assert_eq!(read(&longer), Err(MessageError::Damaged), "byte {place}");
+            longer[place] ^= 1 << bit;
+        }
+    }
+    let huge = vec![VERSION; MESSAGE_BYTES_MAX + 1];
+    assert_eq!(read(&huge), Err(MessageError::TooLarge));
+}
+
+#[test]
+fn a_batch_that_is_not_what_its_digest_says_is_not_rebuilt() {
+    let request = busy(3);
+    let (_, batch) = {
+        let bytes = request.encode();
+        let (_, sealed) = Request::open(&bytes).expect("opens");
+        sealed.unseal().expect("reads")
+    };
+    let mut batch = batch.expect("a batch");
+    batch.digest[0] ^= 1;
+    assert_eq!(batch.rebuild(&Nothing), None);
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_is_unpacked() {
+    let zeros = vec![0; UNPACKED_BYTES_MAX];
+    let packed = pack::pack(&zeros).expect("packs");
+    let mut head = Writer::default();
+    head.count(zeros.len());
+    let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
+    let bytes = closed(bytes);
+    assert!(packed.len() * pack::RATIO_MAX < zeros.len());
+    assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::Damaged));
+    let mut head = Writer::default();
+    head.count(UNPACKED_BYTES_MAX + 1);
+    let bytes = [&[VERSION, PACKED], head.bytes.as_slice(), &packed].concat();
+    let bytes = closed(bytes);
+    assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::TooLarge));
+}
