@@ -41,6 +41,8 @@ fn strangers() -> Vec<(&'static str, &'static [u8])> {
         more: false,
         seen: u64::MAX,
         directory: None,
+        sum: None,
+        repaired: None,
     };
     let old = old.encode(false);
     let binary = "HTTP/1.1 200 OK\ncontent-type: application/octet-stream\nconnection: close";

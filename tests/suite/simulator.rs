@@ -45,7 +45,7 @@ fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
 fn sm3_a_seed_repeats_byte_for_byte() {
     let setting = Setting::make();
     for seed in [1, 7] {
-        let [first, second] = [(); 2].map(|()| tell(&setting, &Plan::new(seed), None));
+        let [first, second] = [(); 2].map(|()| tell(&setting, &Plan::new(seed, false), None));
         assert!(first.trace.len() > 50);
         assert_eq!(first.trace, second.trace);
         assert_eq!(first.checks, second.checks);

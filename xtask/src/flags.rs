@@ -84,7 +84,9 @@ impl Flags {
                 ("--only", Command::BenchSync) => {
                     flags.only = Some(given(&name, inline.or_else(|| args.next()))?);
                 }
-                ("--long" | "--bugs" | "--plain", Command::Sim) => flags.sim.push(name),
+                ("--long" | "--bugs" | "--plain" | "--unhealed", Command::Sim) => {
+                    flags.sim.push(name)
+                }
                 ("--seeds" | "--seed" | "--from" | "--bug" | "--threads", Command::Sim) => {
                     let value = given(&name, inline.or_else(|| args.next()))?;
                     flags.sim.extend([name, value]);

@@ -25,6 +25,7 @@ struct Asked {
     long: bool,
     bugs: bool,
     plain: bool,
+    unhealed: bool,
     bug: Option<Bug>,
     threads: Option<usize>,
 }
@@ -32,13 +33,14 @@ struct Asked {
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
         println!(
-            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain]"
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--unhealed]"
         );
         return ExitCode::from(2);
     };
     // A panic of the code under test is caught and told as what it is.
     std::panic::set_hook(Box::new(|_| {}));
-    let setting = Setting::make();
+    let mut setting = Setting::make();
+    setting.unhealed = asked.unhealed;
     let good = match asked.seed {
         Some(seed) => one(&setting, seed, &asked),
         None if asked.bugs => bugs(&setting, &asked),
@@ -63,6 +65,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--long" => asked.long = true,
             "--bugs" => asked.bugs = true,
             "--plain" => asked.plain = true,
+            "--unhealed" => asked.unhealed = true,
             _ => return None,
         }
     }
@@ -126,7 +129,7 @@ fn many(setting: &Setting, asked: &Asked) -> bool {
 
 /// One seed, told from its beginning to its end.
 fn one(setting: &Setting, seed: u64, asked: &Asked) -> bool {
-    let outcome = tell(setting, &Plan::new(seed), asked.bug);
+    let outcome = tell(setting, &Plan::new(seed, setting.unhealed), asked.bug);
     match &outcome.broken {
         Some(why) if !asked.plain => short(setting, seed, asked.bug, why),
         why => {
@@ -140,7 +143,12 @@ fn one(setting: &Setting, seed: u64, asked: &Asked) -> bool {
 
 /// Prints the shortest story that was found in which the same breaks.
 fn short(setting: &Setting, seed: u64, bug: Option<Bug>, why: &Broken) {
-    let plan = shortest(setting, &Plan::new(seed), bug, why.invariant);
+    let plan = shortest(
+        setting,
+        &Plan::new(seed, setting.unhealed),
+        bug,
+        why.invariant,
+    );
     let outcome = tell(setting, &plan, bug);
     println!("\nseed {seed}, shortened to {} moves:", plan.moves.len());
     outcome.trace.iter().for_each(|line| println!("{line}"));

@@ -17,6 +17,8 @@ use super::world::BEGIN;
 pub struct Setting {
     /// The server's database.
     pub database: Copy,
+    /// Whether the faults that are not always healed yet are part of the mix.
+    pub unhealed: bool,
     stores: Vec<MemoryStore>,
 }
 
@@ -35,6 +37,7 @@ impl Setting {
         station.power_cut();
         Self {
             database: station.copy(),
+            unhealed: false,
             stores,
         }
     }

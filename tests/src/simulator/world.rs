@@ -130,9 +130,13 @@ impl World {
         for no in 0..self.phones.len() {
             self.wake(no, Cause::Visible)?;
         }
+        let restores = plan
+            .moves
+            .iter()
+            .any(|step| matches!(step.step, Step::Fault(Fault::Restore)));
         for (count, step) in plan.moves.iter().enumerate() {
             self.run_until(self.now + step.after)?;
-            if count % 8 == 0 && super::plan::UNHEALED_TOO {
+            if count % 8 == 0 && restores {
                 self.copies.push_back(self.station.copy());
             }
             self.make(step)?;
