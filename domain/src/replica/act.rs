@@ -68,6 +68,15 @@ impl Replica {
             .iter()
             .find(|stored| stored.id == record)
             .unwrap_or(&absent);
+        // A row without any change behind it: the store has lost them. Writing on would begin the
+        // record a second time; looking through the store brings them back.
+        if stored.row.is_some() && stored.body.is_empty() {
+            self.mending.suspect();
+            let result = Err(CommandError::Denied(Denial::NotHere));
+            effects.push(Effect::Finished { ticket, result });
+            self.wake(Cause::Button, pending.fresh.now, effects);
+            return;
+        }
         match self.write(&mut pending, stored) {
             Ok(batch) if batch.rows.is_empty() => {
                 effects.push(Effect::Finished {

@@ -99,6 +99,13 @@ impl Mending {
         }
     }
 
+    /// Has the store looked through before the next exchange.
+    pub(super) fn suspect(&mut self) {
+        if matches!(self.step, Step::Quiet) {
+            self.step = Step::Scan;
+        }
+    }
+
     const fn is_searching(&self) -> bool {
         !matches!(self.step, Step::Quiet)
     }

@@ -1,10 +1,12 @@
 //! SY: the exchange between device and server.
 
 use domain::access::Refusal;
-use domain::command::Command;
+use domain::command::{Command, Denial};
 use domain::id::DocId;
 use domain::record::dispute::NewDispute;
-use domain::replica::{Activity, AsideReason, CHECK_EVERY_MS, Cause, Event, LinkFailure};
+use domain::replica::{
+    Activity, AsideReason, CHECK_EVERY_MS, Cause, CommandError, Event, LinkFailure,
+};
 use domain::time::Millis;
 use domain::view::DeliveryState;
 
@@ -495,4 +497,25 @@ fn sy21_a_station_that_cannot_say_that_it_has_everything_has_seen_nothing() {
         phone.row(record(2)).delivery.state(phone.seen()),
         DeliveryState::Seen
     );
+}
+
+#[test]
+fn sy20_f05_a_record_whose_changes_are_lost_is_fetched_before_anybody_writes_on() {
+    let (mut phone, _, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    let stored = phone.store.load(record(1));
+    let lost = stored
+        .body
+        .iter()
+        .map(|change| (DocId::body(record(1)), change.hash));
+    let hole = domain::replica::WriteBatch {
+        drop_changes: lost.collect(),
+        ..Default::default()
+    };
+    phone.store.commit(&hole).expect("writes");
+    let refused = phone.act(&mut server, edit(1));
+    assert_eq!(refused, Err(CommandError::Denied(Denial::NotHere)));
+    assert_eq!(phone.store.load(record(1)).body, stored.body);
+    assert_eq!(phone.act(&mut server, edit(1)), Ok(record(1)));
+    assert_eq!((phone.waiting(), phone.store.aside()), (0, [].as_slice()));
 }
