@@ -5,6 +5,7 @@ use std::rc::Rc;
 use app::store::indexed_db::{IndexedDb, Notice, OpenError};
 use app::store::{Fault, List, Store};
 use domain::replica::{AsideReason, WriteBatch};
+use domain::view::ROW_VERSION;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -127,7 +128,7 @@ async fn a_damaged_row_is_set_aside_and_the_rest_reads() {
     store.commit(&registration(2)).await.expect("saved");
     let value = js_sys::Object::new();
     for (name, field) in [
-        ("bytes", raw::bytes(&[1, 9, 9])),
+        ("bytes", raw::bytes(&[ROW_VERSION, 9, 9])),
         ("rev", 1.into()),
         ("newest", JsValue::from(-5)),
     ] {

@@ -11,7 +11,7 @@ use domain::id::{ActorKey, DeviceId};
 use domain::replica::{Activity, Cause, CommandError, Meta, Replica, SyncStatus};
 use domain::sync::message::Secret;
 use domain::unit::Directory;
-use domain::view::{DeliveryState, Row};
+use domain::view::{DeliveryState, ROW_VERSION, Row};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::fixture::{database, id, new_dispute, officer};
@@ -163,7 +163,7 @@ async fn a_damaged_row_is_folded_again_from_its_changes() {
     let good = runtime.store().rows_of(&[id(1)]).await.expect("rows");
     let value = js_sys::Object::new();
     for (name, field) in [
-        ("bytes", raw::bytes(&[1, 9, 9])),
+        ("bytes", raw::bytes(&[ROW_VERSION, 9, 9])),
         ("rev", 1.into()),
         ("newest", 5.into()),
     ] {
