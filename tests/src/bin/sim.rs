@@ -22,7 +22,6 @@ struct Asked {
     seeds: Option<u64>,
     from: u64,
     seed: Option<u64>,
-    long: bool,
     bugs: bool,
     plain: bool,
     unhealed: bool,
@@ -62,7 +61,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--seed" => asked.seed = Some(args.next()?.parse().ok()?),
             "--threads" => asked.threads = Some(args.next()?.parse().ok()?),
             "--bug" => asked.bug = Some(Bug::named(&args.next()?)?),
-            "--long" => asked.long = true,
+            "--long" => asked.seeds = Some(SEEDS_LONG),
             "--bugs" => asked.bugs = true,
             "--plain" => asked.plain = true,
             "--unhealed" => asked.unhealed = true,
@@ -79,8 +78,7 @@ fn threads(asked: &Asked) -> usize {
 
 /// Many seeds, and what they came to.
 fn many(setting: &Setting, asked: &Asked) -> bool {
-    let usual = if asked.long { SEEDS_LONG } else { SEEDS };
-    let end = asked.from + asked.seeds.unwrap_or(usual);
+    let end = asked.from + asked.seeds.unwrap_or(SEEDS);
     let (mut at, mut broken) = (asked.from, 0);
     let started = Instant::now();
     let mut all = Sum::default();
