@@ -16,7 +16,7 @@ mod codec;
 mod kept;
 mod link;
 mod mutation;
-mod seed;
+pub mod seed;
 mod server;
 
 pub use mutation::Mutator;

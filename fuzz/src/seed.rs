@@ -13,32 +13,34 @@ use sha2::{Digest as _, Sha256};
 use sync_server::bench;
 
 /// When everything happened.
-pub(crate) const AT: Millis = Millis(1_700_000_000_000);
+pub const AT: Millis = Millis(1_700_000_000_000);
 
 /// The device that sends.
-pub(crate) const DEVICE: DeviceId = DeviceId([7; 16]);
+pub const DEVICE: DeviceId = DeviceId([7; 16]);
 /// Its proof.
-pub(crate) const SECRET: Secret = Secret([8; 16]);
+pub const SECRET: Secret = Secret([8; 16]);
 
 /// A sound change and where it belongs.
 #[derive(Debug, Clone)]
-pub(crate) struct Made {
-    pub(crate) doc: DocId,
-    pub(crate) bytes: Vec<u8>,
+pub struct Made {
+    /// Its document.
+    pub doc: DocId,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// The record of that number.
-pub(crate) fn record(n: u8) -> RecordId {
+pub fn record(n: u8) -> RecordId {
     RecordId::new(AT, [n; 10])
 }
 
 /// The one grid.
-pub(crate) fn grid() -> UnitId {
+pub fn grid() -> UnitId {
     bench::GRID.parse().expect("a code")
 }
 
 /// A dispute with its vault and two notes that were written at the same time.
-pub(crate) fn dispute(n: u8) -> Vec<Made> {
+pub fn dispute(n: u8) -> Vec<Made> {
     let draft = Draft {
         grid: bench::GRID.to_owned(),
         category: "04".to_owned(),
@@ -64,7 +66,7 @@ pub(crate) fn dispute(n: u8) -> Vec<Made> {
 }
 
 /// A patrol.
-pub(crate) fn patrol(n: u8) -> Vec<Made> {
+pub fn patrol(n: u8) -> Vec<Made> {
     let new = NewPatrol {
         grid: grid(),
         kind: "P01".to_owned(),
@@ -103,7 +105,7 @@ fn commit(document: &mut Document, (doc, n): (DocId, u8), edits: &[Edit]) -> Mad
 }
 
 /// The directory of the one person.
-pub(crate) fn directory() -> Directory {
+pub fn directory() -> Directory {
     let station: UnitId = "bench-station".parse().expect("a code");
     Directory {
         me: Member {
@@ -132,7 +134,7 @@ pub(crate) fn directory() -> Directory {
 }
 
 /// A request with these changes.
-pub(crate) fn request(no: u64, made: &[Made], whole: bool) -> Request {
+pub fn request(no: u64, made: &[Made], whole: bool) -> Request {
     let item = |one: &Made| Item {
         doc: one.doc,
         grid: 0,
@@ -163,7 +165,7 @@ pub(crate) fn request(no: u64, made: &[Made], whole: bool) -> Request {
 }
 
 /// Blocks of an input: each a byte that says what it is, its length in two bytes, and its bytes.
-pub(crate) fn blocks(mut input: &[u8], most: usize) -> Vec<(u8, Vec<u8>)> {
+pub fn blocks(mut input: &[u8], most: usize) -> Vec<(u8, Vec<u8>)> {
     let mut blocks = Vec::new();
     while let [kind, low, high, rest @ ..] = input {
         let len = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
@@ -178,7 +180,7 @@ pub(crate) fn blocks(mut input: &[u8], most: usize) -> Vec<(u8, Vec<u8>)> {
 }
 
 /// Lays blocks one after the other.
-pub(crate) fn lay(blocks: &[(u8, &[u8])]) -> Vec<u8> {
+pub fn lay(blocks: &[(u8, &[u8])]) -> Vec<u8> {
     let mut input = Vec::new();
     for (kind, bytes) in blocks {
         let len = u16::try_from(bytes.len()).expect("a short block");
@@ -190,7 +192,7 @@ pub(crate) fn lay(blocks: &[(u8, &[u8])]) -> Vec<u8> {
 }
 
 /// Makes the checksum of a change true again.
-pub(crate) fn repair(bytes: &mut [u8]) {
+pub fn repair(bytes: &mut [u8]) {
     if let Some((head, hashed)) = bytes.split_at_mut_checked(8) {
         let (_, check) = head.split_at_mut(4);
         check.copy_from_slice(&Sha256::digest(hashed)[..4]);
@@ -198,12 +200,12 @@ pub(crate) fn repair(bytes: &mut [u8]) {
 }
 
 /// The name of a change.
-pub(crate) fn name(bytes: &[u8]) -> ChangeHash {
+pub fn name(bytes: &[u8]) -> ChangeHash {
     domain::sync::lean::name(bytes)
 }
 
 /// One of four documents: two records, each with its body and its vault.
-pub(crate) fn doc(kind: u8) -> DocId {
+pub fn doc(kind: u8) -> DocId {
     let part = if kind & 1 == 0 {
         Part::Body
     } else {

@@ -1,6 +1,7 @@
 //! The sync benchmark: real phones and a real server over a bad line, every figure beside its goal.
 
 mod floor;
+mod hostile;
 mod lines;
 mod load;
 mod stage;
@@ -51,11 +52,13 @@ pub enum Scenario {
     Cut,
     /// The server's processor time and memory.
     Cpu,
+    /// What hostile requests cost.
+    Hostile,
 }
 
 impl Scenario {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Upload,
         Self::Download,
         Self::Idle,
@@ -63,9 +66,12 @@ impl Scenario {
         Self::Slow,
         Self::Cut,
         Self::Cpu,
+        Self::Hostile,
     ];
     /// The words on the command line.
-    pub const NAMES: [&str; 7] = ["upload", "download", "idle", "edits", "slow", "cut", "cpu"];
+    pub const NAMES: [&str; 8] = [
+        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "hostile",
+    ];
 
     /// The scenario of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -122,6 +128,9 @@ pub async fn run(options: &Options) -> bool {
     if options.wants(Scenario::Cpu) {
         let done = load::run(options, &mut table).await;
         table.scenario_end("the server's work", &done);
+    }
+    if options.wants(Scenario::Hostile) {
+        hostile::run(&mut table).await;
     }
     table.end()
 }

@@ -6,5 +6,7 @@
 
 mod gate;
 mod headless;
+mod hostile;
+mod kill;
 mod proxy;
 mod simulator;
