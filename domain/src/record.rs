@@ -327,10 +327,15 @@ pub enum EventKind {
     Step(status::Step),
 }
 
+/// The container of a record's events.
+pub const EVENTS: &str = "ev";
+/// All fields of an event.
+pub const EVENT_FIELDS: [&str; 7] = ["t", "at", "by", "text", "from", "to", "dropped"];
+
 /// Reads the events of a body, in the order of their ids, those that were withdrawn left out.
 #[must_use]
 pub fn events(tree: &Tree) -> Vec<Event> {
-    tree.items("ev")
+    tree.items(EVENTS)
         .filter_map(|key| event(tree, key))
         .collect()
 }
