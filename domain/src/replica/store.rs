@@ -206,6 +206,8 @@ pub struct WriteBatch {
     pub drop_changes: Vec<(DocId, ChangeHash)>,
     /// Rows to put.
     pub rows: Vec<Row>,
+    /// Rows to put of records that have none yet; their changes come later.
+    pub rows_ahead: Vec<Row>,
     /// Changes to put at the end of the outbox, in this order.
     pub outbox_add: Vec<(DocId, UnitId, ChangeHash)>,
     /// Places of the outbox to empty.

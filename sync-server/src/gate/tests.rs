@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::document::{DecodeError, Edit, Stamp, check};
+use domain::document::{DecodeError, Document, Edit, Stamp, check};
 use domain::id::PersonId;
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Kind, SCHEMA};

@@ -6,6 +6,7 @@ mod demo;
 mod exchange;
 #[cfg(test)]
 mod files;
+mod frames;
 #[cfg(test)]
 mod join;
 #[cfg(test)]

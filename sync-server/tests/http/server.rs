@@ -53,6 +53,7 @@ impl TestServer {
             tls: None,
             public_url: None,
             demo,
+            frames_from: 512,
             bench_join: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -81,6 +82,7 @@ impl TestServer {
             tls: None,
             public_url: None,
             demo: false,
+            frames_from: 512,
             bench_join: None,
         };
         let task = tokio::spawn(async {});
