@@ -282,10 +282,8 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
-        if self.mending.opened != Some(record) {
-            self.mending.opened = Some(record);
-            self.wake(Cause::Button, now, effects);
-        }
+        self.mending.opened = Some(record);
+        self.wake(Cause::Button, now, effects);
     }
 
     /// Looks at an answer that was written down: is anything different, or still to be mended?

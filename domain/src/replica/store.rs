@@ -67,6 +67,13 @@ impl StoredRecord {
         held
     }
 
+    /// Whether only its row has come so far.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        let ahead = self.row.as_ref().is_some_and(|row| row.delivery.is_ahead());
+        ahead && self.body.is_empty()
+    }
+
     /// Whether anything is stored.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
