@@ -3,12 +3,14 @@
 mod floor;
 mod lines;
 mod load;
+mod own;
 mod stage;
 mod table;
 mod walk;
 
 use std::path::PathBuf;
 
+use crate::headless::HeadlessError;
 use crate::phone_process::PhoneError;
 use crate::workload::{Workload, WorkloadError};
 
@@ -32,6 +34,10 @@ enum BenchError {
     Workload(#[from] WorkloadError),
     #[error("the bench's own folder: {0}")]
     Folder(#[from] std::io::Error),
+    #[error(transparent)]
+    Headless(#[from] HeadlessError),
+    #[error("both ends differ")]
+    Different,
 }
 
 /// A row, or some rows, of the table.
@@ -51,11 +57,13 @@ pub enum Scenario {
     Cut,
     /// The server's processor time and memory.
     Cpu,
+    /// Disputes made by the app's own commands.
+    Own,
 }
 
 impl Scenario {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Upload,
         Self::Download,
         Self::Idle,
@@ -63,9 +71,12 @@ impl Scenario {
         Self::Slow,
         Self::Cut,
         Self::Cpu,
+        Self::Own,
     ];
     /// The words on the command line.
-    pub const NAMES: [&str; 7] = ["upload", "download", "idle", "edits", "slow", "cut", "cpu"];
+    pub const NAMES: [&str; 8] = [
+        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "own",
+    ];
 
     /// The scenario of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -122,6 +133,10 @@ pub async fn run(options: &Options) -> bool {
     if options.wants(Scenario::Cpu) {
         let done = load::run(options, &mut table).await;
         table.scenario_end("the server's work", &done);
+    }
+    if options.wants(Scenario::Own) {
+        let done = own::run(options, &mut table).await;
+        table.scenario_end("the app's own commands", &done);
     }
     table.end()
 }

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::BenchError;
 use crate::bench_server::BenchServer;
+use crate::headless::shell::Shell;
 use crate::phone_process::{Phone, PhoneError};
 use crate::proxy::{Profile, Proxy, Tally};
 use crate::workload::Records;
@@ -50,6 +51,18 @@ impl Stage {
         let opened = device.phone.open(&store, &url, &shared);
         opened.await.map_err(|error| failed(label, error))?;
         Ok(device)
+    }
+
+    /// A phone in this process, for work that no line of operations tells.
+    pub(super) async fn shell(
+        &self,
+        label: &'static str,
+        profile: Profile,
+    ) -> Result<(Shell, Proxy), BenchError> {
+        let proxy = Proxy::before(self.server.address(), profile).await;
+        let folder = made(&self.folder.path().join(label))?;
+        let shell = Shell::open(&folder, &proxy.url(), CODE)?;
+        Ok((shell, proxy))
     }
 }
 
