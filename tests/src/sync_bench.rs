@@ -1,5 +1,6 @@
 //! The sync benchmark: real phones and a real server over a bad line, every figure beside its goal.
 
+mod browser;
 mod floor;
 mod lines;
 mod load;
@@ -59,11 +60,13 @@ pub enum Scenario {
     Cpu,
     /// Disputes made by the app's own commands.
     Own,
+    /// A real browser.
+    Browser,
 }
 
 impl Scenario {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Upload,
         Self::Download,
         Self::Idle,
@@ -72,10 +75,11 @@ impl Scenario {
         Self::Cut,
         Self::Cpu,
         Self::Own,
+        Self::Browser,
     ];
     /// The words on the command line.
-    pub const NAMES: [&str; 8] = [
-        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "own",
+    pub const NAMES: [&str; 9] = [
+        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "own", "browser",
     ];
 
     /// The scenario of that name.
@@ -137,6 +141,10 @@ pub async fn run(options: &Options) -> bool {
     if options.wants(Scenario::Own) {
         let done = own::run(options, &mut table).await;
         table.scenario_end("the app's own commands", &done);
+    }
+    if options.wants(Scenario::Browser) {
+        let done = browser::run(options, &mut table).await;
+        table.scenario_end("a real browser", &done);
     }
     table.end()
 }

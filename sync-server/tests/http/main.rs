@@ -23,3 +23,4 @@ mod photo;
 mod process;
 #[cfg(test)]
 mod server;
+mod tls;

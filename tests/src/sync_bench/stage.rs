@@ -9,10 +9,11 @@ use crate::bench_server::BenchServer;
 use crate::headless::shell::Shell;
 use crate::phone_process::{Phone, PhoneError};
 use crate::proxy::{Profile, Proxy, Tally};
+use crate::server::Server;
 use crate::workload::Records;
 
 /// Everybody's code; the server takes it on the loopback address alone.
-const CODE: &str = "BNCH-0001";
+pub(super) const CODE: &str = "BNCH-0001";
 
 /// The server and what all its phones share.
 pub(super) struct Stage {
@@ -23,10 +24,19 @@ pub(super) struct Stage {
 impl Stage {
     /// An empty station.
     pub(super) async fn new() -> Result<Self, BenchError> {
+        Self::serving(None).await
+    }
+
+    /// The same, with the app for browsers.
+    pub(super) async fn with_app() -> Result<Self, BenchError> {
+        Self::serving(Some(&Server::app())).await
+    }
+
+    async fn serving(app: Option<&Path>) -> Result<Self, BenchError> {
         let folder = TempDir::new()?;
         let data = made(&folder.path().join("server"))?;
         made(&folder.path().join("shared"))?;
-        let server = BenchServer::start(&data, CODE).await;
+        let server = BenchServer::start_with(&data, CODE, app).await;
         Ok(Self { server, folder })
     }
 
