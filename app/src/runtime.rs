@@ -165,6 +165,14 @@ impl<S: Store + 'static> Runtime<S> {
         });
     }
 
+    /// Asks for a record of which only the row has come.
+    pub fn bring(self: &Rc<Self>, record: RecordId) {
+        self.take(Event::Bring {
+            record,
+            now: platform::now(),
+        });
+    }
+
     /// A record for its page; `None` when it is not here, or when nothing of it can be read.
     ///
     /// # Errors

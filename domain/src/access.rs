@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{DecodeError, Tree};
+use crate::document::{DecodeError, Effect, Lens, Tree};
 use crate::id::Part;
 use crate::record::{
-    Event, EventKind, HEADER_PATHS, Header, Kind, dispute, events, hazard, patrol,
+    EVENT_FIELDS, EVENTS, Event, EventKind, HEADER_PATHS, Header, Kind, dispute, events, hazard,
+    patrol,
 };
 use crate::record::{status::Machine, task};
 use crate::unit::{Level, Member, Role};
@@ -169,6 +170,34 @@ pub const fn machine(kind: Kind) -> &'static Machine {
     }
 }
 
+/// What [`judge`] looks at in a body: the header, and the events that a change touches.
+pub const BODY_LENS: Lens = Lens {
+    fields: &HEADER_PATHS,
+    container: EVENTS,
+    item_fields: &EVENT_FIELDS,
+};
+
+/// What is looked at in a vault: the record that it belongs to.
+pub const VAULT_LENS: Lens = Lens {
+    fields: &["of"],
+    container: "",
+    item_fields: &[],
+};
+
+/// Judges a change to a body by what [`BODY_LENS`] shows of it.
+///
+/// # Errors
+/// As [`judge`]; and when events were made to lie where one could hide another, or when a later
+/// change touches the container of all events, which only the first change of a record makes.
+pub fn judge_effect(member: &Member, effect: &Effect) -> Result<Kind, Refusal> {
+    match effect.before {
+        None if effect.twice => return Err(Refusal::NotARecord),
+        Some(_) if effect.twice || effect.container => return Err(Refusal::Fixed),
+        None | Some(_) => {}
+    }
+    judge(member, effect.before.as_ref(), &effect.after)
+}
+
 /// Judges a change to a body by its effect: what stood before, what stands after.
 ///
 /// # Errors
@@ -190,12 +219,17 @@ pub fn judge(member: &Member, before: Option<&Tree>, after: &Tree) -> Result<Kin
         }
     }
     let old = before.map(events).unwrap_or_default();
+    let new = events(after);
+    let stays = |known: &Event| new.iter().any(|event| event.id == known.id);
+    if !old.iter().all(stays) {
+        return Err(Refusal::Fixed);
+    }
     let machine = machine(header.kind);
-    for event in events(after) {
+    for event in &new {
         match old.iter().find(|known| known.id == event.id) {
-            None => judge_new(member, machine, &event)?,
-            Some(known) if *known == event => {}
-            Some(known) => judge_altered(known, &event)?,
+            None => judge_new(member, machine, event)?,
+            Some(known) if known == event => {}
+            Some(known) => judge_altered(known, event)?,
         }
     }
     Ok(header.kind)

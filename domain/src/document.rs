@@ -7,6 +7,8 @@
 pub mod check;
 mod edit;
 mod history;
+mod proof;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -19,8 +21,10 @@ use automerge::{
     ActorId, AutoCommit, Change, LoadOptions, ObjId, ObjType, ReadDoc, ScalarValue, TextEncoding,
 };
 
-pub use check::{ChangeHead, DecodeError, check};
+pub use check::{ChangeHead, DecodeError, Sound, author, check};
 pub use edit::{Edit, EditError, NewChange, Stamp, Value};
+pub use proof::reopens;
+pub use reading::{Effect, Lens, Reading};
 pub use tree::{Field, Span, Tree, Written};
 pub use waiting::WAITING_MAX;
 

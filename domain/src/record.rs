@@ -332,10 +332,18 @@ pub enum EventKind {
     PhotoRemoved(ItemId),
 }
 
+/// The container of a record's events.
+pub const EVENTS: &str = "ev";
+/// All fields of an event, those of a photo among them.
+pub const EVENT_FIELDS: [&str; 14] = [
+    "t", "at", "by", "text", "from", "to", "dropped", "full", "bytes", "w", "h", "thumb", "tbytes",
+    "of",
+];
+
 /// Reads the events of a body, in the order of their ids, those that were withdrawn left out.
 #[must_use]
 pub fn events(tree: &Tree) -> Vec<Event> {
-    tree.items("ev")
+    tree.items(EVENTS)
         .filter_map(|key| event(tree, key))
         .collect()
 }

@@ -131,6 +131,13 @@ pub enum Event {
         /// The device's clock.
         now: Millis,
     },
+    /// Somebody looks at a record of which only the row has come.
+    Bring {
+        /// Which.
+        record: RecordId,
+        /// The device's clock.
+        now: Millis,
+    },
     /// It is time to look for something to exchange.
     Wake {
         /// Why.
@@ -389,6 +396,7 @@ impl Replica {
             Event::Scanned { ticket, held, now } => {
                 self.scanned(ticket, held, now, &mut effects);
             }
+            Event::Bring { record, now } => self.bring_record(record, now, &mut effects),
             Event::Wake { cause, now } => self.wake(cause, now, &mut effects),
             Event::Answer { bytes, now } => self.answered(&bytes, now, &mut effects),
             Event::LinkFailed {

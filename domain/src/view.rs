@@ -67,6 +67,15 @@ pub struct Delivery {
     pub seq: u64,
 }
 
+impl Delivery {
+    /// Whether the record has not come yet: its row went before it, and every write of the device
+    /// itself counts.
+    #[must_use]
+    pub const fn is_ahead(&self) -> bool {
+        self.rev == 0
+    }
+}
+
 /// The step of the ladder that a record has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryState {

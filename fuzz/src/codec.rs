@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
+use domain::document::Document;
 use domain::id::{ChangeHash, DocId};
+use domain::sync::frame;
 use domain::sync::lean::{self, Known, Tag, Whole};
 use domain::sync::message::{
     Answer, Entry, ItemResult, LeanAnswer, Overview, OverviewRequest, Receipt, Request,
@@ -11,6 +13,7 @@ use domain::sync::message::{
 use domain::sync::pack;
 use domain::sync::repair::{Comparison, Repair, Repaired, Set};
 use domain::upload::{Arrived, ArrivedRequest};
+use domain::view::Row;
 
 use crate::seed::{self, AT, Made};
 
@@ -169,6 +172,12 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
         directory: None,
         sum: Some([5; 8]),
         repaired: None,
+        frame: None,
+    };
+    let rows = Answer {
+        frame: Some(frame::rows(&rows())),
+        more: true,
+        ..idle.clone()
     };
     let full = Answer {
         receipt: Some(Receipt {
@@ -185,7 +194,7 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
         ..idle.clone()
     };
     let mut seeds = Vec::new();
-    for answer in [idle, full] {
+    for answer in [idle, full, rows] {
         for whole in [false, true] {
             let packed = unframed(&answer.encode(whole));
             seeds.extend(bare(&packed, 1));
@@ -193,6 +202,14 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
         }
     }
     seeds
+}
+
+/// The row of a dispute, some times over.
+fn rows() -> Vec<Row> {
+    let made = seed::dispute(10);
+    let (mut document, _) = Document::from_changes([made[0].bytes.as_slice()]);
+    let row = Row::fold(made[0].doc.record, &document.tree(), None);
+    vec![row.expect("a row"); 3]
 }
 
 /// A page of changes without what its reader can work out.

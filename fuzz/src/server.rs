@@ -28,6 +28,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 const LEFT_BEHIND: &[&str] = &[
     "photo_record",
     "photo",
+    "frame",
     "row",
     "poison",
     "batch",
@@ -63,6 +64,7 @@ impl Station {
             public_url: None,
             demo: false,
             bench_join: Some(CODE.to_owned()),
+            frames_from: u64::MAX,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

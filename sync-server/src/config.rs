@@ -7,6 +7,7 @@ use clap::{Args, Parser};
 use serde::Deserialize;
 
 use crate::admin::Command;
+use crate::limits;
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
@@ -77,6 +78,8 @@ pub struct Config {
     pub demo: bool,
     /// The code of the bench station.
     pub bench_join: Option<String>,
+    /// Entries in scope from which on a first load comes in frames.
+    pub frames_from: u64,
 }
 
 /// Why the settings cannot be used.
@@ -150,6 +153,7 @@ impl Config {
             public_url: given.public_url.or(file.public_url),
             demo: given.demo || file.demo,
             bench_join,
+            frames_from: limits::FRAMES_FROM,
         })
     }
 

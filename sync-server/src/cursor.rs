@@ -1,11 +1,18 @@
 //! Where a device stands in the log: a few bytes that only the server reads.
 //!
-//! Layout: what the log is known by at that place (4 bytes), digest of the scope (4), place (varint); while a scope
-//! that grew is filled up, the digest of the new scope (4) and the place reached there (varint).
+//! Layout: what the log is known by at that place (4 bytes), digest of the scope (4), place (varint).
+//! While a scope that grew is filled up: 1, the digest of the new scope (4), the place reached there
+//! (varint). During a first load: 2 for rows or 3 for changes, and where its next frame begins (two
+//! varints).
 
 use domain::id::ChangeHash;
 use domain::sync::message::CURSOR_BYTES_MAX;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+const BACKFILL: u8 = 1;
+const ROWS: u8 = 2;
+const CHANGES: u8 = 3;
 
 /// A place in the log for one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +24,34 @@ pub struct Cursor {
     pub scope: [u8; 4],
     /// The place.
     pub seq: u64,
-    /// The filling of streams that came into scope later.
-    pub backfill: Option<Backfill>,
+    /// What is still on its way below that place.
+    pub below: Below,
+}
+
+/// What a device still lacks below its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Nothing.
+    Nothing,
+    /// Streams that came into scope later.
+    Backfill(Backfill),
+    /// The rest of its first load.
+    First(First),
+}
+
+/// Where the next frame of a first load begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    /// Whether rows come next, or changes.
+    pub rows: bool,
+    /// The next record is the one that changed last at this place or before it.
+    pub top: u64,
+    /// Of that record everything up to here was sent.
+    pub within: u64,
 }
 
 /// How far the streams that came into scope have been sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backfill {
     /// The scope that will be complete at the end.
     pub scope: [u8; 4],
@@ -53,9 +82,18 @@ impl Cursor {
         bytes.extend(self.check);
         bytes.extend(self.scope);
         put(&mut bytes, self.seq);
-        if let Some(backfill) = &self.backfill {
-            bytes.extend(backfill.scope);
-            put(&mut bytes, backfill.seq);
+        match self.below {
+            Below::Nothing => {}
+            Below::Backfill(backfill) => {
+                bytes.push(BACKFILL);
+                bytes.extend(backfill.scope);
+                put(&mut bytes, backfill.seq);
+            }
+            Below::First(first) => {
+                bytes.push(if first.rows { ROWS } else { CHANGES });
+                put(&mut bytes, first.top);
+                put(&mut bytes, first.within);
+            }
         }
         bytes
     }
@@ -69,24 +107,32 @@ impl Cursor {
         let (check, rest) = bytes.split_first_chunk::<4>()?;
         let (scope, rest) = rest.split_first_chunk::<4>()?;
         let (seq, rest) = take(rest)?;
-        let backfill = match rest.split_first_chunk::<4>() {
-            None if rest.is_empty() => None,
-            None => return None,
-            Some((target, rest)) => {
-                let (place, rest) = take(rest)?;
-                rest.is_empty().then_some(())?;
-                Some(Backfill {
-                    scope: *target,
-                    seq: place,
-                })
-            }
-        };
-        Some(Self {
+        let (below, rest) = below(rest)?;
+        rest.is_empty().then_some(Self {
             check: *check,
             scope: *scope,
             seq,
-            backfill,
+            below,
         })
+    }
+}
+
+fn below(bytes: &[u8]) -> Option<(Below, &[u8])> {
+    match bytes {
+        [] => Some((Below::Nothing, bytes)),
+        [BACKFILL, rest @ ..] => {
+            let (scope, rest) = rest.split_first_chunk::<4>()?;
+            let (seq, rest) = take(rest)?;
+            let scope = *scope;
+            Some((Below::Backfill(Backfill { scope, seq }), rest))
+        }
+        [what @ (ROWS | CHANGES), rest @ ..] => {
+            let (top, rest) = take(rest)?;
+            let (within, rest) = take(rest)?;
+            let rows = *what == ROWS;
+            Some((Below::First(First { rows, top, within }), rest))
+        }
+        [_, ..] => None,
     }
 }
 
@@ -120,18 +166,26 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_damage_is_no_cursor() {
         for seq in [0, 1, 127, 128, 50_000_000, u64::MAX >> 1] {
-            for backfill in [
-                None,
-                Some(Backfill {
-                    scope: [9; 4],
-                    seq: seq / 2,
-                }),
+            let backfill = Backfill {
+                scope: [9; 4],
+                seq: seq / 2,
+            };
+            let first = |rows| First {
+                rows,
+                top: seq,
+                within: seq / 2,
+            };
+            for below in [
+                Below::Nothing,
+                Below::Backfill(backfill),
+                Below::First(first(true)),
+                Below::First(first(false)),
             ] {
                 let cursor = Cursor {
                     check: [1; 4],
                     scope: [2; 4],
                     seq,
-                    backfill,
+                    below,
                 };
                 let bytes = cursor.encode();
                 assert_eq!(Cursor::decode(&bytes).as_ref(), Some(&cursor));

@@ -1,8 +1,9 @@
 //! The gate: judges the pushed changes of one record, one by one, before any of them is kept.
 //!
-//! Pure: everything that is needed was read before. A change is checked whole before the merge library
-//! sees it. Should one make the library panic all the same, it is refused like any other damaged one,
-//! and the documents are opened again without it.
+//! Pure: everything that is needed was read before. A change is checked whole and judged by its effect,
+//! both read by our own code at the cost of the change, not of its document. Then the merge library has
+//! to take, save and load each document as the batch leaves it. Should it fail at that, or panic, the
+//! batch is judged again with this proof after each change, and what spoils a document is refused.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use domain::access::{self, Refusal};
-use domain::document::{ChangeHead, Document, Tree, check};
+use domain::document::{self, ChangeHead, Reading, Sound, Tree};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, RecordId, UnitId};
 use domain::record::Header;
 use domain::unit::Member;
@@ -62,25 +63,29 @@ pub(crate) struct Judgement {
 
 /// Judges the changes in their order.
 pub(crate) fn judge(case: Case<'_>, pushed: &[Pushed]) -> Judgement {
-    judge_by(case, pushed, Document::reopens)
+    judge_by(case, pushed, document::reopens)
 }
 
-/// Says whether a document can be saved and loaded again.
-type Proof = fn(&mut Document) -> bool;
+/// Says whether the merge library takes the changes of a document, and saves and loads it again.
+type Proof = fn(&Reading, &[&[u8]]) -> bool;
 
 fn judge_by(case: Case<'_>, pushed: &[Pushed], proof: Proof) -> Judgement {
     let mut bench = Bench::open(case, proof);
     let mut verdicts: Vec<_> = pushed.iter().map(|one| bench.verdict(one)).collect();
-    if !bench.stands() {
-        tracing::error!(record = %bench.case.record, "a batch spoils what the merge library saves");
+    let mut row = bench.row_of(&verdicts);
+    if !bench.stands() || (row.is_none() && any_kept(&verdicts)) {
+        tracing::error!(record = %bench.case.record, "a batch spoils its document");
         bench.rewind();
         verdicts = pushed.iter().map(|one| bench.verdict(one)).collect();
+        row = bench.row_of(&verdicts);
     }
-    let kept = verdicts
-        .iter()
-        .any(|verdict| matches!(verdict, Verdict::Keep(..)));
-    let row = kept.then(|| bench.row()).flatten();
     Judgement { verdicts, row }
+}
+
+fn any_kept(verdicts: &[Verdict]) -> bool {
+    verdicts
+        .iter()
+        .any(|verdict| matches!(verdict, Verdict::Keep(..)))
 }
 
 struct Bench<'a> {
@@ -89,15 +94,16 @@ struct Bench<'a> {
     body: Open,
     vault: Open,
     proof: Proof,
+    /// Each change is followed by the proof that the row can be folded.
+    fold_each: bool,
 }
 
 /// One document on the bench.
 #[derive(Default)]
 struct Open {
-    document: Document,
-    tree: Option<Tree>,
+    reading: Reading,
     hashes: BTreeMap<ChangeHash, u64>,
-    /// The changes kept so far, to open the document again after a refusal.
+    /// The changes kept so far.
     kept: Vec<(ChangeHash, Vec<u8>)>,
     /// How many of them were there before the batch.
     stored: usize,
@@ -118,8 +124,13 @@ impl Open {
     }
 
     /// Whether the document can be saved and loaded again.
-    fn stands(&mut self, proof: Proof) -> bool {
-        catch_unwind(AssertUnwindSafe(|| proof(&mut self.document))).unwrap_or(false)
+    fn stands(&self, proof: Proof) -> bool {
+        let changes: Vec<&[u8]> = self
+            .kept
+            .iter()
+            .map(|(_, bytes)| bytes.as_slice())
+            .collect();
+        catch_unwind(AssertUnwindSafe(|| proof(&self.reading, &changes))).unwrap_or(false)
     }
 
     /// Goes back to what was there before the batch.
@@ -133,13 +144,12 @@ impl Open {
     }
 
     fn reopen(&mut self) {
-        let (mut document, damaged) =
-            Document::from_changes(self.kept.iter().map(|(_, bytes)| bytes.as_slice()));
-        if !damaged.is_empty() {
-            tracing::error!(count = damaged.len(), "stored changes cannot be read");
+        let (reading, damaged) =
+            Reading::from_changes(self.kept.iter().map(|(_, bytes)| bytes.as_slice()));
+        if damaged > 0 {
+            tracing::error!(count = damaged, "stored changes cannot be read");
         }
-        self.tree = (!document.is_empty()).then(|| document.tree());
-        self.document = document;
+        self.reading = reading;
     }
 }
 
@@ -161,15 +171,15 @@ impl<'a> Bench<'a> {
             body,
             vault,
             proof,
+            fold_each: false,
         }
     }
 
     /// Whether both documents, where the batch added to them, can be saved and loaded again.
-    fn stands(&mut self) -> bool {
-        let proof = self.proof;
-        [&mut self.body, &mut self.vault]
+    fn stands(&self) -> bool {
+        [&self.body, &self.vault]
             .into_iter()
-            .all(|open| open.kept.len() == open.stored || open.stands(proof))
+            .all(|open| open.kept.len() == open.stored || open.stands(self.proof))
     }
 
     /// Goes back to what was there before the batch, to judge it again with proof after each change.
@@ -177,44 +187,50 @@ impl<'a> Bench<'a> {
         self.body.rewind(self.proof);
         self.vault.rewind(self.proof);
         self.grid = self.case.known.grid.clone();
+        self.fold_each = self.body.reading.is_empty() || self.row().is_some();
     }
 
     fn verdict(&mut self, pushed: &Pushed) -> Verdict {
-        let head = match check(&pushed.bytes) {
-            Ok(head) => head,
+        let sound = match Sound::read(&pushed.bytes) {
+            Ok(sound) => sound,
             Err(error) => return Verdict::Refuse(error.into()),
         };
+        let head = sound.head();
         if let Some(seq) = self.part(pushed.part).hashes.get(&head.hash) {
             return Verdict::Had(*seq, head.hash);
         }
-        let grid = match self.admit(pushed, &head) {
+        let grid = match self.admit(pushed, head) {
             Ok(grid) => grid,
             Err(refusal) => return Verdict::Refuse(refusal),
         };
-        // The library's state after a panic is unknown: the document is opened again in any case.
-        let tried = catch_unwind(AssertUnwindSafe(|| self.apply(pushed, &grid)));
-        let proof = self.proof;
-        let tried = tried.unwrap_or(Err(Refusal::Damaged)).and_then(|tree| {
-            let open = self.part(pushed.part);
-            if open.prove_each && !open.stands(proof) {
-                return Err(Refusal::Damaged);
-            }
-            Ok(tree)
-        });
-        match tried {
-            Ok(tree) => {
-                let open = self.part(pushed.part);
-                open.hashes.insert(head.hash, 0);
-                open.kept.push((head.hash, pushed.bytes.clone()));
-                open.tree = Some(tree);
-                self.grid = Some(grid.clone());
-                Verdict::Keep(head, grid)
-            }
-            Err(refusal) => {
+        match catch_unwind(AssertUnwindSafe(|| self.apply(&sound, pushed, &grid))) {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => return Verdict::Refuse(refusal),
+            Err(_) => {
+                // Nothing is known of what a panic leaves behind.
                 self.part(pushed.part).reopen();
-                Verdict::Refuse(refusal)
+                return Verdict::Refuse(Refusal::Damaged);
             }
         }
+        let open = self.part(pushed.part);
+        open.hashes.insert(head.hash, 0);
+        open.kept.push((head.hash, pushed.bytes.clone()));
+        if self.spoils(pushed.part) {
+            let open = self.part(pushed.part);
+            open.hashes.remove(&head.hash);
+            open.kept.pop();
+            open.reopen();
+            return Verdict::Refuse(Refusal::Damaged);
+        }
+        self.grid = Some(grid.clone());
+        Verdict::Keep(head.clone(), grid)
+    }
+
+    /// Whether the newest change of a document spoils it, where that is asked after each.
+    fn spoils(&mut self, part: Part) -> bool {
+        let (proof, fold_each) = (self.proof, self.fold_each);
+        let open = self.part(part);
+        (open.prove_each && !open.stands(proof)) || (fold_each && self.row().is_none())
     }
 
     const fn part(&mut self, part: Part) -> &mut Open {
@@ -232,7 +248,7 @@ impl<'a> Bench<'a> {
         }
         self.admit_author(pushed, head)?;
         let open = self.part(pushed.part);
-        let ops = open.document.ops().saturating_add(head.ops);
+        let ops = open.reading.ops().saturating_add(head.ops);
         if open.kept.len() >= limits::DOC_CHANGES_MAX || ops > limits::DOC_OPS_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -263,42 +279,52 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn apply(&mut self, pushed: &Pushed, grid: &UnitId) -> Result<Tree, Refusal> {
+    fn apply(&mut self, sound: &Sound<'_>, pushed: &Pushed, grid: &UnitId) -> Result<(), Refusal> {
         let member = match &pushed.passed_on {
             Some(author) => author.as_deref().ok_or(Refusal::AnotherName)?,
             None => self.case.member,
         };
+        let record = self.case.record;
         match pushed.part {
-            Part::Body => {
-                self.body.document.apply(&pushed.bytes)?;
-                let after = self.body.document.tree();
-                let kind = access::judge(member, self.body.tree.as_ref(), &after)?;
+            Part::Body => self.body.reading.take(sound, &access::BODY_LENS, |effect| {
+                let kind = access::judge_effect(member, effect)?;
                 access::may_write(member, kind, Part::Body)?;
-                let header = Header::fold(&after).map_err(|_| Refusal::NotARecord)?;
-                if header.grid != *grid {
-                    return Err(Refusal::Fixed);
+                let header = Header::fold(&effect.after).map_err(|_| Refusal::NotARecord)?;
+                if header.grid == *grid {
+                    Ok(())
+                } else {
+                    Err(Refusal::Fixed)
                 }
-                Row::fold(self.case.record, &after, None).map_err(|_| Refusal::NotARecord)?;
-                Ok(after)
-            }
+            }),
             Part::Vault => {
-                let body = self.body.tree.as_ref().ok_or(Refusal::MissingDeps)?;
-                let header = Header::fold(body).map_err(|_| Refusal::NotARecord)?;
-                access::may_write(member, header.kind, Part::Vault)?;
-                self.vault.document.apply(&pushed.bytes)?;
-                let after = self.vault.document.tree();
-                let of = after.text("of").and_then(|text| text.parse().ok());
-                if of != Some(self.case.record) {
-                    return Err(Refusal::NotARecord);
+                if self.body.reading.is_empty() {
+                    return Err(Refusal::MissingDeps);
                 }
-                Ok(after)
+                let body = self.body.reading.glimpse(&access::BODY_LENS);
+                let header = Header::fold(&body).map_err(|_| Refusal::NotARecord)?;
+                access::may_write(member, header.kind, Part::Vault)?;
+                let vault = &mut self.vault.reading;
+                vault.take(sound, &access::VAULT_LENS, |effect| {
+                    let of = effect.after.text("of").and_then(|text| text.parse().ok());
+                    if of == Some(record) {
+                        Ok(())
+                    } else {
+                        Err(Refusal::NotARecord)
+                    }
+                })
             }
         }
     }
 
-    fn row(&mut self) -> Option<Row> {
-        let body = self.body.tree.as_ref()?;
-        fold(self.case.record, body, self.vault.tree.as_ref())
+    /// The row that follows where something was kept.
+    fn row_of(&self, verdicts: &[Verdict]) -> Option<Row> {
+        any_kept(verdicts).then(|| self.row()).flatten()
+    }
+
+    fn row(&self) -> Option<Row> {
+        let tree = |open: &Open| (!open.reading.is_empty()).then(|| open.reading.tree());
+        let (body, vault) = (tree(&self.body)?, tree(&self.vault));
+        fold(self.case.record, &body, vault.as_ref())
     }
 }
 
@@ -306,8 +332,8 @@ impl<'a> Bench<'a> {
 pub(crate) fn refold(record: RecordId, known: &Known) -> Option<Row> {
     let tree = |part: Part| {
         let changes = known.part(part);
-        let (mut document, _) = Document::from_changes(changes.iter().map(|c| c.bytes.as_slice()));
-        (!changes.is_empty()).then(|| document.tree())
+        let (reading, _) = Reading::from_changes(changes.iter().map(|c| c.bytes.as_slice()));
+        (!changes.is_empty()).then(|| reading.tree())
     };
     let (body, vault) = (tree(Part::Body)?, tree(Part::Vault));
     fold(record, &body, vault.as_ref())
@@ -332,7 +358,6 @@ fn fold(record: RecordId, body: &Tree, vault: Option<&Tree>) -> Option<Row> {
 pub(crate) fn actors(pushed: &[Pushed]) -> BTreeSet<ActorKey> {
     pushed
         .iter()
-        .filter_map(|one| check(&one.bytes).ok())
-        .map(|head| head.actor)
+        .filter_map(|one| document::author(&one.bytes))
         .collect()
 }

@@ -17,6 +17,7 @@ pub mod cursor;
 pub mod demo;
 pub mod error;
 pub mod files;
+mod frames;
 mod gate;
 mod guarded;
 mod healing;
@@ -195,6 +196,7 @@ impl Server {
             news: news::News::default(),
             album: album::Album::new(&config.data),
             bench_join: config.bench_join.clone(),
+            frames_from: config.frames_from,
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -104,3 +104,15 @@ pub const READERS_MAX: u32 = 3;
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of all files of the app together, as they lie on the disk.
 pub const APP_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Entries in scope from which on a first load comes in frames.
+pub const FRAMES_FROM: u64 = 512;
+/// Entries that a device may have to read from the log after frames; more, and new ones are made.
+pub const FRAMES_LAG_MAX: u64 = 2_000;
+/// Bytes of changes in a frame; one change is sent in any case.
+pub const FRAME_BYTES: usize = 448 * 1024;
+/// Records in a frame of changes.
+pub const FRAME_RECORDS_MAX: usize = 2_000;
+/// Rows in a frame of rows.
+pub const FRAME_ROWS_MAX: usize = 4_000;
+/// Bytes of rows in a frame, unpacked.
+pub const FRAME_ROWS_BYTES_MAX: usize = 768 * 1024;

@@ -47,6 +47,8 @@ fn start_log() {
             Targets::new()
                 .with_default(Level::INFO)
                 .with_target("sqlx", Level::WARN)
+                // It opens a span for each document that it loads, with the whole of it in words.
+                .with_target("automerge", Level::ERROR)
         });
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::id::{PersonId, UnitId};
+use domain::sync::frame::Frame;
 use domain::sync::message::Entry;
 use sqlx::SqliteConnection;
 
-use crate::cursor::{self, Backfill, Cursor};
+use crate::cursor::{self, Backfill, Below, Cursor, First};
 use crate::error::ApiError;
+use crate::frames::{self, Made};
 use crate::limits;
 use crate::scope::{self, Scope};
 use crate::store::log;
@@ -26,6 +28,10 @@ pub struct Reader {
     pub generation: [u8; 4],
     /// Most bytes of changes to answer with; one change is sent in any case.
     pub bytes_max: usize,
+    /// Entries in scope from which on a first load comes in frames.
+    pub frames_from: u64,
+    /// Whether changes must name in full what they follow.
+    pub whole: bool,
 }
 
 /// One page of the log.
@@ -39,6 +45,10 @@ pub struct Page {
     pub cursor: Option<Vec<u8>>,
     /// Whether there is more at once.
     pub more: bool,
+    /// What a device that begins gets in place of entries.
+    pub frame: Option<Frame>,
+    /// The same, where it is new and to be kept.
+    pub(crate) made: Option<Made>,
 }
 
 /// Where a device stands.
@@ -63,33 +73,44 @@ pub async fn place(
     last: u64,
 ) -> Result<Place, ApiError> {
     let Some(known) = Cursor::decode(presented) else {
-        let cursor = Cursor {
-            check: cursor::check(reader.generation, None),
-            scope: reader.digest,
-            seq: 0,
-            backfill: None,
-        };
-        return Ok(Place {
-            cursor,
-            restored: false,
-        });
+        return Ok(beginning(reader));
     };
     if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
+        // A first load is of one scope.
+        if matches!(known.below, Below::First(_)) && known.scope != reader.digest {
+            return Ok(beginning(reader));
+        }
         return Ok(Place {
             cursor: known,
             restored: false,
         });
     }
+    if matches!(known.below, Below::First(_)) {
+        return Ok(beginning(reader));
+    }
     let cursor = Cursor {
         check: check_at(db, reader, last).await?,
         scope: known.scope,
         seq: last,
-        backfill: None,
+        below: Below::Nothing,
     };
     Ok(Place {
         cursor,
         restored: true,
     })
+}
+
+fn beginning(reader: &Reader) -> Place {
+    let cursor = Cursor {
+        check: cursor::check(reader.generation, None),
+        scope: reader.digest,
+        seq: 0,
+        below: Below::Nothing,
+    };
+    Place {
+        cursor,
+        restored: false,
+    }
 }
 
 /// What the log is known by at a place.
@@ -117,6 +138,20 @@ pub async fn page(
     let last = log::last_seq(db).await?;
     let mut cursor = place(db, presented, reader, last).await?.cursor;
     let start = cursor.seq;
+    if start == 0
+        && cursor.below == Below::Nothing
+        && let Some(seq) = frames::begin(db, reader, last).await?
+    {
+        cursor.seq = seq;
+        cursor.below = Below::First(First {
+            rows: true,
+            top: seq,
+            within: 0,
+        });
+    }
+    if let Below::First(first) = cursor.below {
+        return first_load(db, reader, (cursor, first), last).await;
+    }
     let mut filling = Filling {
         page: Page::default(),
         bytes_left: reader.bytes_max,
@@ -141,6 +176,25 @@ pub async fn page(
     let bytes = cursor.encode();
     filling.page.cursor = (bytes != presented).then_some(bytes);
     Ok(filling.page)
+}
+
+/// One page of a first load.
+async fn first_load(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    (mut cursor, first): (Cursor, First),
+    last: u64,
+) -> Result<Page, ApiError> {
+    let (part, made) = frames::part(db, reader, (cursor.seq, first)).await?;
+    cursor.below = part.next.map_or(Below::Nothing, Below::First);
+    cursor.check = check_at(db, reader, cursor.seq).await?;
+    Ok(Page {
+        cursor: Some(cursor.encode()),
+        more: part.next.is_some() || cursor.seq < last,
+        frame: Some(part.frame),
+        made,
+        ..Page::default()
+    })
 }
 
 impl Page {
@@ -172,7 +226,7 @@ impl Page {
     }
 
     /// Puts entries into the page, with their bytes.
-    async fn take(
+    pub(crate) async fn take(
         &mut self,
         db: &mut SqliteConnection,
         taken: Vec<log::Read>,
@@ -219,18 +273,18 @@ async fn backfill(
         .filter(|id| !old.contains(id))
         .cloned()
         .collect();
-    let from = match &cursor.backfill {
-        Some(backfill) if backfill.scope == reader.digest => backfill.seq,
-        Some(_) | None => 0,
+    let from = match cursor.below {
+        Below::Backfill(backfill) if backfill.scope == reader.digest => backfill.seq,
+        Below::Backfill(_) | Below::First(_) | Below::Nothing => 0,
     };
     let reached = filling
         .fill(db, reader, &gained, (from, cursor.seq))
         .await?;
     if reached.whole {
         cursor.scope = reader.digest;
-        cursor.backfill = None;
+        cursor.below = Below::Nothing;
     } else {
-        cursor.backfill = Some(Backfill {
+        cursor.below = Below::Backfill(Backfill {
             scope: reader.digest,
             seq: reached.seq,
         });

@@ -65,6 +65,11 @@ pub(crate) async fn answer(
             bring(db, reader, &wanted, page).await?;
             Ok(None)
         }
+        Some(Repair::Record(record)) => {
+            let entries = log::read_record(db, &reader.scope.streams, *record).await?;
+            page.add(db, entries, reader.bytes_max).await?;
+            Ok(None)
+        }
         Some(Repair::Streams(_) | Repair::Ranges { .. } | Repair::Wanted(_)) => {
             Err(ApiError::Malformed)
         }

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) album: Album,
     /// The code with which devices of this machine join the bench station.
     pub(crate) bench_join: Option<String>,
+    /// Entries in scope from which on a first load comes in frames.
+    pub(crate) frames_from: u64,
 }
 
 /// The server's routes.

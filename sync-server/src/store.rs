@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod directory;
+pub(crate) mod frame;
 pub mod log;
 pub mod org;
 pub mod photo;
@@ -20,7 +21,7 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -31,6 +32,7 @@ const MIGRATIONS: [(&str, &str); 4] = [
         include_str!("../migrations/0003_stream_sum.sql"),
     ),
     ("photo", include_str!("../migrations/0004_photo.sql")),
+    ("frame", include_str!("../migrations/0005_frame.sql")),
 ];
 
 /// The setting that says that everything here is a demonstration.

@@ -28,6 +28,11 @@ const FRAMES: &str = "FRAMES ";
 impl BenchServer {
     /// Starts it on a free port with `data` as its folder and `code` as everybody's code.
     pub async fn start(data: &Path, code: &str) -> Self {
+        Self::start_with(data, code, None).await
+    }
+
+    /// The same, serving a build of the app as well.
+    pub async fn start_with(data: &Path, code: &str, app: Option<&Path>) -> Self {
         // The one that was built the same way as this program.
         let usual = if cfg!(debug_assertions) {
             "target/debug/sync-server"
@@ -40,6 +45,7 @@ impl BenchServer {
             .arg("--data")
             .arg(data)
             .args(["--bench-join", code])
+            .args(app.iter().flat_map(|app| [Path::new("--app"), app]))
             .env("FENGGE_LOG", "warn")
             .stdout(Stdio::piped())
             .stdin(Stdio::null())

@@ -1,15 +1,18 @@
 //! The sync benchmark: real phones and a real server over a bad line, every figure beside its goal.
 
+mod browser;
 mod floor;
 mod hostile;
 mod lines;
 mod load;
+mod own;
 mod stage;
 mod table;
 mod walk;
 
 use std::path::PathBuf;
 
+use crate::headless::HeadlessError;
 use crate::phone_process::PhoneError;
 use crate::workload::{Workload, WorkloadError};
 
@@ -33,6 +36,10 @@ enum BenchError {
     Workload(#[from] WorkloadError),
     #[error("the bench's own folder: {0}")]
     Folder(#[from] std::io::Error),
+    #[error(transparent)]
+    Headless(#[from] HeadlessError),
+    #[error("both ends differ")]
+    Different,
 }
 
 /// A row, or some rows, of the table.
@@ -54,11 +61,15 @@ pub enum Scenario {
     Cpu,
     /// What hostile requests cost.
     Hostile,
+    /// Disputes made by the app's own commands.
+    Own,
+    /// A real browser.
+    Browser,
 }
 
 impl Scenario {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Upload,
         Self::Download,
         Self::Idle,
@@ -67,10 +78,12 @@ impl Scenario {
         Self::Cut,
         Self::Cpu,
         Self::Hostile,
+        Self::Own,
+        Self::Browser,
     ];
     /// The words on the command line.
-    pub const NAMES: [&str; 8] = [
-        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "hostile",
+    pub const NAMES: [&str; 10] = [
+        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "hostile", "own", "browser",
     ];
 
     /// The scenario of that name.
@@ -131,6 +144,14 @@ pub async fn run(options: &Options) -> bool {
     }
     if options.wants(Scenario::Hostile) {
         hostile::run(&mut table).await;
+    }
+    if options.wants(Scenario::Own) {
+        let done = own::run(options, &mut table).await;
+        table.scenario_end("the app's own commands", &done);
+    }
+    if options.wants(Scenario::Browser) {
+        let done = browser::run(options, &mut table).await;
+        table.scenario_end("a real browser", &done);
     }
     table.end()
 }

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use crate::dist::Profile;
+use crate::dist::{self, Profile};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::shell::{self, say};
-use crate::{shots, size, workspace};
+use crate::{browser_needs, shots, size, workspace};
 
 /// Sizes first, then the walk that measures requests, times and memory.
 pub fn run() -> Result<(), Failure> {
@@ -28,6 +28,14 @@ pub fn sync(flags: &Flags) -> Result<(), Failure> {
     let mut command = Command::new(workspace::program("release", "sync-bench"));
     for (name, value) in [("--data", &flags.data), ("--only", &flags.only)] {
         command.args(value.iter().flat_map(|value| [name, value]));
+    }
+    // One row comes from a real browser, with the app as it is shipped.
+    if flags.only.as_deref().is_none_or(|only| only == "browser") {
+        let browser = browser_needs::ensure()?;
+        command
+            .env("FENGGE_DIST", dist::build(Profile::App)?)
+            .env("CHROMIUM", &browser.chromium)
+            .env("CHROMEDRIVER", &browser.driver);
     }
     command
         .env("FENGGE_PHONE", workspace::program("release", "phone"))

@@ -150,6 +150,7 @@ words! {
     WRITTEN_BY: "{} · {}", "{} · {}";
     CASE_READING: "正在打开…", "Opening…";
     CASE_MISSING: "这条记录不在本机。联网同步后再看。", "This record is not on this phone. Sync when online and look again.";
+    CASE_COMING: "正在取回这条记录。没有信号时，联网后会自动补上。", "Fetching this record. Without signal it comes by itself once you are online.";
     CASE_DAMAGED: "这条记录有一部分读不出来，已单独存放。请联网同步。", "Part of this record could not be read and was set aside. Please sync when online.";
     CASE_NEWER: "这条记录由新版本写成：可以查看，更新后才能修改。", "Written by a newer version: you can read it; update to edit it.";
     CASE_WAITING: "还有内容在路上，联网后补齐", "More of this is on its way and comes with the next sync";

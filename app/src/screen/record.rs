@@ -77,6 +77,7 @@ enum Found {
     Reading,
     Here,
     NotHere,
+    Coming,
     Damaged,
     Shunned,
 }
@@ -88,13 +89,18 @@ fn look(id: RecordId) -> (Memo<Found>, Here) {
             CaseState::Reading => Found::Reading,
             CaseState::Here(_) => Found::Here,
             CaseState::NotHere => Found::NotHere,
+            CaseState::Coming => Found::Coming,
             CaseState::Damaged => Found::Damaged,
             CaseState::Shunned => Found::Shunned,
         })
     });
     let here = Memo::new(move |_| match shown.get() {
         CaseState::Here(case) => Some(case),
-        CaseState::Reading | CaseState::NotHere | CaseState::Damaged | CaseState::Shunned => None,
+        CaseState::Reading
+        | CaseState::NotHere
+        | CaseState::Coming
+        | CaseState::Damaged
+        | CaseState::Shunned => None,
     });
     (found, here)
 }
@@ -108,6 +114,7 @@ pub fn page(kind: Kind, id: RecordId) -> AnyView {
             Found::Here => return framed(state, parts(kind, id, here), here),
             Found::Reading => "",
             Found::NotHere => word::CASE_MISSING.s(),
+            Found::Coming => word::CASE_COMING.s(),
             Found::Damaged => word::CASE_DAMAGED.s(),
             Found::Shunned => word::CASE_SHUNNED.s(),
         };
@@ -167,6 +174,7 @@ pub(crate) fn pane(
     let view = move || match found.get() {
         Found::Reading => ().into_any(),
         Found::NotHere => view! { <p class="empty">{word::CASE_MISSING.s()}</p> }.into_any(),
+        Found::Coming => view! { <p class="empty">{word::CASE_COMING.s()}</p> }.into_any(),
         Found::Damaged => view! { <p class="empty">{word::CASE_DAMAGED.s()}</p> }.into_any(),
         Found::Shunned => view! { <p class="empty">{word::CASE_SHUNNED.s()}</p> }.into_any(),
         Found::Here => {

@@ -37,6 +37,8 @@ pub enum CaseState {
     Here(Arc<Case>),
     /// It is not on this phone.
     NotHere,
+    /// Only its row has come; the rest is asked for.
+    Coming,
     /// It cannot be read.
     Damaged,
     /// The app stopped while it read this: it is left alone.
@@ -116,6 +118,10 @@ impl Actions {
         match found.pop() {
             None => CaseState::NotHere,
             Some(stored) if stored.is_absent() => CaseState::NotHere,
+            Some(stored) if stored.is_ahead() => {
+                session.bring(id);
+                CaseState::Coming
+            }
             Some(_) if attempts::is_shunned(id) => CaseState::Shunned,
             Some(stored) => attempts::reading(id, || Case::fold(&stored))
                 .map_or(CaseState::Damaged, |case| CaseState::Here(Arc::new(case))),

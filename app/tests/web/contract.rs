@@ -43,6 +43,7 @@ on_every_store!(
     a_confirmed_change_leaves_the_outbox_and_keeps_its_place,
     lists_come_newest_first_and_due_first,
     a_big_page_is_one_save,
+    sy24_a_row_goes_before_its_record_and_never_over_one,
     what_is_remembered_reads_back,
     what_is_set_aside_is_counted,
 );
@@ -213,6 +214,28 @@ async fn a_big_page_is_one_save(store: &impl Store) {
     assert_eq!(
         store.rows(List::Newest, 1_000).await.expect("rows").len(),
         200
+    );
+}
+
+async fn sy24_a_row_goes_before_its_record_and_never_over_one(store: &impl Store) {
+    store.commit(&registration(2)).await.expect("saved");
+    let ahead = WriteBatch {
+        rows_ahead: (1..=3).map(|n| row(n, 0, 9)).collect(),
+        meta: vec![(MetaKey::Cursor, vec![7])],
+        ..WriteBatch::default()
+    };
+    store.commit(&ahead).await.expect("saved");
+    let records = store.load(&[1, 2, 3].map(id)).await.expect("loaded");
+    let ahead = records.iter().map(StoredRecord::is_ahead);
+    assert_eq!(ahead.collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(records[1].row, Some(row(2, 1, 2)));
+    assert_eq!(store.meta().await.expect("meta").cursor, [7]);
+    // When its record comes, it is as if there had been no row.
+    store.commit(&registration(3)).await.expect("saved");
+    let records = store.load(&[id(3)]).await.expect("loaded");
+    assert_eq!(
+        (records[0].row.clone(), records[0].body.len()),
+        (Some(row(3, 1, 3)), 1)
     );
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::CHANGE_BYTES_MAX;
 use crate::id::{ActorKey, ChangeHash};
 use crate::time::Millis;
-pub(super) use columns::{Action, Actors, OpId, Step};
+pub(super) use columns::{Action, Actors, OpId, Scalar, Step};
 
 use columns::Columns;
 use reader::Reader;
@@ -111,6 +111,48 @@ pub fn check(bytes: &[u8]) -> Result<ChangeHead, DecodeError> {
     Ok(framed.head)
 }
 
+/// A change that was checked whole, with each of its operations.
+#[derive(Debug)]
+pub struct Sound<'a> {
+    pub(super) framed: Framed<'a>,
+    pub(super) steps: Vec<Step<'a>>,
+}
+
+impl<'a> Sound<'a> {
+    /// Checks a change as [`check()`] does and keeps what was read, so that nobody reads it twice.
+    ///
+    /// # Errors
+    /// As [`check()`].
+    pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let framed = Framed::read(bytes)?;
+        let mut steps = Vec::new();
+        framed.walk(&mut |step| {
+            steps.push(step);
+            Ok(())
+        })?;
+        Ok(Self { framed, steps })
+    }
+
+    /// What the change says of itself.
+    #[must_use]
+    pub const fn head(&self) -> &ChangeHead {
+        &self.framed.head
+    }
+}
+
+/// The author that bytes name, if they are a change at all: nothing else of them is looked at.
+#[must_use]
+pub fn author(bytes: &[u8]) -> Option<ActorKey> {
+    let mut reader = Reader::new(bytes);
+    let mut read = || {
+        reader.take(MAGIC.len() + 4 + 1)?;
+        reader.unsigned()?;
+        deps(&mut reader)?;
+        reader.actor()
+    };
+    read().ok()
+}
+
 /// A change whose head and checksum are sound; its operations were only counted.
 #[derive(Debug)]
 pub(super) struct Framed<'a> {
@@ -184,7 +226,7 @@ impl<'a> Framed<'a> {
     /// Goes through all operations and checks each; `see` may refuse as well.
     pub(super) fn walk(
         &self,
-        see: &mut impl FnMut(Step<'a>) -> Result<(), DecodeError>,
+        see: &mut dyn FnMut(Step<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         self.columns.walk(self.head.start_op, self.actors, see)
     }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::check::{Action, ChangeHead, DecodeError, Framed, OpId, Step};
+use super::check::{Action, ChangeHead, DecodeError, Framed, OpId, Sound, Step};
 use super::tree::Span;
 use crate::id::{ActorKey, ChangeHash};
 
@@ -80,12 +80,30 @@ impl History {
         framed: &Framed<'_>,
         then: impl FnOnce() -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
+        self.admit_with(framed, None, then)
+    }
+
+    /// The same with the operations of a change that was read before.
+    pub(super) fn admit_sound<T, E: From<DecodeError>>(
+        &mut self,
+        sound: &Sound<'_>,
+        then: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.admit_with(&sound.framed, Some(&sound.steps), then)
+    }
+
+    fn admit_with<T, E: From<DecodeError>>(
+        &mut self,
+        framed: &Framed<'_>,
+        steps: Option<&[Step<'_>]>,
+        then: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let settled = self.places.len();
-        let judged = self.judge(framed, settled);
-        match judged.and_then(|deps| then().map(|()| deps)) {
-            Ok(deps) => {
+        let judged = self.judge(framed, steps, settled).map_err(E::from);
+        match judged.and_then(|deps| then().map(|done| (deps, done))) {
+            Ok((deps, done)) => {
                 self.enter(&framed.head, deps, settled);
-                Ok(())
+                Ok(done)
             }
             Err(error) => {
                 self.places.truncate(settled);
@@ -94,7 +112,12 @@ impl History {
         }
     }
 
-    fn judge(&mut self, framed: &Framed<'_>, settled: usize) -> Result<Vec<usize>, DecodeError> {
+    fn judge(
+        &mut self,
+        framed: &Framed<'_>,
+        steps: Option<&[Step<'_>]>,
+        settled: usize,
+    ) -> Result<Vec<usize>, DecodeError> {
         let head = &framed.head;
         let deps = head
             .deps
@@ -128,7 +151,10 @@ impl History {
             start: head.start_op,
             settled,
         };
-        framed.walk(&mut |step| walk.step(step))?;
+        match steps {
+            Some(steps) => steps.iter().try_for_each(|step| walk.step(*step))?,
+            None => framed.walk(&mut |step| walk.step(step))?,
+        }
         Ok(past.deps)
     }
 
@@ -228,6 +254,7 @@ impl Walk<'_> {
                 action,
                 object,
                 key,
+                scalar: _,
             } => {
                 let object = object.map(|id| self.map(id)).transpose()?;
                 let field = self.history.keyed.hash_one((object as Object, key));

@@ -17,6 +17,12 @@ pub struct Written {
     op: u64,
 }
 
+impl Written {
+    pub(super) const fn of(value: Value, (op, actor): (u64, ActorKey)) -> Self {
+        Self { value, actor, op }
+    }
+}
+
 /// A field: its values, the one that every reader agrees to show first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -73,6 +79,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    pub(super) fn of(fields: BTreeMap<String, Field>, mut spans: Vec<Span>) -> Self {
+        spans.sort_unstable_by_key(|span| (span.at, span.hash));
+        Self { fields, spans }
+    }
+
     /// The field at a path.
     #[must_use]
     pub fn field(&self, path: &str) -> Option<&Field> {
@@ -156,14 +167,10 @@ impl Tree {
     }
 }
 
-pub(super) fn read(doc: &AutoCommit, mut spans: Vec<Span>) -> Tree {
-    spans.sort_unstable_by_key(|span| (span.at, span.hash));
-    let mut tree = Tree {
-        fields: BTreeMap::new(),
-        spans,
-    };
-    collect(doc, &ObjId::Root, "", 1, &mut tree.fields);
-    tree
+pub(super) fn read(doc: &AutoCommit, spans: Vec<Span>) -> Tree {
+    let mut fields = BTreeMap::new();
+    collect(doc, &ObjId::Root, "", 1, &mut fields);
+    Tree::of(fields, spans)
 }
 
 fn collect(

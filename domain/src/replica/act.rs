@@ -68,10 +68,10 @@ impl Replica {
             .iter()
             .find(|stored| stored.id == record)
             .unwrap_or(&absent);
-        // A row without any change behind it: the store has lost them. Writing on would begin the
-        // record a second time; looking through the store brings them back.
+        // A row without any change behind it: they have not come yet, or the store has lost them.
+        // Writing on would begin the record a second time.
         if stored.row.is_some() && stored.body.is_empty() {
-            self.mending.suspect();
+            self.bring(stored);
             let result = Err(CommandError::Denied(Denial::NotHere));
             effects.push(Effect::Finished { ticket, result });
             self.wake(Cause::Button, pending.fresh.now, effects);

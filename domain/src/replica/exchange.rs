@@ -199,12 +199,16 @@ impl Replica {
             },
         };
         self.whole = applying.answer.entries.len() < applying.lean.docs().count();
-        let mut batch = WriteBatch::default();
+        let mut batch = WriteBatch {
+            rows_ahead: applying.lean.rows.clone(),
+            ..WriteBatch::default()
+        };
         applying.sums.clone_from(&self.sums);
         for stored in records {
             applying.apply(stored, &mut batch);
         }
-        applying.changed = batch.rows.iter().map(|row| row.id).collect();
+        let rows = batch.rows.iter().chain(&batch.rows_ahead);
+        applying.changed = rows.map(|row| row.id).collect();
         let checked = self.checked_at.unwrap_or(applying.now);
         applying.remember((self.status.synced_at, checked), &mut batch);
         effects.push(Effect::Commit {

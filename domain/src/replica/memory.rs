@@ -161,6 +161,9 @@ impl MemoryStore {
         for row in &batch.rows {
             self.rows.insert(row.id, row.clone());
         }
+        for row in &batch.rows_ahead {
+            self.rows.entry(row.id).or_insert_with(|| row.clone());
+        }
         for (doc, grid, hash) in &batch.outbox_add {
             self.outbox_last += 1;
             self.outbox

@@ -63,6 +63,10 @@ pub(super) struct Mending {
     pub(super) sound: bool,
     /// Changes that the server did not take because it lacks what they follow.
     missed: BTreeSet<ChangeHash>,
+    /// A record that somebody wants to see before its turn.
+    opened: Option<RecordId>,
+    /// The one that the last request asked for.
+    asked: Option<RecordId>,
 }
 
 /// Lost changes on their way back into the outbox.
@@ -76,9 +80,13 @@ pub(super) struct Requeuing {
 
 impl Mending {
     /// What is to be asked of the server.
-    pub(super) fn question(&self, sums: &Sums) -> Option<Repair> {
+    pub(super) fn question(&mut self, sums: &Sums) -> Option<Repair> {
+        self.asked = None;
         match &self.step {
-            Step::Quiet | Step::Scan => None,
+            Step::Quiet | Step::Scan => {
+                self.asked = self.opened;
+                self.opened.map(Repair::Record)
+            }
             Step::Streams(_) => {
                 let streams = sums.iter().map(|(id, sum)| (id.clone(), sum.short()));
                 Some(Repair::Streams(streams.collect()))
@@ -163,6 +171,10 @@ impl Mending {
 
     /// Goes on with what the server said.
     fn go_on(&mut self, answer: &Answer) {
+        // Whatever came of it, it is not asked for again by itself.
+        if self.asked.is_some() && self.opened == self.asked {
+            self.opened = None;
+        }
         self.step = match (core::mem::take(&mut self.step), &answer.repaired) {
             (Step::Streams(held), Some(Repaired::Streams(differing))) => begin(held, differing),
             (
@@ -249,6 +261,31 @@ fn still_wanted(mut wanted: Vec<[u8; 16]>, answer: &Answer) -> Step {
 }
 
 impl Replica {
+    /// Brings the changes of a record of which there is only a row: those that have not come yet
+    /// before their turn, those that the store has lost by looking through it.
+    pub(super) fn bring(&mut self, stored: &StoredRecord) {
+        if stored
+            .row
+            .as_ref()
+            .is_some_and(|row| row.delivery.is_ahead())
+        {
+            self.mending.opened = Some(stored.id);
+        } else {
+            self.mending.suspect();
+        }
+    }
+
+    /// Asks for a record whose changes have not come yet: somebody looks at it.
+    pub(super) fn bring_record(
+        &mut self,
+        record: RecordId,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.mending.opened = Some(record);
+        self.wake(Cause::Button, now, effects);
+    }
+
     /// Looks at an answer that was written down: is anything different, or still to be mended?
     pub(super) fn examine(&mut self, answer: &Answer, now: Millis) {
         self.mending.go_on(answer);

@@ -67,6 +67,13 @@ impl StoredRecord {
         held
     }
 
+    /// Whether only its row has come so far.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        let ahead = self.row.as_ref().is_some_and(|row| row.delivery.is_ahead());
+        ahead && self.body.is_empty()
+    }
+
     /// Whether anything is stored.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
@@ -206,6 +213,8 @@ pub struct WriteBatch {
     pub drop_changes: Vec<(DocId, ChangeHash)>,
     /// Rows to put.
     pub rows: Vec<Row>,
+    /// Rows to put of records that have none yet; their changes come later.
+    pub rows_ahead: Vec<Row>,
     /// Changes to put at the end of the outbox, in this order.
     pub outbox_add: Vec<(DocId, UnitId, ChangeHash)>,
     /// Places of the outbox to empty.

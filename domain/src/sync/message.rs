@@ -12,6 +12,7 @@ mod runs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::frame::Frame;
 use super::lean;
 use super::repair::{Repair, Repaired};
 use super::sum::ShortSum;
@@ -22,10 +23,10 @@ use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
 
 pub use code::{ErrorCode, normal_code};
-pub use codec::{LeanAnswer, LeanBatch, Sealed, closed, decode, encode};
+pub use codec::{LeanAnswer, LeanBatch, Sealed, changes, closed, decode, encode};
 
 /// The version of the messages.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 /// The largest message in bytes, packed.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The largest message in bytes, unpacked.
@@ -227,6 +228,8 @@ pub struct Answer {
     pub sum: Option<ShortSum>,
     /// What the server says to a question that finds a difference.
     pub repaired: Option<Repaired>,
+    /// What a device that begins gets before the log.
+    pub frame: Option<Frame>,
 }
 
 /// What a supervisor's device asks for.

@@ -11,7 +11,7 @@ use negentropy::{Id, Negentropy, NegentropyStorageVector};
 use serde::{Deserialize, Serialize};
 
 use super::sum::{Mark, ShortSum};
-use crate::id::{ChangeHash, DocId, UnitId};
+use crate::id::{ChangeHash, DocId, RecordId, UnitId};
 
 /// The largest message of a comparison in bytes.
 const FRAME_BYTES_MAX: u64 = 32 * 1024;
@@ -36,6 +36,8 @@ pub enum Repair {
     },
     /// These changes are missing on the device.
     Wanted(Vec<[u8; 16]>),
+    /// Everything of one record, before its turn: somebody wants to see it now.
+    Record(RecordId),
 }
 
 /// What the server says to it; changes that were wanted come as entries of the answer.

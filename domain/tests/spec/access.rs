@@ -1,12 +1,15 @@
 //! AC: who may read and write what.
 
 use domain::access::scope_top;
-use domain::access::{Reach, Refusal, is_station_staff, is_supervisor, judge, may_write, reach};
+use domain::access::{
+    BODY_LENS, Reach, Refusal, is_station_staff, is_supervisor, judge, judge_effect, may_write,
+    reach,
+};
 use domain::command::{Command, Denial};
-use domain::document::{Document, Edit, Stamp};
+use domain::document::{Document, Edit, Reading, Sound, Stamp, Value};
 use domain::id::{Fresh, Part};
-use domain::record::Kind;
 use domain::record::dispute::NewDispute;
+use domain::record::{Kind, note_edits, photo};
 use domain::replica::CommandError;
 use domain::unit::{Level, Member, Role};
 
@@ -83,6 +86,12 @@ fn ac3_supervisors_administrators_and_auditors_write_nothing() {
 
 /// The body of a registered dispute, and the member who registered it.
 fn body() -> (Document, Member) {
+    let (document, me, _) = begun();
+    (document, me)
+}
+
+/// A dispute, who wrote it, and its first change.
+fn begun() -> (Document, Member, Vec<u8>) {
     let known = officer("p1");
     let mut context = domain::command::Context {
         directory: &known,
@@ -100,11 +109,11 @@ fn body() -> (Document, Member) {
         actor: actor(1),
         at: morning(),
     };
-    document
+    let first = document
         .commit(stamp, &plans[0].edits[0].1)
         .expect("writes")
         .expect("a change");
-    (document, known.me)
+    (document, known.me, first.bytes)
 }
 
 fn judged(member: &Member, edits: &[Edit]) -> Result<Kind, Refusal> {
@@ -152,7 +161,7 @@ fn ac5_nobody_writes_in_another_name() {
     assert_eq!(judge(&me, None, &document.tree()), Ok(Kind::Dispute));
     let id = fresh(3, morning()).id();
     let by = "p2".parse().expect("a code");
-    let note = domain::record::note_edits(id, &by, morning(), "visit", "x");
+    let note = note_edits(id, &by, morning(), "visit", "x");
     assert_eq!(judged(&me, &note), Err(Refusal::AnotherName));
     assert_eq!(judged(&other, &note), Ok(Kind::Dispute));
 }
@@ -179,29 +188,57 @@ fn ac6_a_step_needs_a_role_that_may_take_it() {
     }
 }
 
-#[test]
-fn ac7_an_event_stays_as_it_was_written() {
-    let (mut document, me) = body();
-    let id = fresh(5, morning()).id();
-    let note = domain::record::note_edits(id, &me.person, morning(), "visit", "x");
+/// What is said of a change that follows `first`: judged by whole trees and by what the lens shows.
+fn judged_after(first: &[Edit], edits: &[Edit]) -> Result<Kind, Refusal> {
+    let (mut document, me, begin) = begun();
     let stamp = Stamp {
         actor: actor(1),
         at: morning(),
     };
-    document
-        .commit(stamp, &note)
-        .expect("writes")
-        .expect("a change");
-    let before = document.tree();
-    let rewrite = [Edit::new(format!("ev/{id}/text"), "y")];
-    document
-        .commit(stamp, &rewrite)
-        .expect("writes")
-        .expect("a change");
-    assert_eq!(
-        judge(&me, Some(&before), &document.tree()),
-        Err(Refusal::Fixed)
-    );
+    let mut commit = |edits| {
+        let change = document.commit(stamp, edits).expect("writes");
+        (change.expect("a change").bytes, document.tree())
+    };
+    let (second, before) = commit(first);
+    let (bytes, after) = commit(edits);
+    let by_trees = judge(&me, Some(&before), &after);
+    let (mut reading, damaged) = Reading::from_changes([begin.as_slice(), &second]);
+    assert_eq!(damaged, 0);
+    let sound = Sound::read(&bytes).expect("sound");
+    let by_lens = reading.take(&sound, &BODY_LENS, |effect| judge_effect(&me, effect));
+    assert_eq!(by_lens, by_trees);
+    by_trees
+}
+
+#[test]
+fn ac7_an_event_stays_as_it_was_written() {
+    let (_, me) = body();
+    let id = fresh(5, morning()).id();
+    let note = note_edits(id, &me.person, morning(), "visit", "x");
+    let photo = photo::add_edits(id, &me.person, &crate::photos::photo(1));
+    let removal = photo::remove_edits(id, &me.person, morning(), fresh(6, morning()).id());
+    for event in [&note, &photo, &removal] {
+        for edit in event {
+            // Emptied, and with another value of its own kind.
+            let other = match &edit.value {
+                Value::Int(number) => Value::Int(number - 1),
+                Value::Text(text) => Value::Text(text.chars().rev().chain(['0']).collect()),
+                Value::Null | Value::Bool(_) => unreachable!("events have none"),
+            };
+            for value in [Value::Null, other] {
+                let rewrite = [Edit::new(edit.path.clone(), value)];
+                assert_eq!(
+                    judged_after(event, &rewrite),
+                    Err(Refusal::Fixed),
+                    "{edit:?}"
+                );
+            }
+        }
+        assert_eq!(
+            judged_after(event, &[Edit::new("place", "2 km")]),
+            Ok(Kind::Dispute)
+        );
+    }
     let known = directory(me, &["g1"]);
     assert!(known.grid(&unit("g1")).is_some());
 }

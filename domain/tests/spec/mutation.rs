@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use domain::document::{ChangeHead, DecodeError, Document, Edit, NewChange, Stamp};
+use domain::document::{
+    ChangeHead, DecodeError, Document, Edit, Lens, NewChange, Reading, Sound, Stamp, reopens,
+};
 use domain::time::Millis;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -126,9 +128,33 @@ proptest! {
         }
         alive(&mut document)?;
         let (mut opened, _) = Document::from_changes(all.iter().map(Vec::as_slice));
-        opened.tree();
+        let tree = opened.tree();
         prop_assert!(opened.reopens());
+        let (reading, _) = Reading::from_changes(all.iter().map(Vec::as_slice));
+        prop_assert_eq!(reading.tree(), tree);
     }
+}
+
+/// Everything of the root and of one container whose keys the made-up changes use.
+const LENS: Lens = Lens {
+    fields: &["0", "1", "2"],
+    container: "0",
+    item_fields: &["0", "1", "2"],
+};
+
+/// Takes a change, once it was shown that one which is refused by its effect leaves nothing behind.
+fn take(reading: &mut Reading, bytes: &[u8]) -> Result<(), TestCaseError> {
+    let sound = Sound::read(bytes).expect("it was taken before");
+    let (before, ops) = (reading.tree(), reading.ops());
+    let refused = reading.take(&sound, &LENS, |_| Err::<(), _>(DecodeError::History));
+    prop_assert!(refused.is_err());
+    prop_assert_eq!((reading.tree(), reading.ops()), (before, ops));
+    prop_assert!(
+        reading
+            .take(&sound, &LENS, |_| Ok::<_, DecodeError>(()))
+            .is_ok()
+    );
+    Ok(())
 }
 
 proptest! {
@@ -141,15 +167,25 @@ proptest! {
         let mut document = Document::default();
         let mut there: Vec<There> = Vec::new();
         let mut contradicts = false;
+        let mut reading = Reading::default();
         for one in &made {
             let (forged, ops) = one.forge(&there);
             let bytes = forged.bytes();
+            let again = there.iter().any(|one| one.bytes == bytes);
             match document.apply(&bytes) {
-                Ok(head) => there.push(There { bytes, head, ops }),
+                Ok(head) => {
+                    if !again {
+                        take(&mut reading, &bytes)?;
+                    }
+                    there.push(There { bytes, head, ops });
+                }
                 Err(error) => contradicts |= error == DecodeError::Contradicts,
             }
         }
         let tree = document.tree();
+        prop_assert_eq!(&reading.tree(), &tree);
+        let all: Vec<_> = there.iter().map(|one| one.bytes.as_slice()).collect();
+        prop_assert!(reopens(&reading, &all));
         alive(&mut document)?;
         // Another device gets the same changes the other way round.
         let mut other = Document::default();

@@ -331,6 +331,7 @@ impl Server {
             directory: None,
             sum: None,
             repaired: None,
+            frame: None,
         };
         self.pull(caller.device, &directory, cursor, &mut answer);
         self.repair(&directory, ask.repair, &mut answer);
@@ -388,6 +389,16 @@ impl Server {
                 let logged = self.log.iter().filter(|l| streams.contains(&l.grid));
                 let set = Set::of(logged.map(|l| (l.doc, l.hash))).expect("a set");
                 Some(Repaired::Ranges(set.answer(&message).expect("sense")))
+            }
+            Some(Repair::Record(record)) => {
+                for (place, logged) in self.log.iter().enumerate() {
+                    if logged.doc.record == record {
+                        answer
+                            .entries
+                            .push(self.entry(place, &mut answer.authors, answer.now));
+                    }
+                }
+                None
             }
             Some(Repair::Wanted(wanted)) => {
                 for (place, logged) in self.log.iter().enumerate() {

@@ -14,7 +14,7 @@ use domain::unit::Role;
 use crate::fixture::{actor, member, morning, new_dispute, officer, record, station, unit};
 use crate::phone::{Phone, Server};
 
-fn photo(n: u8) -> Photo {
+pub fn photo(n: u8) -> Photo {
     Photo {
         full: PhotoHash([n; 32]),
         full_bytes: 150_000,

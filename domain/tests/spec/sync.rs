@@ -7,6 +7,8 @@ use domain::record::dispute::NewDispute;
 use domain::replica::{
     Activity, AsideReason, CHECK_EVERY_MS, Cause, CommandError, Event, LinkFailure,
 };
+use domain::sync::message::Request;
+use domain::sync::repair::Repair;
 use domain::time::Millis;
 use domain::view::DeliveryState;
 
@@ -430,6 +432,49 @@ fn sy22_f31_what_only_another_device_still_has_is_passed_on_in_its_authors_name(
 }
 
 #[test]
+fn sy24_a_record_of_which_only_the_row_has_come_is_asked_for_and_not_begun_anew() {
+    let (mut phone, mut tablet, mut server) = pair();
+    for n in 1..=2 {
+        assert_eq!(phone.act(&mut server, register(n)), Ok(record(n)));
+    }
+    let row = |phone: &Phone, n| phone.store.load(record(n)).row.expect("a row");
+    let ahead = [1, 2].map(|n| domain::view::Row {
+        delivery: Default::default(),
+        ..row(&phone, n)
+    });
+    let rows = domain::replica::WriteBatch {
+        rows_ahead: ahead.to_vec(),
+        ..Default::default()
+    };
+    tablet.store.commit(&rows).expect("writes");
+    tablet.link = Link::Down;
+    let denied = Err(CommandError::Denied(Denial::NotHere));
+    assert_eq!(tablet.act(&mut server, edit(2)), denied);
+    assert!(tablet.store.load(record(2)).is_ahead());
+    assert_eq!(tablet.waiting(), 0);
+    // The attempt itself asked for it, and so does looking at it.
+    for n in [2, 1] {
+        tablet.requests.clear();
+        let (record, now) = (record(n), tablet.now);
+        tablet.run(&mut server, Event::Bring { record, now });
+        let last = tablet.requests.last().map_or(&[][..], Vec::as_slice);
+        let (_, sealed) = Request::open(last).expect("a request");
+        let (ask, _) = sealed.unseal().expect("sense");
+        assert_eq!(ask.repair, Some(Repair::Record(record)));
+    }
+    tablet.link = Link::Up;
+    tablet.sync(&mut server);
+    assert_eq!(tablet.act(&mut server, edit(1)), Ok(record(1)));
+    // A row that went before its record never takes the place of one that is there.
+    let newer = row(&tablet, 1);
+    tablet.store.commit(&rows).expect("writes");
+    assert_eq!(row(&tablet, 1), newer);
+    tablet.requests.clear();
+    tablet.sync(&mut server);
+    assert_eq!(tablet.requests.len(), 1);
+}
+
+#[test]
 fn sy20_a_change_whose_forerunner_is_nowhere_is_kept_with_the_reason() {
     let (mut phone, _, mut server) = pair();
     assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
@@ -474,7 +519,7 @@ fn sy21_a_station_that_cannot_say_that_it_has_everything_has_seen_nothing() {
     tablet.requests.clear();
     tablet.sync(&mut server);
     let sound = |request: &Vec<u8>| {
-        let (_, sealed) = domain::sync::message::Request::open(request).expect("a request");
+        let (_, sealed) = Request::open(request).expect("a request");
         sealed.unseal().expect("a request").0.sound
     };
     // What it has before it compared its sum says nothing; what it has after that does.

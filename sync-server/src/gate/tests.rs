@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::document::{DecodeError, Edit, Stamp};
+use domain::document::{DecodeError, Document, Edit, Stamp, check};
 use domain::id::PersonId;
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Kind, SCHEMA};
@@ -219,8 +219,8 @@ fn sy17_a_document_that_would_not_load_again_costs_only_the_change_that_spoils_i
     let member = member();
     let sound = hazard(&["a", "spoilt", "c"]);
     // The library that this stands for cannot load a document in which this text ever stood.
-    fn proof(document: &mut Document) -> bool {
-        document.tree().text("description") != Some("spoilt") && document.reopens()
+    fn proof(reading: &Reading, changes: &[&[u8]]) -> bool {
+        reading.tree().text("description") != Some("spoilt") && document::reopens(reading, changes)
     }
     let pushed = push(&sound[..3]);
     let judged = judge_by(case(&member, &[]), &pushed, proof);
@@ -238,10 +238,10 @@ fn sy17_a_document_that_would_not_load_again_costs_only_the_change_that_spoils_i
 fn sy17_a_document_that_was_spoilt_before_is_no_reason_to_refuse_what_comes() {
     let member = member();
     let sound = hazard(&["a"]);
-    let judged = judge_by(case(&member, &sound[..1]), &push(&sound[1..]), |_| false);
+    let judged = judge_by(case(&member, &sound[..1]), &push(&sound[1..]), |_, _| false);
     assert_eq!(refusals(&judged), [None]);
-    let panics = judge_by(case(&member, &[]), &push(&sound), |document| {
-        assert!(document.is_empty(), "a library that panics on everything");
+    let panics = judge_by(case(&member, &[]), &push(&sound), |reading, _| {
+        assert!(reading.is_empty(), "a library that panics on everything");
         true
     });
     let damaged = Some(Refusal::Damaged);
@@ -276,4 +276,76 @@ fn sy17_no_document_grows_beyond_its_operations() {
         check(&Forged::puts(1, 2_001).bytes()),
         Err(DecodeError::Bounds)
     );
+}
+
+fn note(n: u32, by: &str) -> Vec<Edit> {
+    let id = RecordId::new(NOW.plus(i64::from(n)), [7; 10]);
+    let by: PersonId = by.parse().expect("a code");
+    domain::record::note_edits(id, &by, NOW, "visit", "x")
+}
+
+/// The first change of a body and `count` more, each of which adds a note.
+fn notes(count: u32) -> Vec<Vec<u8>> {
+    let mut all = hazard(&[]);
+    let mut document = opened(&all);
+    for n in 0..count {
+        all.push(commit(&mut document, 1, &note(n, "p1")));
+    }
+    all
+}
+
+fn opened(changes: &[Vec<u8>]) -> Document {
+    Document::from_changes(changes.iter().map(Vec::as_slice)).0
+}
+
+#[test]
+fn sy17_a_batch_to_one_document_is_judged_change_by_change() {
+    let member = member();
+    let sound = notes(2);
+    let mut document = opened(&sound);
+    // Beside sound ones: in another's name, at the header, in place of all events, at an old event.
+    let beside = |actor, edits: &[Edit]| commit(&mut opened(&sound), actor, edits);
+    let over = after(&sound[2], 4, |forged| {
+        let puts = Forged::of(4, &[Row::put("ev")]);
+        forged.columns.clone_from(&puts.columns);
+    });
+    let event = format!("ev/{}/text", RecordId::new(NOW, [7; 10]));
+    let bad = [
+        beside(2, &note(9, "p2")),
+        beside(3, &[Edit::new("number", "T-2")]),
+        over,
+        beside(5, &[Edit::new(event, "y")]),
+    ];
+    let last = commit(&mut document, 1, &[Edit::new("place", "2 km")]);
+    let batch: Vec<_> = sound.iter().chain(&bad).chain([&last]).cloned().collect();
+    let expected = [
+        None,
+        None,
+        None,
+        Some(Refusal::AnotherName),
+        Some(Refusal::Fixed),
+        Some(Refusal::Fixed),
+        Some(Refusal::Fixed),
+        None,
+    ];
+    let judged = judge(case(&member, &[]), &push(&batch));
+    assert_eq!(refusals(&judged), expected);
+    let row = judged.row.expect("a row");
+    let expected = domain::view::Row::fold(row.id, &document.tree(), None).expect("a row");
+    assert_eq!(row, expected);
+}
+
+#[test]
+fn sy17_a_document_is_proven_once_however_many_changes_a_batch_brings() {
+    use std::cell::Cell;
+    thread_local!(static PROOFS: Cell<u32> = const { Cell::new(0) });
+    fn proof(reading: &Reading, changes: &[&[u8]]) -> bool {
+        PROOFS.set(PROOFS.get() + 1);
+        document::reopens(reading, changes)
+    }
+    let member = member();
+    let batch = notes(200);
+    let judged = judge_by(case(&member, &[]), &push(&batch), proof);
+    assert!(refusals(&judged).iter().all(Option::is_none));
+    assert_eq!(PROOFS.get(), 1);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -13,20 +14,22 @@ use domain::access;
 use domain::id::{ChangeHash, DocId};
 use domain::sync::lean::{self, Known};
 use domain::sync::message::{self, Answer, Ask, Batch, Caller, ItemResult, LeanBatch, Receipt};
+use domain::sync::repair::Repair;
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
+use crate::cursor::Below;
 use crate::error::ApiError;
 use crate::ingest::{self, Sender};
 use crate::listener::Peer;
 use crate::parts::PartId;
-use crate::pull::{self, Place, Reader};
+use crate::pull::{self, Page, Place, Reader};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{bench, healing, limits, repair};
+use crate::{bench, frames, healing, limits, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -213,8 +216,22 @@ async fn reply(
         digest,
         generation: shared.store.generation,
         bytes_max: asked.clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
+        frames_from: shared.frames_from,
+        whole: ask.whole,
     };
-    let mut page = pull::page(&mut view, &reader, &ask.cursor).await?;
+    let begun = Instant::now();
+    let mut page = match &ask.repair {
+        // What somebody waits for comes alone; the rest goes on with the next exchange.
+        Some(Repair::Record(_)) => Page {
+            more: true,
+            ..Page::default()
+        },
+        _ => pull::page(&mut view, &reader, &ask.cursor).await?,
+    };
+    let made = page.made.take();
+    if made.is_some() && shared.bench_join.is_some() {
+        frames::tell(begun);
+    }
     let place = stand(&mut view, &reader, &ask.cursor).await?;
     let sum = match page.more {
         true => None,
@@ -227,6 +244,11 @@ async fn reply(
     let mut seen = device::seen(&mut view, &scope.stations()).await?;
     let restored = place.restored && healing::is_news(&mut view, now).await?;
     view.rollback().await?;
+    if let Some(made) = made {
+        let mut write = shared.store.begin().await?;
+        made.keep(&mut write).await?;
+        write.commit().await?;
+    }
     if restored {
         let mut write = shared.store.begin().await?;
         healing::begin(&mut write, device.id, now).await?;
@@ -250,6 +272,7 @@ async fn reply(
         directory: (!known).then(|| scope.directory.clone()),
         sum,
         repaired,
+        frame: page.frame,
     })
 }
 
@@ -276,7 +299,7 @@ async fn stand(
 /// The place up to which a device of a station has everything; 0 for other people's devices, and for
 /// one that cannot say that it has everything.
 fn acknowledged(reader: &Reader, ask: &Ask, place: &Place) -> u64 {
-    let whole = place.cursor.backfill.is_none() && place.cursor.scope == reader.digest;
+    let whole = place.cursor.below == Below::Nothing && place.cursor.scope == reader.digest;
     let is_station = access::is_station_staff(reader.scope.me());
     if is_station && whole && ask.sound && !place.restored {
         place.cursor.seq

@@ -6,6 +6,7 @@ mod demo;
 mod exchange;
 #[cfg(test)]
 mod files;
+mod frames;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
@@ -22,3 +23,4 @@ mod photo;
 mod process;
 #[cfg(test)]
 mod server;
+mod tls;

@@ -19,7 +19,7 @@ pub const NOW: Millis = Millis(1_795_000_000_000);
 const EXCHANGE: &str = "/api/v1/exchange";
 
 /// A reader that knows no change: everything must be named in full.
-struct Nothing;
+pub struct Nothing;
 
 impl Known for Nothing {
     fn resolve(&self, _: DocId, _: [u8; 4]) -> Option<ChangeHash> {

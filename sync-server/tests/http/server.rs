@@ -1,6 +1,6 @@
 //! A server of one test, and a client that says exactly what it is told to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sync_server::config::Config;
@@ -40,19 +40,36 @@ impl TestServer {
         for (name, text) in APP {
             std::fs::write(app.join(name), text).expect("app file");
         }
-        Self::on(folder, demo).await
+        Self::on(folder, demo, None).await
     }
 
-    async fn on(folder: tempfile::TempDir, demo: bool) -> Self {
+    /// Starts a server that speaks TLS with this certificate and key.
+    pub async fn start_tls(cert: &str, key: &str) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::create_dir_all(folder.path().join("app")).expect("app folder");
+        for (name, text) in APP {
+            std::fs::write(folder.path().join("app").join(name), text).expect("app file");
+        }
+        let files = [("cert.pem", cert), ("key.pem", key)].map(|(name, pem)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).expect("written");
+            path
+        });
+        let [cert, key] = files;
+        Self::on(folder, false, Some((cert, key))).await
+    }
+
+    async fn on(folder: tempfile::TempDir, demo: bool, tls: Option<(PathBuf, PathBuf)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = listener.local_addr().expect("address");
         let config = Config {
             listen: address,
             data: folder.path().join("data"),
             app: Some(folder.path().join("app")),
-            tls: None,
+            tls,
             public_url: None,
             demo,
+            frames_from: 512,
             bench_join: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -81,6 +98,7 @@ impl TestServer {
             tls: None,
             public_url: None,
             demo: false,
+            frames_from: 512,
             bench_join: None,
         };
         let task = tokio::spawn(async {});
@@ -98,8 +116,8 @@ impl TestServer {
     pub async fn restart(mut self) -> Self {
         drop(self.stop.take());
         self.task.await.expect("stops");
-        let demo = self.config.demo;
-        Self::on(self.folder, demo).await
+        let (demo, tls) = (self.config.demo, self.config.tls.take());
+        Self::on(self.folder, demo, tls).await
     }
 
     /// Stops the server and waits until it has ended.

@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use tests::headless::HeadlessError;
 use tests::headless::record;
 use tests::headless::shell::{Shell, now};
+use tests::phone_process::LIST_USABLE;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 type Input = UnboundedReceiver<String>;
@@ -93,7 +94,8 @@ impl Phone {
         let text = |name: &str| asked.get(name).and_then(Json::as_str).unwrap_or_default();
         match op {
             "open" => {
-                let shell = Shell::open(Path::new(text("dir")), text("url"), &self.join)?;
+                let mut shell = Shell::open(Path::new(text("dir")), text("url"), &self.join)?;
+                shell.on_list = Some(|| eprintln!("{LIST_USABLE}"));
                 self.shell = Some(shell);
             }
             "apply" => return self.apply(Path::new(text("file"))),

@@ -37,6 +37,8 @@ pub struct Shell {
     joined: bool,
     /// Whether there is a network: without one the outbox need not be read.
     online: bool,
+    /// Called when rows are committed before their records: the list can be used.
+    pub on_list: Option<fn()>,
 }
 
 /// What a step of the replica leaves to the network.
@@ -68,6 +70,7 @@ impl Shell {
             finished: None,
             joined,
             online: false,
+            on_list: None,
         })
     }
 
@@ -233,7 +236,13 @@ impl Shell {
                 })
             }
             Effect::Commit { ticket, batch } => Some(match self.store.commit(&batch)? {
-                Ok(()) => Event::Committed { ticket, now: now() },
+                Ok(()) => {
+                    let listed = !batch.rows_ahead.is_empty();
+                    if let Some(tell) = self.on_list.filter(|_| listed) {
+                        tell();
+                    }
+                    Event::Committed { ticket, now: now() }
+                }
                 Err(CommitError::Stale) => Event::Stale { ticket },
                 Err(CommitError::Fault(fault)) => Event::StoreFailed {
                     ticket,

@@ -154,6 +154,8 @@ impl Station {
             tls: None,
             public_url: None,
             demo: false,
+            // Little is in scope here, and both ways of a first load are to be tried.
+            frames_from: 24,
             bench_join: None,
         };
         let clock = Arc::clone(&self.clock);

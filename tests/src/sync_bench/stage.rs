@@ -6,12 +6,14 @@ use tempfile::TempDir;
 
 use super::BenchError;
 use crate::bench_server::BenchServer;
+use crate::headless::shell::Shell;
 use crate::phone_process::{Phone, PhoneError};
 use crate::proxy::{Profile, Proxy, Tally};
+use crate::server::Server;
 use crate::workload::Records;
 
 /// Everybody's code; the server takes it on the loopback address alone.
-const CODE: &str = "BNCH-0001";
+pub(super) const CODE: &str = "BNCH-0001";
 
 /// The server and what all its phones share.
 pub(super) struct Stage {
@@ -22,10 +24,19 @@ pub(super) struct Stage {
 impl Stage {
     /// An empty station.
     pub(super) async fn new() -> Result<Self, BenchError> {
+        Self::serving(None).await
+    }
+
+    /// The same, with the app for browsers.
+    pub(super) async fn with_app() -> Result<Self, BenchError> {
+        Self::serving(Some(&Server::app())).await
+    }
+
+    async fn serving(app: Option<&Path>) -> Result<Self, BenchError> {
         let folder = TempDir::new()?;
         let data = made(&folder.path().join("server"))?;
         made(&folder.path().join("shared"))?;
-        let server = BenchServer::start(&data, CODE).await;
+        let server = BenchServer::start_with(&data, CODE, app).await;
         Ok(Self { server, folder })
     }
 
@@ -50,6 +61,18 @@ impl Stage {
         let opened = device.phone.open(&store, &url, &shared);
         opened.await.map_err(|error| failed(label, error))?;
         Ok(device)
+    }
+
+    /// A phone in this process, for work that no line of operations tells.
+    pub(super) async fn shell(
+        &self,
+        label: &'static str,
+        profile: Profile,
+    ) -> Result<(Shell, Proxy), BenchError> {
+        let proxy = Proxy::before(self.server.address(), profile).await;
+        let folder = made(&self.folder.path().join(label))?;
+        let shell = Shell::open(&folder, &proxy.url(), CODE)?;
+        Ok((shell, proxy))
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
         writes.push(delete(CHANGES, &codec::change_key(*doc, *hash)));
     }
     writes.extend(batch.rows.iter().map(row));
+    writes.extend(batch.rows_ahead.iter().map(row_ahead));
     for (doc, grid, hash) in &batch.outbox_add {
         writes.push(append(OUTBOX, &codec::encode_waiting(*doc, grid, *hash)));
     }
@@ -51,6 +52,19 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
 
 /// A row with the fields that the browser's indexes and the check of the revision need.
 pub(crate) fn row(row: &Row) -> Write {
+    put(ROWS, &row.id.to_string(), row_value(row))
+}
+
+/// A row whose record comes later: one that is there already is newer.
+fn row_ahead(row: &Row) -> Write {
+    Write::Add {
+        store: ROWS,
+        key: row.id.to_string().into(),
+        value: row_value(row),
+    }
+}
+
+fn row_value(row: &Row) -> JsValue {
     // Newest first in an ascending index, so that a limited list needs no cursor.
     let newest = -millis(row.updated_at.0);
     let mut fields = vec![
@@ -62,7 +76,7 @@ pub(crate) fn row(row: &Row) -> Write {
     if let Some(due) = row.due {
         fields.push(("due", millis(due.at.0).into()));
     }
-    put(ROWS, &row.id.to_string(), object(&fields).into())
+    object(&fields).into()
 }
 
 pub(crate) fn put(store: &'static str, key: &str, value: JsValue) -> Write {

@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use domain::id::ChangeHash;
 use domain::replica::journal::Ledger;
-use gloo::events::EventListener;
+use gloo::events::{EventListener, EventListenerOptions};
 use gloo::timers::callback::Timeout;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbDatabase, IdbRequest, IdbTransaction};
 
 use super::bridge::{error_name, field, from_js, strict_transaction, to_js};
@@ -39,6 +39,15 @@ pub(crate) enum Write {
         /// The value.
         value: JsValue,
     },
+    /// Stores a value under a key where nothing is yet.
+    Add {
+        /// The store.
+        store: &'static str,
+        /// The key.
+        key: JsValue,
+        /// The value.
+        value: JsValue,
+    },
     /// Removes what is under a key or in a range of keys.
     Delete {
         /// The store.
@@ -51,7 +60,7 @@ pub(crate) enum Write {
 impl Write {
     const fn store(&self) -> &'static str {
         match self {
-            Self::Put { store, .. } | Self::Delete { store, .. } => store,
+            Self::Put { store, .. } | Self::Add { store, .. } | Self::Delete { store, .. } => store,
         }
     }
 }
@@ -170,8 +179,9 @@ impl Saving {
         })
     }
 
-    /// Both ends of a transaction; a failed request leads to an abort by itself.
-    fn listen(&self) -> [EventListener; 2] {
+    /// Both ends of a transaction; a failed request leads to an abort by itself, but for one that
+    /// would have added what is there already.
+    fn listen(&self) -> [EventListener; 3] {
         let complete = {
             let end = self.end.clone();
             EventListener::new(&self.transaction, "complete", move |_| {
@@ -187,7 +197,17 @@ impl Saving {
                 });
             })
         };
-        [complete, abort]
+        let options = EventListenerOptions::enable_prevent_default();
+        let there = EventListener::new_with_options(&self.transaction, "error", options, |event| {
+            let request = event
+                .target()
+                .and_then(|it| it.dyn_into::<IdbRequest>().ok());
+            let error = request.and_then(|request| request.error().ok().flatten());
+            if error.is_some_and(|error| error.name() == "ConstraintError") {
+                event.prevent_default();
+            }
+        });
+        [complete, abort, there]
     }
 
     /// Asks for the revisions; the answer to the last question issues the writes, inside its event.
@@ -279,6 +299,7 @@ impl Saving {
             Write::Put {
                 key: None, value, ..
             } => store.put(value)?,
+            Write::Add { key, value, .. } => store.add_with_key(value, key)?,
             Write::Delete { key, .. } => store.delete(key)?,
         };
         Ok(())

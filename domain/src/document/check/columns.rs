@@ -30,8 +30,20 @@ pub(in crate::document) enum Step<'a> {
         /// The map that is written to; none for the root.
         object: Option<OpId>,
         key: &'a str,
+        scalar: Scalar<'a>,
     },
     Over(OpId),
+}
+
+/// What an operation puts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::document) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(&'a str),
+    /// A kind of value that is kept but not shown.
+    Unshown,
 }
 
 /// The authors that a change names: its own first, then the others in the order of their bytes.
@@ -155,7 +167,7 @@ impl<'a> Columns<'a> {
         &self,
         start: u64,
         actors: Actors<'_>,
-        see: &mut impl FnMut(Step<'a>) -> Result<(), DecodeError>,
+        see: &mut dyn FnMut(Step<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let ops = self.ops()?;
         self.inserts_nothing(ops)?;
@@ -170,11 +182,12 @@ impl<'a> Columns<'a> {
             if key.is_empty() || key.len() > KEY_BYTES_MAX {
                 return Err(DecodeError::Bounds);
             }
-            rows.value(action)?;
+            let scalar = rows.value(action)?;
             see(Step::Op {
                 action,
                 object,
                 key,
+                scalar,
             })?;
             rows.over((counter, action), see)?;
         }
@@ -262,27 +275,34 @@ impl<'a, 'b> Rows<'a, 'b> {
         })
     }
 
-    fn value(&mut self, action: Action) -> Result<(), DecodeError> {
+    fn value(&mut self, action: Action) -> Result<Scalar<'a>, DecodeError> {
         let kind = self.value_kind.value()?;
         let mut value = Reader::new(self.value.take_counted(kind >> 4)?);
-        match kind & 0x0f {
-            // Nothing, no, yes.
-            0..=2 => {}
-            3 => value.unsigned().map(|_| ())?,
-            // A whole number, a counter, a moment.
-            4 | 8 | 9 => value.signed().map(|_| ())?,
+        let scalar = match kind & 0x0f {
+            0 => Scalar::Null,
+            1 => Scalar::Bool(false),
+            2 => Scalar::Bool(true),
+            3 => i64::try_from(value.unsigned()?).map_or(Scalar::Unshown, Scalar::Int),
+            // A whole number, a moment.
+            4 | 9 => Scalar::Int(value.signed()?),
+            // A counter.
+            8 => value.signed().map(|_| Scalar::Unshown)?,
             // A broken number.
-            5 => value.take(8).map(|_| ())?,
+            5 => value.take(8).map(|_| Scalar::Unshown)?,
             6 => {
                 let bytes = core::mem::take(&mut value.rest);
-                core::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed)?;
+                let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed)?;
+                Scalar::Text(text)
             }
             // Bytes and kinds of a newer version are kept as they are.
-            _ => value.rest = &[],
-        }
+            _ => {
+                value.rest = &[];
+                Scalar::Unshown
+            }
+        };
         let plain = kind == 0 || action == Action::Put;
         if value.is_empty() && plain {
-            Ok(())
+            Ok(scalar)
         } else {
             Err(DecodeError::Malformed)
         }
@@ -292,7 +312,7 @@ impl<'a, 'b> Rows<'a, 'b> {
     fn over(
         &mut self,
         (counter, action): (u64, Action),
-        see: &mut impl FnMut(Step<'a>) -> Result<(), DecodeError>,
+        see: &mut dyn FnMut(Step<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let count = self.over_count.value()?;
         self.overs = self.overs.saturating_add(count);

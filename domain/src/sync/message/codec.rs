@@ -12,6 +12,7 @@ use super::{
     PageDigest, Receipt, Request, UNPACKED_BYTES_MAX, VERSION, head_of, put_name,
 };
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
+use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::pack;
 use crate::sync::repair::{Repair, Repaired};
@@ -19,6 +20,7 @@ use crate::sync::sum::ShortSum;
 use crate::sync::wire::{Reader, Writer};
 use crate::time::Millis;
 use crate::unit::Directory;
+use crate::view::Row;
 
 /// Bodies smaller than this are not worth packing.
 const PACK_BYTES_MIN: usize = 160;
@@ -225,19 +227,25 @@ struct WireAnswer {
 #[derive(PartialEq, Serialize, Deserialize, Default)]
 struct WireNews {
     receipt: Option<Receipt>,
-    authors: Vec<PersonId>,
-    page: Option<(PageDigest, Vec<u8>)>,
+    page: Option<WirePage>,
     cursor: Option<Vec<u8>>,
     more: bool,
     directory: Option<Directory>,
     repaired: Option<Repaired>,
+    frame: Option<Frame>,
 }
 
-impl Answer {
-    /// Writes the answer; `whole` as the device asked.
-    #[must_use]
-    pub fn encode(&self, whole: bool) -> Vec<u8> {
-        let items = self.entries.iter().map(|entry| Whole {
+/// Changes with the people whom they name, as they travel.
+#[derive(PartialEq, Serialize, Deserialize, Default)]
+struct WirePage {
+    authors: Vec<PersonId>,
+    digest: PageDigest,
+    page: Vec<u8>,
+}
+
+impl WirePage {
+    fn of(authors: &[PersonId], entries: &[Entry], whole: bool) -> Self {
+        let items = entries.iter().map(|entry| Whole {
             doc: entry.doc,
             tag: Tag {
                 who: entry.author,
@@ -246,21 +254,38 @@ impl Answer {
             },
             bytes: &entry.change,
         });
-        let page = (!self.entries.is_empty()).then(|| {
-            let names = self
-                .entries
-                .iter()
-                .map(|entry| (entry.doc, lean::name(&entry.change)));
-            (page_digest(names), lean::write(items, whole))
-        });
+        let names = entries
+            .iter()
+            .map(|entry| (entry.doc, lean::name(&entry.change)));
+        Self {
+            authors: authors.to_vec(),
+            digest: page_digest(names),
+            page: lean::write(items, whole),
+        }
+    }
+}
+
+/// Packs changes into a frame, with the people whom they name; `whole` as the device asked.
+#[must_use]
+pub fn changes(authors: &[PersonId], entries: &[Entry], whole: bool) -> Frame {
+    let fields = postcard::to_allocvec(&WirePage::of(authors, entries, whole));
+    Frame::Changes(frame::packed(&fields.unwrap_or_default()))
+}
+
+impl Answer {
+    /// Writes the answer; `whole` as the device asked.
+    #[must_use]
+    pub fn encode(&self, whole: bool) -> Vec<u8> {
+        let page =
+            (!self.entries.is_empty()).then(|| WirePage::of(&self.authors, &self.entries, whole));
         let news = WireNews {
             receipt: self.receipt.clone(),
-            authors: self.authors.clone(),
             page,
             cursor: self.cursor.clone(),
             more: self.more,
             directory: self.directory.clone(),
             repaired: self.repaired.clone(),
+            frame: self.frame.clone(),
         };
         let wire = WireAnswer {
             now: self.now,
@@ -269,7 +294,13 @@ impl Answer {
             news: (news != WireNews::default()).then_some(news),
         };
         let mut bytes = vec![VERSION];
-        seal(&wire, &mut bytes);
+        if self.frame.is_some() {
+            // What was packed once only grows.
+            bytes.push(AS_IT_IS);
+            bytes.extend(postcard::to_allocvec(&wire).unwrap_or_default());
+        } else {
+            seal(&wire, &mut bytes);
+        }
         closed(bytes)
     }
 
@@ -280,14 +311,24 @@ impl Answer {
     pub fn decode(bytes: &[u8]) -> Result<LeanAnswer, MessageError> {
         let wire: WireAnswer = unseal(versioned(bytes)?)?;
         let news = wire.news.unwrap_or_default();
-        let (digest, items) = match news.page {
-            Some((digest, page)) => (digest, lean::read(&page)?),
-            None => ([0; 16], Vec::new()),
+        let (framed, rows) = match &news.frame {
+            Some(Frame::Rows(bytes)) => (None, frame::read_rows(bytes)?),
+            Some(Frame::Changes(bytes)) => (Some(frame::unpacked(bytes)?), Vec::new()),
+            None => (None, Vec::new()),
+        };
+        let page = match (framed, news.page) {
+            (None, page) => page.unwrap_or_default(),
+            (Some(fields), None) => exactly(&fields)?,
+            (Some(_), Some(_)) => return Err(MessageError::Damaged),
+        };
+        let items = match page.page.as_slice() {
+            [] => Vec::new(),
+            bytes => lean::read(bytes)?,
         };
         let answer = Self {
             now: wire.now,
             receipt: news.receipt,
-            authors: news.authors,
+            authors: page.authors,
             entries: Vec::new(),
             cursor: news.cursor,
             more: news.more,
@@ -295,10 +336,12 @@ impl Answer {
             directory: news.directory,
             sum: wire.sum,
             repaired: news.repaired,
+            frame: None,
         };
         Ok(LeanAnswer {
             answer,
-            digest,
+            rows,
+            digest: page.digest,
             items,
         })
     }
@@ -307,8 +350,10 @@ impl Answer {
 /// An answer whose changes are to be rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeanAnswer {
-    /// The answer, without its entries.
+    /// The answer, without its entries and its frame.
     pub answer: Answer,
+    /// Rows of records whose changes come later.
+    pub rows: Vec<Row>,
     digest: PageDigest,
     items: Vec<LeanItem>,
 }
@@ -438,6 +483,10 @@ fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
         }
         _ => return Err(MessageError::Damaged),
     };
+    exactly(fields)
+}
+
+fn exactly<T: DeserializeOwned>(fields: &[u8]) -> Result<T, MessageError> {
     match postcard::take_from_bytes(fields) {
         Ok((message, [])) => Ok(message),
         Ok(_) | Err(_) => Err(MessageError::Damaged),

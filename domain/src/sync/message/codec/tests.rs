@@ -92,6 +92,7 @@ fn an_idle_exchange_is_below_100_bytes() {
         directory: None,
         sum: Some([9; 8]),
         repaired: None,
+        frame: None,
     };
     let bytes = idle().encode().len() + answer.encode(false).len();
     assert!(bytes <= 100, "{bytes}");

@@ -1,0 +1,215 @@
+//! The first load: rows of everything in scope, then the changes, the record that changed last first.
+//!
+//! Each page of it is a frame. It is made when the first device asks for it, kept, and sent as it is
+//! to every other device with the same scope. What came after the place that the frames were made
+//! for is read from the log, as ever.
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use domain::id::UnitId;
+use domain::sync::frame::{self, Frame};
+use domain::sync::message;
+use domain::view::Row;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use crate::cursor::First;
+use crate::error::ApiError;
+use crate::limits;
+use crate::pull::{Page, Reader};
+use crate::store::frame::{self as kept, Key};
+use crate::store::log::{self, Latest};
+
+/// A frame, and where the next one begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) frame: Frame,
+    pub(crate) next: Option<First>,
+}
+
+/// A frame that was made now and is to be kept.
+#[derive(Debug)]
+pub(crate) struct Made {
+    key: Key,
+    part: Part,
+}
+
+/// Where a first load begins: the place in the log that it brings everything up to; none where so
+/// little is in scope that the log itself is as good.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn begin(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    last: u64,
+) -> Result<Option<u64>, ApiError> {
+    // A device that has just pushed everything there is needs nothing of it.
+    let before = reader.own.first().copied().unwrap_or(u64::MAX);
+    let enough = (before, reader.frames_from);
+    if log::count(db, &reader.scope.streams, enough).await? < reader.frames_from {
+        return Ok(None);
+    }
+    let known = kept::newest(db, reader.digest).await?;
+    // The log after it costs each device more than a new set of frames costs once.
+    let usable = known.filter(|seq| *seq <= last && last - seq <= limits::FRAMES_LAG_MAX);
+    Ok(Some(usable.unwrap_or(last)))
+}
+
+/// The frame that begins at a place.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn part(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    (seq, first): (u64, First),
+) -> Result<(Part, Option<Made>), ApiError> {
+    let key = Key {
+        scope: reader.digest,
+        seq,
+        first,
+    };
+    if !reader.whole
+        && let Some(stored) = kept::get(db, &key).await?
+        && let Ok(part) = postcard::from_bytes(&stored)
+    {
+        return Ok((part, None));
+    }
+    let part = if first.rows {
+        rows(db, reader, (seq, first)).await?
+    } else {
+        changes(db, reader, (seq, first)).await?
+    };
+    let made = (!reader.whole).then(|| Made {
+        key,
+        part: part.clone(),
+    });
+    Ok((part, made))
+}
+
+impl Made {
+    /// Keeps it for the next device.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn keep(&self, db: &mut SqliteConnection) -> Result<(), ApiError> {
+        let bytes = postcard::to_allocvec(&self.part).map_err(|_| ApiError::Internal)?;
+        kept::put(db, &self.key, &bytes).await?;
+        Ok(())
+    }
+}
+
+/// Says on standard output how long a frame took, for the bench.
+pub(crate) fn tell(since: Instant) {
+    let line = format!("FRAMES {}", since.elapsed().as_millis());
+    // Nobody may be listening.
+    let _told = writeln!(std::io::stdout(), "{line}");
+}
+
+async fn rows(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    (seq, first): (u64, First),
+) -> Result<Part, ApiError> {
+    let streams = &reader.scope.streams;
+    let found = latest(db, streams, (seq, first.top), limits::FRAME_ROWS_MAX).await?;
+    let stored = log::rows_of(db, &found).await?;
+    let mut room = limits::FRAME_ROWS_BYTES_MAX;
+    let mut taken: Vec<Row> = Vec::with_capacity(found.len());
+    let mut next = None;
+    for latest in &found {
+        let bytes = stored.get(&latest.record);
+        let len = bytes.map_or(0, Vec::len);
+        if len > room && !taken.is_empty() {
+            next = Some(latest.seq);
+            break;
+        }
+        room = room.saturating_sub(len);
+        taken.extend(bytes.and_then(|bytes| Row::decode(bytes)));
+    }
+    let more = next.or_else(|| after(&found, limits::FRAME_ROWS_MAX));
+    let next = match more {
+        Some(top) => First {
+            rows: true,
+            top,
+            within: 0,
+        },
+        None => First {
+            rows: false,
+            top: seq,
+            within: 0,
+        },
+    };
+    Ok(Part {
+        frame: frame::rows(&taken),
+        next: Some(next),
+    })
+}
+
+async fn changes(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    (seq, first): (u64, First),
+) -> Result<Part, ApiError> {
+    let streams = &reader.scope.streams;
+    let found = latest(db, streams, (seq, first.top), limits::FRAME_RECORDS_MAX).await?;
+    let mut all = log::read_records(db, &found, seq).await?;
+    let mut room = limits::FRAME_BYTES;
+    let (mut taken, mut next) = (Vec::new(), None);
+    for (place, latest) in found.iter().enumerate() {
+        let within = if place == 0 { first.within } else { 0 };
+        let mut entries = all.remove(&latest.record).unwrap_or_default();
+        entries.retain(|entry| entry.seq > within);
+        let len = entries.iter().map(|entry| entry.len).sum::<usize>();
+        if len > room && !taken.is_empty() {
+            next = Some((latest.seq, within));
+            break;
+        }
+        // One record alone may be larger than a frame.
+        for entry in entries {
+            if entry.len > room && !taken.is_empty() {
+                next = next.or_else(|| last_of(&taken).map(|within| (latest.seq, within)));
+                break;
+            }
+            room = room.saturating_sub(entry.len);
+            taken.push(entry);
+        }
+        if next.is_some() {
+            break;
+        }
+    }
+    let next = next.or_else(|| after(&found, limits::FRAME_RECORDS_MAX).map(|top| (top, 0)));
+    taken.sort_unstable_by_key(|entry| entry.seq);
+    let mut page = Page::default();
+    page.take(db, taken).await?;
+    Ok(Part {
+        frame: message::changes(&page.authors, &page.entries, reader.whole),
+        next: next.map(|(top, within)| First {
+            rows: false,
+            top,
+            within,
+        }),
+    })
+}
+
+fn last_of(taken: &[log::Read]) -> Option<u64> {
+    taken.last().map(|entry| entry.seq)
+}
+
+/// The records in scope that changed last, from `top` downwards.
+async fn latest(
+    db: &mut SqliteConnection,
+    streams: &[UnitId],
+    (seq, top): (u64, u64),
+    count: usize,
+) -> Result<Vec<Latest>, ApiError> {
+    Ok(log::latest(db, streams, (seq, top), count).await?)
+}
+
+/// Where the next records begin when as many as were asked for were found.
+fn after(found: &[Latest], asked: usize) -> Option<u64> {
+    let last = found.last().filter(|_| found.len() >= asked)?;
+    last.seq.checked_sub(1).filter(|top| *top > 0)
+}

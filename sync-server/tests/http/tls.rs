@@ -1,0 +1,70 @@
+//! TLS: what a phone on a network needs before its browser grants it a service worker.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+use crate::server::{Answer, PATIENCE, TestServer};
+
+/// A server with a certificate of its own for `localhost`, and that certificate.
+async fn server() -> (TestServer, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+    let made = made.expect("a certificate");
+    let server = TestServer::start_tls(&made.cert.pem(), &made.signing_key.serialize_pem()).await;
+    (server, made.cert.der().clone())
+}
+
+/// Connects as a browser that trusts the certificate and speaks these protocols.
+async fn connect(
+    address: SocketAddr,
+    trusted: &CertificateDer<'static>,
+    protocols: &[&[u8]],
+) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    let stream = TcpStream::connect(address).await.expect("connects");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    connecting.await.expect("a handshake")
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_speaks_tls_and_offers_http_2_first() {
+    let (server, trusted) = server().await;
+    let both = connect(server.address, &trusted, &[b"http/1.1", b"h2"]).await;
+    assert_eq!(both.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    drop(both);
+    let mut plain = connect(server.address, &trusted, &[b"http/1.1"]).await;
+    let ask = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    plain.write_all(ask).await.expect("writes");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, plain.read_to_end(&mut answer)).await;
+    // A server that closes without a last word of TLS has still said everything before.
+    drop(read.expect("in time"));
+    assert_eq!(Answer::parse(&answer).status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_speak_tls_gets_nothing_and_harms_nobody() {
+    let (server, trusted) = server().await;
+    let clear = server.raw(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert!(!clear.await.starts_with(b"HTTP/"));
+    let next = connect(server.address, &trusted, &[b"h2"]).await;
+    assert_eq!(next.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    drop(next);
+    server.stop().await;
+}
