@@ -118,6 +118,12 @@ pub async fn run() -> Vec<Outcome> {
     outcomes
 }
 
+/// A change that claims 10^18 operations in a few bytes.
+#[must_use]
+pub fn run_length_bomb() -> Vec<u8> {
+    forge::Forged::puts(1, 1_000_000_000_000_000_000).bytes()
+}
+
 /// Whether an honest change is kept.
 async fn next(address: SocketAddr, n: u8) -> bool {
     let bytes = seed::request(u64::from(n), &seed::patrol(n), true).encode();
