@@ -7,11 +7,21 @@ use tests::server::Server;
 use tests::walk::{Person, home_of};
 use tests::words;
 
+/// Text that packs badly, as long as a form takes.
+fn long_text(seed: u32) -> String {
+    let mut state = seed;
+    let letter = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0x4e00 + (state >> 12) % 8_000).unwrap_or('村')
+    };
+    (0..900).map(letter).collect()
+}
+
 /// Saves until the phone is full; how many were said to be saved, and what is left in the form.
 async fn fill_up(officer: &Person) -> (Vec<String>, String) {
     let mut saved = Vec::new();
     for n in 0..20 {
-        let brief = format!("第 {n} 件纠纷 {}", "水".repeat(1_500));
+        let brief = format!("第 {n} 件纠纷 {}", long_text(n));
         officer.fill_dispute("晒谷场", &brief).await;
         officer.page().press(words::SAVE).await;
         let full = tests::eventually("saved, or said to be full", || async {
@@ -85,7 +95,7 @@ async fn shrink(officer: &mut Person) {
     officer.browser.kill().await;
     officer.browser.open().await;
     let url = officer.gate.url();
-    let room = format!("{:.0}", used + 65_536.0)
+    let room = format!("{:.0}", used + 16_384.0)
         .parse()
         .expect("a count of bytes");
     officer.browser.limit_storage(&url, Some(room)).await;
@@ -97,6 +107,7 @@ async fn f10_another_person_on_the_phone_takes_nothing_from_what_waits() {
     let officer = Person::join(&mut server, "officer", PHONE).await;
     let second = server.join("officer");
     officer.go("/settings").await;
+    in_sight(&officer, "main.settings section > button.button").await;
     officer.page().press(words::JOIN_ANOTHER).await;
     officer.page().heading(words::JOIN).await;
     officer.page().fill(words::CODE, &second.code).await;
@@ -133,6 +144,18 @@ async fn f10_another_person_on_the_phone_takes_nothing_from_what_waits() {
     }
 }
 
+/// Scrolls to it, as a person does: the bar at the foot of the screen may lie over it.
+async fn in_sight(officer: &Person, selector: &str) {
+    let scroll = format!(
+        "const it = document.querySelector('{selector}');\
+         if (it) it.scrollIntoView({{ block: 'center' }}); return !!it"
+    );
+    tests::eventually(selector, || async {
+        (officer.page().run(&scroll).await == json!(true)).then_some(())
+    })
+    .await;
+}
+
 /// The other person of the phone takes it over.
 async fn take_turns(officer: &Person) {
     officer.go("/settings").await;
@@ -143,6 +166,7 @@ async fn take_turns(officer: &Person) {
         (at >= 0).then_some(at)
     })
     .await;
+    in_sight(officer, "li.row.plain button.mini").await;
     officer.page().press(words::SWITCH).await;
     tests::eventually("the other one to use the phone", || async {
         // Taking turns may lead to another screen.

@@ -63,7 +63,7 @@ pub fn run(flags: &Flags) -> Result<(), Failure> {
             .arg(format!("-timeout={TIMEOUT_S}"))
             .arg(format!("-rss_limit_mb={RSS_MIB_MAX}"))
             .arg(format!("-max_len={INPUT_BYTES_MAX}"))
-            .args(["-print_final_stats=1", "-use_value_profile=1"]);
+            .arg("-print_final_stats=1");
         if shell::run(&mut fuzz).is_err() {
             failed.push(name);
         }
