@@ -39,11 +39,13 @@ pub(crate) fn run(input: &[u8]) {
         assert!(damaged.is_empty(), "what was taken is damaged: {damaged:?}");
         assert_eq!(opened.tree(), tree, "another order shows something else");
     }
-    // The server reads changes by itself, and sees the same.
-    let (reading, unread) = Reading::from_changes(taken.iter().copied());
-    assert_eq!(unread, 0, "the gate does not read what a phone takes");
-    assert_eq!(reading.tree(), tree, "gate and phone see different things");
-    assert!(reopens(&reading, &taken), "it cannot be loaded again");
+    // The server reads changes by itself, and sees the same; it takes none that follow nothing.
+    if document.missing() == 0 {
+        let (reading, unread) = Reading::from_changes(taken.iter().copied());
+        assert_eq!(unread, 0, "the gate does not read what a phone takes");
+        assert_eq!(reading.tree(), tree, "gate and phone see different things");
+        assert!(reopens(&reading, &taken), "it cannot be loaded again");
+    }
     alive(&mut document);
     alive(&mut opened);
 }

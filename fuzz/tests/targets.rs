@@ -58,12 +58,12 @@ fn sy14_sy15_sy16_no_change_hurts_a_phone() {
 }
 
 #[test]
-fn f45_f46_no_change_hurts_the_server_or_its_batch_mates() {
+fn pr1_f45_f46_no_change_hurts_the_server_or_its_batch_mates() {
     tried("gate", 150);
 }
 
 #[test]
-fn f46_no_request_hurts_the_server() {
+fn pr1_f46_no_request_hurts_the_server() {
     tried("router", 1_000);
 }
 

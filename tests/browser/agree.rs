@@ -114,7 +114,7 @@ async fn try_to_sync(person: &Person) {
 }
 
 #[tokio::test]
-async fn sy18_sy19_two_browsers_and_a_headless_phone_agree_byte_for_byte() {
+async fn pr3_two_browsers_and_a_headless_phone_agree_byte_for_byte() {
     let server = Server::bench(CODE).await;
     let (one, two) = (joined(&server).await, joined(&server).await);
     let bad = Profile {

@@ -3,7 +3,7 @@
 use tests::hostile;
 
 #[tokio::test]
-async fn f45_f46_f47_hostile_requests_are_refused_and_the_next_honest_one_is_served() {
+async fn pr1_f45_f46_f47_hostile_requests_are_refused_and_the_next_honest_one_is_served() {
     let outcomes = hostile::run().await;
     assert!(outcomes.len() >= 40, "{}", outcomes.len());
     let wrong: Vec<_> = outcomes

@@ -157,7 +157,7 @@ fn apply(phone: &mut Shell, operations: &[&str]) {
 }
 
 #[tokio::test]
-async fn f56_no_receipt_is_lost_by_a_kill_at_any_write() {
+async fn pr2_f56_no_receipt_is_lost_by_a_kill_at_any_write() {
     let work = Workload::invent(56, 20);
     let lines = work.initial.lines().chain(work.edits_a.lines());
     let lines: Vec<&str> = lines.take(OPERATIONS).collect();
@@ -195,7 +195,7 @@ async fn f56_no_receipt_is_lost_by_a_kill_at_any_write() {
 }
 
 #[tokio::test]
-async fn f56_a_server_that_dies_at_any_write_of_its_start_starts_again() {
+async fn pr2_f56_a_server_that_dies_at_any_write_of_its_start_starts_again() {
     let data = tempfile::tempdir().expect("a folder");
     let (mut kills, mut lived) = (0, false);
     for count in 1..NEVER {
@@ -212,7 +212,7 @@ async fn f56_a_server_that_dies_at_any_write_of_its_start_starts_again() {
 
 /// A picture in pieces, while the server dies at each file operation of its thread.
 #[tokio::test]
-async fn f37_f56_a_photo_survives_a_kill_at_any_write() {
+async fn pr2_f37_f56_a_photo_survives_a_kill_at_any_write() {
     let mut scene = Scene::new();
     let mut picture = vec![0xff, 0xd8, 0xff];
     picture.resize(40_000, 7);

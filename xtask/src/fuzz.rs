@@ -17,6 +17,8 @@ const WATCHED: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-le
 const TIMEOUT_S: u32 = 5;
 /// MiB that the whole process may take.
 const RSS_MIB_MAX: u32 = 1_024;
+/// What the C library's allocator keeps for itself, in bytes.
+const HEAP_BYTES: &str = "33554432";
 /// The longest input in bytes.
 const INPUT_BYTES_MAX: u32 = 16 * 1024;
 /// All targets, in the order in which they are run.
@@ -57,6 +59,9 @@ pub fn run(flags: &Flags) -> Result<(), Failure> {
         let mut fuzz = Command::new(&engine);
         fuzz.env("FENGGE_FUZZ_TARGET", &name)
             .env("FENGGE_FUZZ_CORPUS", &corpus)
+            // Each packing takes some MiB: they stay with the process instead of being asked for anew.
+            .env("MALLOC_MMAP_THRESHOLD_", HEAP_BYTES)
+            .env("MALLOC_TRIM_THRESHOLD_", HEAP_BYTES)
             .arg(&corpus)
             .arg(format!("-max_total_time={}", flags.minutes * 60))
             .arg(format!("-artifact_prefix={}/", found.display()))
