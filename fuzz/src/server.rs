@@ -110,7 +110,7 @@ impl Station {
             for table in LEFT_BEHIND {
                 let forget = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
                 let forget = sqlx::query(forget).execute(&mut *write).await;
-                drop(forget.expect("an empty table"));
+                let _rows = forget.expect("an empty table");
             }
             write.commit().await.expect("a commit");
         });

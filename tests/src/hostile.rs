@@ -4,7 +4,6 @@
 mod change;
 #[path = "../../domain/tests/spec/forge.rs"]
 #[expect(
-    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     reason = "shared with the tests of the core, which use more of it"
 )]
