@@ -125,8 +125,9 @@ pub fn run_length_bomb() -> Vec<u8> {
 
 /// Whether an honest change is kept.
 async fn next(address: SocketAddr, n: u8) -> bool {
-    let bytes = seed::request(u64::from(n), &seed::patrol(n), true).encode();
-    let answer = send(address, &request::post("", &bytes)).await;
+    let mut request = seed::request(u64::from(n), &seed::patrol(n), true);
+    request.ask.page_kib = 0;
+    let answer = send(address, &request::post("", &request.encode())).await;
     matches!(answer.results().as_slice(), [ItemResult::Kept(_)])
 }
 
@@ -196,10 +197,12 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> Answered {
 /// A hostile change to a record of its own, beside an honest one.
 fn beside(name: &'static str, bad: Made, honest: u8, fate: Fate) -> Hostile {
     let made = [vec![bad], seed::patrol(honest)].concat();
-    let bytes = seed::request(u64::from(honest) << 8, &made, true).encode();
+    let mut request = seed::request(u64::from(honest) << 8, &made, true);
+    // What is new for the sender is not to be counted.
+    request.ask.page_kib = 0;
     Hostile {
         name,
-        bytes: request::post("", &bytes),
+        bytes: request::post("", &request.encode()),
         fate,
     }
 }

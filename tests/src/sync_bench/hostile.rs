@@ -35,7 +35,8 @@ fn row(outcome: &Outcome) -> Row {
         goal: "<= 5 ms, <= 32 MB more, next one served".to_owned(),
         measured: format!("{ms:.2} ms, {mb:.1} MB more; {refused}"),
         met: is_refusal.then_some(fits && outcome.next_is_served),
-        method: "first byte sent to last byte of the answer; peak resident memory over before"
+        method: "first byte sent to last byte of the answer, with the commit of the honest change \
+                 beside a hostile one; peak resident memory over before"
             .to_owned(),
     }
 }
