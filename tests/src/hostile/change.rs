@@ -92,8 +92,12 @@ pub(super) fn all() -> Vec<Hostile> {
     // Sound, and what it writes is in no form of ours: kept like every field of a newer version.
     let deep = ("2,000 maps in each other", nested(), Fate::Kept);
     let all = all.chain([deep]).zip(MATES..);
-    all.map(|((name, bytes, fate), mate)| beside(name, Made { doc, bytes }, mate, fate))
-        .collect()
+    let all = all.map(|((name, bytes, fate), mate)| beside(name, Made { doc, bytes }, mate, fate));
+    // What two honest changes cost, to compare with.
+    let honest = seed::patrol(MATES - 1).into_iter();
+    let honest =
+        honest.map(|made| beside("nothing, an honest change", made, MATES - 2, Fate::Kept));
+    honest.chain(all).collect()
 }
 
 fn keys(count: i64) -> Vec<u8> {
