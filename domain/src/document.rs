@@ -33,6 +33,8 @@ use check::Framed;
 use history::History;
 use waiting::Waiting;
 
+/// The merge library's name in a log of what programs do.
+pub const LIBRARY: &str = "automerge";
 /// The largest change in bytes; a registration with full texts needs about 8 KB.
 pub const CHANGE_BYTES_MAX: usize = 64 * 1024;
 /// The deepest path, in keys: `sessions / ID / statements`.

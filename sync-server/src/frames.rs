@@ -18,8 +18,8 @@ use crate::cursor::First;
 use crate::error::ApiError;
 use crate::limits;
 use crate::pull::{Page, Reader};
-use crate::store::frame::{self as kept, Key};
-use crate::store::log::{self, Latest};
+use crate::store::frame::{self as kept, Key, Latest};
+use crate::store::log;
 
 /// A frame, and where the next one begins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub(crate) async fn begin(
     // A device that has just pushed everything there is needs nothing of it.
     let before = reader.own.first().copied().unwrap_or(u64::MAX);
     let enough = (before, reader.frames_from);
-    if log::count(db, &reader.scope.streams, enough).await? < reader.frames_from {
+    if kept::count(db, &reader.scope.streams, enough).await? < reader.frames_from {
         return Ok(None);
     }
     let known = kept::newest(db, reader.digest).await?;
@@ -115,7 +115,7 @@ async fn rows(
 ) -> Result<Part, ApiError> {
     let streams = &reader.scope.streams;
     let found = latest(db, streams, (seq, first.top), limits::FRAME_ROWS_MAX).await?;
-    let stored = log::rows_of(db, &found).await?;
+    let stored = kept::rows_of(db, &found).await?;
     let mut room = limits::FRAME_ROWS_BYTES_MAX;
     let mut taken: Vec<Row> = Vec::with_capacity(found.len());
     let mut next = None;
@@ -155,7 +155,7 @@ async fn changes(
 ) -> Result<Part, ApiError> {
     let streams = &reader.scope.streams;
     let found = latest(db, streams, (seq, first.top), limits::FRAME_RECORDS_MAX).await?;
-    let mut all = log::read_records(db, &found, seq).await?;
+    let mut all = kept::read_records(db, &found, seq).await?;
     let mut room = limits::FRAME_BYTES;
     let (mut taken, mut next) = (Vec::new(), None);
     for (place, latest) in found.iter().enumerate() {
@@ -205,7 +205,7 @@ async fn latest(
     (seq, top): (u64, u64),
     count: usize,
 ) -> Result<Vec<Latest>, ApiError> {
-    Ok(log::latest(db, streams, (seq, top), count).await?)
+    Ok(kept::latest(db, streams, (seq, top), count).await?)
 }
 
 /// Where the next records begin when as many as were asked for were found.

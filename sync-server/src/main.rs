@@ -48,7 +48,7 @@ fn start_log() {
                 .with_default(Level::INFO)
                 .with_target("sqlx", Level::WARN)
                 // It opens a span for each document that it loads, with the whole of it in words.
-                .with_target("automerge", Level::ERROR)
+                .with_target(domain::document::LIBRARY, Level::ERROR)
         });
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())

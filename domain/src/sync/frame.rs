@@ -187,9 +187,8 @@ pub(super) fn read_rows(bytes: &[u8]) -> Result<Vec<Row>, MessageError> {
         let chance = chance.try_into().map_err(|_| MessageError::Damaged)?;
         ids.push(RecordId::new(Millis(last), chance));
     }
-    let columns = match postcard::take_from_bytes::<Columns>(reader.rest) {
-        Ok((columns, [])) => columns,
-        Ok(_) | Err(_) => return Err(MessageError::Damaged),
+    let Ok((columns, [])) = postcard::take_from_bytes::<Columns>(reader.rest) else {
+        return Err(MessageError::Damaged);
     };
     let rows = ids.into_iter().zip(0..).map(|(id, at)| columns.row(at, id));
     rows.collect::<Option<_>>().ok_or(MessageError::Damaged)
@@ -245,9 +244,9 @@ mod tests {
             updated_at: at(3),
             happened_at: at(-5),
             accepted_at: None,
-            closed_at: (n % 2 == 0).then(|| at(9)),
-            open: n % 2 == 1,
-            due: (n % 2 == 1).then(|| Due {
+            closed_at: n.is_multiple_of(2).then(|| at(9)),
+            open: !n.is_multiple_of(2),
+            due: (!n.is_multiple_of(2)).then(|| Due {
                 at: at(60),
                 what: DueKind::Accept,
             }),

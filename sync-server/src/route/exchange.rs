@@ -219,19 +219,8 @@ async fn reply(
         frames_from: shared.frames_from,
         whole: ask.whole,
     };
-    let begun = Instant::now();
-    let mut page = match &ask.repair {
-        // What somebody waits for comes alone; the rest goes on with the next exchange.
-        Some(Repair::Record(_)) => Page {
-            more: true,
-            ..Page::default()
-        },
-        _ => pull::page(&mut view, &reader, &ask.cursor).await?,
-    };
+    let mut page = page(shared, &mut view, &reader, ask).await?;
     let made = page.made.take();
-    if made.is_some() && shared.bench_join.is_some() {
-        frames::tell(begun);
-    }
     let place = stand(&mut view, &reader, &ask.cursor).await?;
     let sum = match page.more {
         true => None,
@@ -274,6 +263,28 @@ async fn reply(
         repaired,
         frame: page.frame,
     })
+}
+
+/// What is new for a device, or what it asked for before its turn.
+async fn page(
+    shared: &Shared,
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    ask: &Ask,
+) -> Result<Page, ApiError> {
+    if matches!(ask.repair, Some(Repair::Record(_))) {
+        // What somebody waits for comes alone; the rest goes on with the next exchange.
+        return Ok(Page {
+            more: true,
+            ..Page::default()
+        });
+    }
+    let begun = Instant::now();
+    let page = pull::page(db, reader, &ask.cursor).await?;
+    if page.made.is_some() && shared.bench_join.is_some() {
+        frames::tell(begun);
+    }
+    Ok(page)
 }
 
 /// The places of what a batch brought.

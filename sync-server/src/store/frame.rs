@@ -1,8 +1,13 @@
-//! Frames of the first load, as they are kept.
+//! Frames of the first load: what they are made from, and as they are kept.
 
-use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 
-use super::log::{seq_of, seq_to};
+use domain::id::{RecordId, UnitId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::bytes;
+use super::log::{Read, entry, hex, seq_of, seq_to};
 use crate::cursor::First;
 
 /// What a frame is kept under.
@@ -59,7 +64,7 @@ pub(crate) async fn get(
 pub(crate) async fn put(
     db: &mut SqliteConnection,
     key: &Key,
-    bytes: &[u8],
+    packed: &[u8],
 ) -> Result<(), sqlx::Error> {
     // A device that began earlier still asks for the old ones: nobody else will.
     if newest(db, key.scope)
@@ -82,8 +87,121 @@ pub(crate) async fn put(
     .bind(key.first.rows)
     .bind(seq_to(key.first.top))
     .bind(seq_to(key.first.within))
-    .bind(bytes)
+    .bind(packed)
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// How many entries some streams have before a place, counted up to `enough`.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn count(
+    db: &mut SqliteConnection,
+    streams: &[UnitId],
+    (before, enough): (u64, u64),
+) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM entry \
+         WHERE stream IN (SELECT value FROM json_each(?)) AND seq < ? LIMIT ?)",
+    )
+    .bind(serde_json::to_string(streams).unwrap_or_default())
+    .bind(seq_to(before))
+    .bind(seq_to(enough))
+    .fetch_one(db)
+    .await?;
+    Ok(seq_of(count))
+}
+
+/// A record, and the place of its last change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latest {
+    /// The record.
+    pub(crate) record: RecordId,
+    /// The place.
+    pub(crate) seq: u64,
+}
+
+/// The records of some streams, as the log stands at `seq`, whose last change lies at `top` or
+/// before it: the last first, at most `count`.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn latest(
+    db: &mut SqliteConnection,
+    streams: &[UnitId],
+    (seq, top): (u64, u64),
+    count: usize,
+) -> Result<Vec<Latest>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT d.record, MAX(e.seq) AS last \
+         FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
+         WHERE e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
+         GROUP BY d.record HAVING last <= ? ORDER BY last DESC LIMIT ?",
+    )
+    .bind(seq_to(seq))
+    .bind(serde_json::to_string(streams).unwrap_or_default())
+    .bind(seq_to(top))
+    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    let latest = |row: &SqliteRow| {
+        Ok(Latest {
+            record: RecordId::from_bytes(bytes::<16>(row, 0)?),
+            seq: seq_of(row.try_get(1)?),
+        })
+    };
+    rows.iter().map(latest).collect()
+}
+
+fn names(records: &[Latest]) -> String {
+    let names: Vec<String> = records.iter().map(|of| hex(&of.record.bytes())).collect();
+    serde_json::to_string(&names).unwrap_or_default()
+}
+
+/// The rows of records, as they are stored.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn rows_of(
+    db: &mut SqliteConnection,
+    records: &[Latest],
+) -> Result<BTreeMap<RecordId, Vec<u8>>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT r.record, r.bytes FROM json_each(?) j JOIN row r ON r.record = unhex(j.value)",
+    )
+    .bind(names(records))
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((RecordId::from_bytes(bytes::<16>(row, 0)?), row.try_get(1)?)))
+        .collect()
+}
+
+/// The entries of records up to a place, in the order of the log, without their bytes.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn read_records(
+    db: &mut SqliteConnection,
+    records: &[Latest],
+    to: u64,
+) -> Result<BTreeMap<RecordId, Vec<Read>>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+         FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
+         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
+         WHERE e.seq <= ? ORDER BY e.seq",
+    )
+    .bind(names(records))
+    .bind(seq_to(to))
+    .fetch_all(db)
+    .await?;
+    let mut found: BTreeMap<RecordId, Vec<Read>> = BTreeMap::new();
+    for row in &rows {
+        let entry = entry(row)?;
+        found.entry(entry.doc.record).or_default().push(entry);
+    }
+    Ok(found)
 }

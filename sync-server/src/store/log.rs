@@ -107,7 +107,7 @@ pub async fn load_all(
     Ok(found)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing into a `String` cannot fail.
         let _ok = write!(text, "{byte:02x}");
@@ -346,120 +346,7 @@ pub async fn read_record(
     rows.iter().map(entry).collect()
 }
 
-/// How many entries some streams have before a place, counted up to `enough`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count(
-    db: &mut SqliteConnection,
-    streams: &[UnitId],
-    (before, enough): (u64, u64),
-) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM entry \
-         WHERE stream IN (SELECT value FROM json_each(?)) AND seq < ? LIMIT ?)",
-    )
-    .bind(serde_json::to_string(streams).unwrap_or_default())
-    .bind(seq_to(before))
-    .bind(seq_to(enough))
-    .fetch_one(db)
-    .await?;
-    Ok(seq_of(count))
-}
-
-/// A record, and the place of its last change.
-#[derive(Debug, Clone, Copy)]
-pub struct Latest {
-    /// The record.
-    pub record: RecordId,
-    /// The place.
-    pub seq: u64,
-}
-
-/// The records of some streams, as the log stands at `seq`, whose last change lies at `top` or
-/// before it: the last first, at most `count`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn latest(
-    db: &mut SqliteConnection,
-    streams: &[UnitId],
-    (seq, top): (u64, u64),
-    count: usize,
-) -> Result<Vec<Latest>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT d.record, MAX(e.seq) AS last \
-         FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
-         WHERE e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
-         GROUP BY d.record HAVING last <= ? ORDER BY last DESC LIMIT ?",
-    )
-    .bind(seq_to(seq))
-    .bind(serde_json::to_string(streams).unwrap_or_default())
-    .bind(seq_to(top))
-    .bind(i64::try_from(count).unwrap_or(i64::MAX))
-    .fetch_all(db)
-    .await?;
-    let latest = |row: &SqliteRow| {
-        Ok(Latest {
-            record: RecordId::from_bytes(bytes::<16>(row, 0)?),
-            seq: seq_of(row.try_get(1)?),
-        })
-    };
-    rows.iter().map(latest).collect()
-}
-
-fn names(records: &[Latest]) -> String {
-    let names: Vec<String> = records.iter().map(|of| hex(&of.record.bytes())).collect();
-    serde_json::to_string(&names).unwrap_or_default()
-}
-
-/// The rows of records, as they are stored.
-///
-/// # Errors
-/// When the database fails.
-pub async fn rows_of(
-    db: &mut SqliteConnection,
-    records: &[Latest],
-) -> Result<BTreeMap<RecordId, Vec<u8>>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT r.record, r.bytes FROM json_each(?) j JOIN row r ON r.record = unhex(j.value)",
-    )
-    .bind(names(records))
-    .fetch_all(db)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((RecordId::from_bytes(bytes::<16>(row, 0)?), row.try_get(1)?)))
-        .collect()
-}
-
-/// The entries of records up to a place, in the order of the log, without their bytes.
-///
-/// # Errors
-/// When the database fails.
-pub async fn read_records(
-    db: &mut SqliteConnection,
-    records: &[Latest],
-    to: u64,
-) -> Result<BTreeMap<RecordId, Vec<Read>>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
-         FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
-         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
-         WHERE e.seq <= ? ORDER BY e.seq",
-    )
-    .bind(names(records))
-    .bind(seq_to(to))
-    .fetch_all(db)
-    .await?;
-    let mut found: BTreeMap<RecordId, Vec<Read>> = BTreeMap::new();
-    for row in &rows {
-        let entry = entry(row)?;
-        found.entry(entry.doc.record).or_default().push(entry);
-    }
-    Ok(found)
-}
-
-fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
+pub(super) fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
     let record = RecordId::from_bytes(bytes::<16>(row, 1)?);
     Ok(Read {
         seq: seq_of(row.try_get(0)?),

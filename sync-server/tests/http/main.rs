@@ -8,6 +8,7 @@ mod exchange;
 mod faults;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
 mod frames;
 #[cfg(test)]
 mod join;
@@ -25,4 +26,5 @@ mod photo;
 mod process;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
 mod tls;

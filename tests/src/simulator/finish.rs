@@ -9,9 +9,9 @@ use domain::replica::{AsideReason, Cause};
 use domain::view::{Delivery, Row};
 
 use super::invariant::{Broken, Invariant};
-use super::phone::Net;
+use super::phone::{Net, Phone};
 use super::plan::{PhoneNo, Work};
-use super::truth::short;
+use super::truth::{Truth, short};
 use super::world::World;
 
 /// The length of a round, in milliseconds: a little more than a resting phone waits.
@@ -133,25 +133,7 @@ impl World {
         truth.hold(ahead == 0, Invariant::I3, || {
             format!("{name} still waits for {ahead} records of which it has the rows")
         })?;
-        let kept = phone.disk.kept.aside();
-        let other = |id| {
-            let reasons = kept
-                .iter()
-                .filter(|aside| aside.doc.map(|doc| doc.record) == id);
-            let mut reasons = reasons.map(|aside| aside.reason);
-            reasons.any(|reason| reason != AsideReason::Refused(Refusal::MissingDeps))
-        };
-        let orphan = kept.iter().find(|aside| {
-            let late = aside.reason == AsideReason::Refused(Refusal::MissingDeps);
-            let key = aside.doc.zip(aside.hash);
-            let gone = key.is_none_or(|key| !truth.log.contains_key(&key));
-            late && gone && !other(aside.doc.map(|doc| doc.record))
-        });
-        let orphan = orphan.and_then(|aside| aside.hash).map(short);
-        let hurt = truth.hurt;
-        truth.hold(orphan.is_none() || !hurt, Invariant::I10, || {
-            format!("{name}'s {orphan:?} was set aside, and what it follows is there")
-        })?;
+        left_behind(truth, phone)?;
         let aside = phone.disk.set_aside();
         let own: Vec<(DocId, ChangeHash)> = phone
             .disk
@@ -303,4 +285,30 @@ fn fields_with(tree: &Tree, token: &str) -> usize {
         texts.any(|text| text.contains(token))
     };
     tree.fields().filter(|(_, field)| has(field)).count()
+}
+
+/// Whether something waits for good for what it follows, although that is there.
+fn left_behind(truth: &mut Truth, phone: &Phone) -> Result<(), Broken> {
+    let kept = phone.disk.kept.aside();
+    let other = |id| {
+        let reasons = kept
+            .iter()
+            .filter(|aside| aside.doc.map(|doc| doc.record) == id);
+        let mut reasons = reasons.map(|aside| aside.reason);
+        reasons.any(|reason| reason != AsideReason::Refused(Refusal::MissingDeps))
+    };
+    let orphan = kept.iter().find(|aside| {
+        let late = aside.reason == AsideReason::Refused(Refusal::MissingDeps);
+        let key = aside.doc.zip(aside.hash);
+        let gone = key.is_none_or(|key| !truth.log.contains_key(&key));
+        late && gone && !other(aside.doc.map(|doc| doc.record))
+    });
+    let orphan = orphan.and_then(|aside| aside.hash).map(short);
+    let hurt = truth.hurt;
+    truth.hold(orphan.is_none() || !hurt, Invariant::I10, || {
+        format!(
+            "{}'s {orphan:?} was set aside, and what it follows is there",
+            phone.name
+        )
+    })
 }
