@@ -7,7 +7,6 @@
 use std::io::Write as _;
 use std::time::Instant;
 
-use domain::id::UnitId;
 use domain::sync::frame::{self, Frame};
 use domain::sync::message;
 use domain::view::Row;
@@ -114,7 +113,7 @@ async fn rows(
     (seq, first): (u64, First),
 ) -> Result<Part, ApiError> {
     let streams = &reader.scope.streams;
-    let found = latest(db, streams, (seq, first.top), limits::FRAME_ROWS_MAX).await?;
+    let found = kept::latest(db, streams, (seq, first.top), limits::FRAME_ROWS_MAX).await?;
     let stored = kept::rows_of(db, &found).await?;
     let mut room = limits::FRAME_ROWS_BYTES_MAX;
     let mut taken: Vec<Row> = Vec::with_capacity(found.len());
@@ -154,7 +153,7 @@ async fn changes(
     (seq, first): (u64, First),
 ) -> Result<Part, ApiError> {
     let streams = &reader.scope.streams;
-    let found = latest(db, streams, (seq, first.top), limits::FRAME_RECORDS_MAX).await?;
+    let found = kept::latest(db, streams, (seq, first.top), limits::FRAME_RECORDS_MAX).await?;
     let mut all = kept::read_records(db, &found, seq).await?;
     let mut room = limits::FRAME_BYTES;
     let (mut taken, mut next) = (Vec::new(), None);
@@ -196,16 +195,6 @@ async fn changes(
 
 fn last_of(taken: &[log::Read]) -> Option<u64> {
     taken.last().map(|entry| entry.seq)
-}
-
-/// The records in scope that changed last, from `top` downwards.
-async fn latest(
-    db: &mut SqliteConnection,
-    streams: &[UnitId],
-    (seq, top): (u64, u64),
-    count: usize,
-) -> Result<Vec<Latest>, ApiError> {
-    Ok(kept::latest(db, streams, (seq, top), count).await?)
 }
 
 /// Where the next records begin when as many as were asked for were found.

@@ -10,8 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tests::browser::PHONE;
 use tests::gate::Mode;
-use tests::headless::record;
-use tests::headless::shell::{Shell, now};
+use tests::headless::shell::Shell;
 use tests::proxy::{Profile, Proxy};
 use tests::server::{Join, Server};
 use tests::walk::Person;
@@ -88,16 +87,6 @@ fn bytes(phone: &Shell) -> Vec<String> {
     all
 }
 
-fn apply(phone: &mut Shell, operations: &str) {
-    let grid = phone.grid().expect("a grid");
-    for line in operations.lines() {
-        let operation = serde_json::from_str(line).expect("an operation");
-        let command = record::command(&operation, &grid, now()).expect("a command");
-        phone.act(command).expect("saves");
-    }
-    phone.settle().expect("writes");
-}
-
 async fn joined(server: &Server) -> Person {
     let join = Join {
         role: "officer".to_owned(),
@@ -126,7 +115,7 @@ async fn pr3_two_browsers_and_a_headless_phone_agree_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut phone = Shell::open(folder.path(), &proxy.url(), CODE).expect("opens");
     let work = Workload::invent(5, 20);
-    apply(&mut phone, &work.initial);
+    phone.apply(&work.initial);
     // Each works without the others; then the lines break, are slow and repeat what they carried.
     one.gate.set(Mode::Refuse);
     two.gate.set(Mode::Refuse);
@@ -136,7 +125,7 @@ async fn pr3_two_browsers_and_a_headless_phone_agree_byte_for_byte() {
     two.register_dispute("晒谷场", "乙写的纠纷，堆放粮食占了路")
         .await;
     phone.sync().await.expect("finishes");
-    apply(&mut phone, &work.edits_a);
+    phone.apply(&work.edits_a);
     for mode in [
         Mode::CutAnswerAfter(60),
         Mode::CutRequestAfter(900),
@@ -159,7 +148,7 @@ async fn pr3_two_browsers_and_a_headless_phone_agree_byte_for_byte() {
     two.go(&case).await;
     one.rewrite("甲改过的话").await;
     two.rewrite("乙改过的话").await;
-    apply(&mut phone, &work.edits_b);
+    phone.apply(&work.edits_b);
     two.gate.set(Mode::CutAnswerAfter(200));
     try_to_sync(&two).await;
     two.gate.set(Mode::Open);

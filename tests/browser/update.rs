@@ -81,23 +81,57 @@ fn listed(worker: &str) -> Vec<String> {
         .collect()
 }
 
-/// Asks for a new version and tells whether one waits, or is in charge.
+/// Asks for a new version and tells whether one waits, or is in charge. A browser that is still at it
+/// when patience ends has none.
 async fn look_for_update(officer: &Person) -> bool {
-    let script = "const done = arguments[0]; navigator.serviceWorker.getRegistration()\
+    let page = officer.page();
+    page.run(
+        "window.__update = null; navigator.serviceWorker.getRegistration()\
         .then(r => r.update().catch(() => null).then(() => {\
+            const done = came => { window.__update = came; };\
             const w = r.installing; if (!w) return done(!!r.waiting);\
             w.addEventListener('statechange', () => {\
                 if (w.state === 'installed') done(true);\
-                if (w.state === 'redundant') done(false); }); }))";
-    officer.page().run_async(script).await == Value::Bool(true)
+                if (w.state === 'redundant') done(false); }); }))",
+    )
+    .await;
+    let end = tokio::time::Instant::now() + tests::PATIENCE;
+    loop {
+        if let Value::Bool(came) = page.run("return window.__update").await {
+            return came;
+        }
+        if tokio::time::Instant::now() > end {
+            return false;
+        }
+        tokio::time::sleep(tests::LOOK_EVERY).await;
+    }
 }
 
+/// The version of the worker in charge.
 async fn version(officer: &Person) -> String {
-    let script = "const done = arguments[0]; const way = new MessageChannel();\
+    let ask = "return new Promise(done => { const way = new MessageChannel();\
         way.port1.onmessage = e => done(e.data);\
-        navigator.serviceWorker.controller.postMessage('version', [way.port2])";
-    let version = officer.page().run_async(script).await;
-    version.as_str().unwrap_or_default().to_owned()
+        navigator.serviceWorker.controller.postMessage('version', [way.port2]); })";
+    tests::eventually("a worker's version", || async {
+        let version = officer.page().run(ask).await;
+        version.as_str().map(ToOwned::to_owned)
+    })
+    .await
+}
+
+/// Lets the version in that waits, and waits until it is in charge. Nobody asks the worker meanwhile: a
+/// browser lets the next one in only when the one before it rests.
+async fn take_update(officer: &Person) {
+    officer.go("/settings").await;
+    officer.page().press(words::UPDATE_NOW).await;
+    let script = "return navigator.serviceWorker.getRegistration().then(r =>\
+        !r.waiting && r.active.state === 'activated'\
+        && r.active === navigator.serviceWorker.controller)";
+    tests::eventually("an update in charge", || async {
+        (officer.page().run(script).await == Value::Bool(true)).then_some(())
+    })
+    .await;
+    assert_eq!(version(officer).await, NEXT);
 }
 
 #[tokio::test]
@@ -126,12 +160,7 @@ async fn f22_an_update_cut_at_any_point_leaves_the_old_version_whole() {
     }
     officer.gate.set(Mode::Open);
     assert!(look_for_update(&officer).await, "a whole one comes");
-    officer.go("/settings").await;
-    officer.page().press(words::UPDATE_NOW).await;
-    tests::eventually("the new version", || async {
-        (version(&officer).await == NEXT).then_some(())
-    })
-    .await;
+    take_update(&officer).await;
     officer.gate.set(Mode::Refuse);
     officer.die_and_wake().await;
     officer.page().heading(words::TODAY).await;
@@ -155,12 +184,7 @@ async fn f23_an_update_while_somebody_types_changes_nothing_on_the_screen() {
     let same = officer.page().run("return window.__same === true").await;
     assert_eq!(same, Value::Bool(true), "the page was not loaded again");
     officer.page().sees("草稿").await;
-    officer.go("/settings").await;
-    officer.page().press(words::UPDATE_NOW).await;
-    tests::eventually("the new version", || async {
-        (version(&officer).await == NEXT).then_some(())
-    })
-    .await;
+    take_update(&officer).await;
     officer.go("/disputes/new").await;
     assert_eq!(
         officer.page().value(words::WHAT_HAPPENED).await,

@@ -18,8 +18,7 @@ use sync_server::Server;
 use sync_server::clock::Clock;
 use sync_server::config::Config;
 use tests::bench_server::BenchServer;
-use tests::headless::record;
-use tests::headless::shell::{Shell, now};
+use tests::headless::shell::Shell;
 use tests::workload::Workload;
 
 const CODE: &str = "FALT-0001";
@@ -182,24 +181,6 @@ async fn f45_a_forged_change_drops_none_of_its_batch_mates_in_any_order() {
     }
 }
 
-fn apply(phone: &mut Shell, operations: &str) {
-    let grid = phone.grid().expect("a grid");
-    for line in operations.lines() {
-        let operation = serde_json::from_str(line).expect("an operation");
-        let command = record::command(&operation, &grid, now()).expect("a command");
-        phone.act(command).expect("saves");
-    }
-    phone.settle().expect("writes");
-}
-
-fn dump(phone: &Shell) -> BTreeSet<String> {
-    let kept = &phone.store().kept;
-    let records = kept.rows().map(|row| kept.load(row.id));
-    records
-        .map(|stored| record::dump(&stored).to_string())
-        .collect()
-}
-
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a folder").flatten() {
         std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copies");
@@ -213,23 +194,23 @@ async fn f20_a_phone_and_its_copy_lose_nothing_of_what_either_writes() {
     let server = BenchServer::start(data.path(), CODE).await;
     let url = format!("http://{}", server.address());
     let mut one = Shell::open(first.path(), &url, CODE).expect("opens");
-    apply(&mut one, &shared.initial);
+    one.apply(&shared.initial);
     one.sync().await.expect("finishes");
     // Something waits while the phone is copied: both will send it.
-    apply(&mut one, &shared.edits_a);
+    one.apply(&shared.edits_a);
     drop(one);
     copy(first.path(), second.path());
     let mut one = Shell::open(first.path(), &url, CODE).expect("opens");
     let mut copy = Shell::open(second.path(), &url, CODE).expect("opens");
-    apply(&mut one, &one_alone.initial);
-    apply(&mut copy, &other_alone.initial);
-    apply(&mut copy, &shared.edits_b);
+    one.apply(&one_alone.initial);
+    copy.apply(&other_alone.initial);
+    copy.apply(&shared.edits_b);
     for _ in 0..2 {
         one.sync().await.expect("finishes");
         copy.sync().await.expect("finishes");
     }
-    assert_eq!(dump(&one).len(), 36);
-    assert_eq!(dump(&one), dump(&copy));
+    assert_eq!(one.dump().len(), 36);
+    assert_eq!(one.dump(), copy.dump());
     for phone in [&one, &copy] {
         assert_eq!(phone.store().kept.waiting().count(), 0);
         assert_eq!(phone.store().kept.aside(), []);
@@ -243,7 +224,7 @@ async fn f47_poison_that_got_into_the_log_harms_no_phone() {
     let server = BenchServer::start(data.path(), CODE).await;
     let url = format!("http://{}", server.address());
     let mut one = Shell::open(first.path(), &url, CODE).expect("opens");
-    apply(&mut one, &Workload::invent(47, 10).initial);
+    one.apply(&Workload::invent(47, 10).initial);
     one.sync().await.expect("finishes");
     server.kill().await;
     // By hand: a change that claims 10^18 operations, in the document of a sound one.
@@ -268,7 +249,7 @@ async fn f47_poison_that_got_into_the_log_harms_no_phone() {
     let url = format!("http://{}", server.address());
     let mut two = Shell::open(second.path(), &url, CODE).expect("opens");
     two.sync().await.expect("finishes");
-    assert_eq!(dump(&two), dump(&one));
+    assert_eq!(two.dump(), one.dump());
     let aside = two.store().kept.aside();
     assert_eq!(aside.len(), 1);
     assert!(aside.iter().all(|one| one.bytes == poison));

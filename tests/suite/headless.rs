@@ -1,34 +1,14 @@
 //! Headless phones against the real server, over lines that break.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use tests::bench_server::BenchServer;
-use tests::headless::record;
-use tests::headless::shell::{Shell, now};
+use tests::headless::shell::Shell;
 use tests::proxy::{Profile, Proxy};
 use tests::workload::Workload;
 
 const RECORDS: usize = 40;
 const CODE: &str = "BNCH-0001";
-
-fn apply(phone: &mut Shell, operations: &str) {
-    let grid = phone.grid().expect("a grid");
-    for line in operations.lines() {
-        let operation = serde_json::from_str(line).expect("an operation");
-        let command = record::command(&operation, &grid, now()).expect("a command");
-        phone.act(command).expect("saves");
-    }
-    phone.settle().expect("writes");
-}
-
-fn dump(phone: &Shell) -> BTreeSet<String> {
-    let store = &phone.store().kept;
-    let records = store.rows().map(|row| store.load(row.id));
-    records
-        .map(|stored| record::dump(&stored).to_string())
-        .collect()
-}
 
 fn open(dir: &Path, url: &str) -> Shell {
     Shell::open(dir, url, CODE).expect("opens")
@@ -47,18 +27,18 @@ async fn f29_two_phones_agree_over_lines_that_break_at_every_few_bytes() {
         let proxy = Proxy::before(server.address(), profile).await;
         let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
         let [mut one, mut two] = folders.each_ref().map(|dir| open(dir.path(), &proxy.url()));
-        apply(&mut one, &first.initial);
-        apply(&mut two, &second.initial);
+        one.apply(&first.initial);
+        two.apply(&second.initial);
         one.sync().await.expect("finishes");
         two.sync().await.expect("finishes");
         one.sync().await.expect("finishes");
         assert!(proxy.tally().cuts > 0);
-        assert_eq!(dump(&one).len(), 2 * RECORDS, "cut after {cut_after}");
-        assert_eq!(dump(&one), dump(&two), "cut after {cut_after}");
+        assert_eq!(one.dump().len(), 2 * RECORDS, "cut after {cut_after}");
+        assert_eq!(one.dump(), two.dump(), "cut after {cut_after}");
         // What was saved is there after a new start, and nothing waits to be sent.
         drop(two);
         let [_, dir] = &folders;
-        assert_eq!(dump(&open(dir.path(), &proxy.url())), dump(&one));
+        assert_eq!(open(dir.path(), &proxy.url()).dump(), one.dump());
     }
 }
 
@@ -81,7 +61,7 @@ async fn f31_a_server_restored_from_a_backup_gets_everything_back_from_the_phone
     let [first, second, third] = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
     let server = BenchServer::start(data.path(), CODE).await;
     let mut one = open(first.path(), &format!("http://{}", server.address()));
-    apply(&mut one, &texts[0].initial);
+    one.apply(&texts[0].initial);
     one.sync().await.expect("finishes");
     server.kill().await;
     replace(backup.path(), data.path());
@@ -90,12 +70,12 @@ async fn f31_a_server_restored_from_a_backup_gets_everything_back_from_the_phone
     let server = BenchServer::start(data.path(), CODE).await;
     let url = format!("http://{}", server.address());
     let (mut one, mut two) = (open(first.path(), &url), open(second.path(), &url));
-    apply(&mut one, &texts[1].initial);
+    one.apply(&texts[1].initial);
     one.sync().await.expect("finishes");
     two.sync().await.expect("finishes");
-    apply(&mut two, &texts[0].edits_a);
+    two.apply(&texts[0].edits_a);
     two.sync().await.expect("finishes");
-    apply(&mut two, &texts[0].edits_b);
+    two.apply(&texts[0].edits_b);
     server.kill().await;
     replace(data.path(), backup.path());
 
@@ -103,15 +83,15 @@ async fn f31_a_server_restored_from_a_backup_gets_everything_back_from_the_phone
     let server = BenchServer::start(data.path(), CODE).await;
     let url = format!("http://{}", server.address());
     let [mut one, mut two, mut three] = [&first, &second, &third].map(|dir| open(dir.path(), &url));
-    apply(&mut three, &texts[2].initial);
+    three.apply(&texts[2].initial);
     for _ in 0..2 {
         for phone in [&mut three, &mut two, &mut one] {
             phone.sync().await.expect("finishes");
         }
     }
-    assert_eq!(dump(&one).len(), 3 * RECORDS);
-    assert_eq!(dump(&one), dump(&two));
-    assert_eq!(dump(&one), dump(&three));
+    assert_eq!(one.dump().len(), 3 * RECORDS);
+    assert_eq!(one.dump(), two.dump());
+    assert_eq!(one.dump(), three.dump());
     for phone in [&one, &two, &three] {
         assert_eq!(phone.store().kept.aside(), []);
     }

@@ -264,11 +264,7 @@ impl Replica {
     /// Brings the changes of a record of which there is only a row: those that have not come yet
     /// before their turn, those that the store has lost by looking through it.
     pub(super) fn bring(&mut self, stored: &StoredRecord) {
-        if stored
-            .row
-            .as_ref()
-            .is_some_and(|row| row.delivery.is_ahead())
-        {
+        if stored.is_ahead() {
             self.mending.opened = Some(stored.id);
         } else {
             self.mending.suspect();

@@ -34,6 +34,11 @@ const PAUSE_MS_MAX: u32 = 8_000;
 const WORKING_MAX: u32 = 16;
 /// How often a server may forget what came of a request.
 const FORGOTTEN_MAX: u32 = 2;
+/// How much of an answer is asked for after a connection that broke before any of it could be read,
+/// in bytes: half as much each time that happens again, half as much more each time it comes.
+const REST_BYTES: usize = 4 * 1024;
+/// The least that is asked for at once, in bytes.
+const REST_BYTES_MIN: usize = 256;
 /// How often a request may stand still before its connection is given up.
 const STILL_MAX: u32 = 1;
 /// The longest text that is read for what the server says about a request.
@@ -101,6 +106,8 @@ pub struct Transfer {
     part: Option<String>,
     total: Option<usize>,
     answer: Vec<u8>,
+    /// How much of the answer is asked for at once; none is all of it.
+    most: Option<usize>,
     /// What the server says instead of an answer.
     text: Vec<u8>,
     /// Bytes of the answer came over this connection.
@@ -136,6 +143,7 @@ impl Transfer {
             part: None,
             total: None,
             answer: Vec::new(),
+            most: None,
             text: Vec::new(),
             fresh: false,
             begun: false,
@@ -172,7 +180,9 @@ impl Transfer {
             Stage::Ask => Step::Get(self.ask()),
             Stage::Rest => {
                 let part = self.part.as_ref().unwrap_or(&self.id);
-                Step::Get(format!("{PARTS}/{part}?from={}", self.answer.len()))
+                let most = self.most.map(|most| format!("&most={most}"));
+                let (from, most) = (self.answer.len(), most.unwrap_or_default());
+                Step::Get(format!("{PARTS}/{part}?from={from}{most}"))
             }
         }
     }
@@ -283,6 +293,10 @@ impl Transfer {
                 self.over = Some(Ok(core::mem::take(&mut self.answer)));
             }
             (Reading::Text(status), End::Clean) => self.said(status),
+            (Reading::Answer, End::Clean) if self.fresh && self.most.is_some() => {
+                self.most = self.most.map(|most| most + most / 2);
+                self.note(true);
+            }
             (Reading::Nothing | Reading::Answer | Reading::Text(_), _) => self.broken(end),
         }
     }
@@ -299,9 +313,15 @@ impl Transfer {
         }
         let heard = self.reading == Reading::Answer && self.part.is_some();
         match self.stage {
-            Stage::Whole | Stage::Piece if heard => {
+            Stage::Whole | Stage::Piece | Stage::Rest if heard => {
                 self.stage = Stage::Rest;
+                self.begun = true;
+                if !self.fresh {
+                    self.ask_for_less();
+                }
                 self.note(self.fresh);
+                // The line is there: it only breaks too soon.
+                self.pause = None;
             }
             // On a line this bad even a small request is sent so that it can be taken up.
             Stage::Whole => {
@@ -314,6 +334,13 @@ impl Transfer {
             Stage::Ask => self.note(false),
             Stage::Rest => self.note(self.fresh),
         }
+    }
+
+    /// A browser throws away what it has not handed over when a connection breaks: on a line that
+    /// breaks soon after it is made only an answer that ends before that comes at all.
+    fn ask_for_less(&mut self) {
+        let less = self.most.map_or(REST_BYTES, |most| most / 2);
+        self.most = Some(less.max(REST_BYTES_MIN));
     }
 
     /// What the server says in words instead of an answer.

@@ -44,8 +44,8 @@ pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// `GET /api/v1/parts/ID?from=N`: 202 and the number of bytes that came of a request, or 200 and the
-/// answer from byte N on.
+/// `GET /api/v1/parts/ID?from=N&most=M`: 202 and the number of bytes that came of a request, or 200 and
+/// the answer from byte N on, of which M bytes at most where that is said.
 ///
 /// # Errors
 /// When there is nothing under that name (any more): the exchange is begun again.
@@ -55,13 +55,15 @@ pub(crate) async fn answer(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let id = PartId::read(&id).ok_or(ApiError::UnknownPath)?;
-    let from = query.as_deref().and_then(|query| value(query, "from"));
-    let from: usize = from.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number = |name| value(query.as_deref()?, name)?.parse::<usize>().ok();
+    let from = number("from").unwrap_or(0);
+    let most = number("most").unwrap_or(usize::MAX);
     match shared.parts.find(&id).ok_or(ApiError::UnknownPath)? {
         Part::Request(len) => Ok((StatusCode::ACCEPTED, len.to_string()).into_response()),
         Part::Answer(bytes) => {
             let total = bytes.len();
-            let rest = bytes.slice(from.min(total)..);
+            let from = from.min(total);
+            let rest = bytes.slice(from..from.saturating_add(most).min(total));
             let mut response = Response::new(Body::from(rest));
             response
                 .headers_mut()

@@ -1,6 +1,6 @@
 //! The shell of a headless phone: runs what the replica asks for, on its file and its network.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 
 use super::link::Link;
 use super::store::FileStore;
-use super::{HeadlessError, random};
+use super::{HeadlessError, random, record};
 
 /// A sync that gets nothing across for so long is given up.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
@@ -116,6 +116,30 @@ impl Shell {
             Some(Err(error)) => Err(error.into()),
             None => Err(HeadlessError::Command(CommandError::Busy)),
         }
+    }
+
+    /// Does the work of lines of operations, and puts it on the disk.
+    ///
+    /// # Panics
+    /// When a line is no operation or is not saved: the tests' own lines are sound.
+    pub fn apply(&mut self, operations: &str) {
+        let grid = self.grid().expect("a grid");
+        for line in operations.lines() {
+            let operation = serde_json::from_str(line).expect("an operation");
+            let command = record::command(&operation, &grid, now()).expect("a command");
+            self.act(command).expect("saves");
+        }
+        self.settle().expect("writes");
+    }
+
+    /// The records, each as a line.
+    #[must_use]
+    pub fn dump(&self) -> BTreeSet<String> {
+        let kept = &self.store.kept;
+        let records = kept.rows().map(|row| kept.load(row.id));
+        records
+            .map(|stored| record::dump(&stored).to_string())
+            .collect()
     }
 
     /// Puts everything saved on the disk.

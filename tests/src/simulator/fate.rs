@@ -305,6 +305,7 @@ impl World {
         let received: Vec<_> = received.filter(|(doc, hash)| known(*doc, *hash)).collect();
         if let Some((doc, hash)) = chance.pick(&received).copied() {
             self.truth.hurt = true;
+            self.truth.holed = true;
             phone
                 .disk
                 .drop_changes(|of, name| (of, name) == (doc, hash));

@@ -78,6 +78,8 @@ pub struct Truth {
     /// Whether a server was restored or a phone's store lost changes: what is refused for want of
     /// what it follows is sent again once that is found, and only the end tells.
     pub hurt: bool,
+    /// Whether a phone's store lost changes: a row may stand without its record until they are back.
+    pub holed: bool,
 }
 
 impl Truth {
@@ -275,7 +277,7 @@ impl Truth {
         let bodies: BTreeSet<_> = bodies.filter(|doc| doc.part == Part::Body).collect();
         let rows = phone.disk.kept.rows();
         let rows = rows.filter(|row| !row.delivery.is_ahead()).count();
-        self.hold(bodies.len() == rows || self.hurt, Invariant::I4, || {
+        self.hold(bodies.len() == rows || self.holed, Invariant::I4, || {
             format!(
                 "{} shows {rows} rows of {} records",
                 phone.name,

@@ -20,11 +20,14 @@ struct Server {
 struct Line {
     up: usize,
     down: usize,
+    /// What came of a body that was cut is thrown away, as browsers do.
+    hasty: bool,
 }
 
 const CLEAR: Line = Line {
     up: usize::MAX,
     down: usize::MAX,
+    hasty: false,
 };
 
 fn field(query: &str, name: &str) -> Option<String> {
@@ -111,6 +114,8 @@ impl Server {
         let from: usize = field(path, "from").expect("from").parse().expect("number");
         if let Some(answer) = self.answers.get(id) {
             let rest = answer.get(from.min(answer.len())..).unwrap_or_default();
+            let most = field(path, "most").map_or(usize::MAX, |most| most.parse().expect("number"));
+            let rest = &rest[..rest.len().min(most)];
             return binary(rest, None, Some(answer.len()));
         }
         match self.requests.get(id) {
@@ -142,8 +147,9 @@ impl Server {
         };
         let cut = body.len().min(line.down);
         self.sent += cut;
-        if transfer.head(&head) && transfer.piece(&body[..cut]) {
-            let whole = cut == body.len();
+        let whole = cut == body.len();
+        let read = if whole || !line.hasty { cut } else { 0 };
+        if transfer.head(&head) && transfer.piece(&body[..read]) {
             transfer.ended(if whole { End::Clean } else { End::Broken });
         }
         None
@@ -191,6 +197,7 @@ fn f36_a_line_that_breaks_again_and_again_still_finishes() {
         let line = Line {
             up: each,
             down: each,
+            hasty: false,
         };
         let answer = server.run(20_000, |_| line);
         assert_eq!(answer.as_ref(), Ok(&server.answer), "{each}");
@@ -199,9 +206,46 @@ fn f36_a_line_that_breaks_again_and_again_still_finishes() {
 }
 
 #[test]
+fn f36_an_answer_comes_whose_cut_pieces_are_all_thrown_away() {
+    for each in [300, 1_500, 3_400, 5_000] {
+        let mut server = Server::new(30_000);
+        let line = Line {
+            down: each,
+            hasty: true,
+            ..CLEAR
+        };
+        let answer = server.run(20_000, |_| line);
+        assert!(answer.as_ref() == Ok(&server.answer), "{each}");
+        assert_eq!(server.taken, 1);
+        assert!(server.sent < 3 * 30_000, "{each}: {}", server.sent);
+    }
+}
+
+#[test]
+fn f36_after_one_break_that_brought_nothing_a_good_line_is_soon_used_in_full() {
+    let mut server = Server::new(30_000);
+    let line = Line { down: 0, ..CLEAR };
+    let mut connections = 0;
+    let mut transfer = Transfer::new(vec![7; 20_000]);
+    let answer = loop {
+        let line = if connections == 0 { line } else { CLEAR };
+        connections += 1;
+        if let Some(over) = server.carry(&mut transfer, line) {
+            break over;
+        }
+    };
+    assert!(answer.as_ref() == Ok(&server.answer));
+    assert!(connections <= 6, "{connections}");
+}
+
+#[test]
 fn a_small_request_that_breaks_is_taken_up_too() {
     let mut server = Server::new(90);
-    let line = Line { up: 30, down: 30 };
+    let line = Line {
+        up: 30,
+        down: 30,
+        hasty: false,
+    };
     let answer = server.run(200, |_| line);
     assert_eq!(answer.as_ref(), Ok(&server.answer));
 }
