@@ -27,6 +27,21 @@ fn sm1_f35_no_invariant_breaks_in_any_seed() {
     assert_eq!(struck, all, "every fault comes to pass");
 }
 
+/// Where bugs were found that few seeds meet: tried first, and all the others when one has moved.
+const FOUND: &[(Bug, u64)] = &[
+    (Bug::BatchMatesDropped, 7),
+    (Bug::SilentRefusal, 7),
+    (Bug::PageSkips, 11),
+    (Bug::CursorFirst, 88),
+    (Bug::OtherReceipt, 15),
+    (Bug::GridMoveDropsOutbox, 7),
+    (Bug::RefusedBlocksRest, 17),
+    (Bug::RowThenChange, 18),
+    (Bug::LogoutDropsOutbox, 9),
+    (Bug::EvidenceLost, 7),
+    (Bug::StuckFlag, 13),
+];
+
 #[expect(
     clippy::print_stdout,
     reason = "seed and invariant of each bug are worth reading"
@@ -36,7 +51,12 @@ fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
     let setting = Setting::make();
     let mut missed = Vec::new();
     for bug in Bug::ALL {
-        let sum = play_all(&setting, 0..SEEDS, Some(*bug), (threads(), true));
+        let place = FOUND.iter().find(|(found, _)| found == bug);
+        let first = place.map_or(0, |(_, seed)| *seed);
+        let mut sum = play_all(&setting, first..first + 1, Some(*bug), (1, true));
+        if sum.broken.is_empty() {
+            sum = play_all(&setting, 0..SEEDS, Some(*bug), (threads(), true));
+        }
         match sum.broken.first_key_value() {
             Some((seed, why)) => println!("{bug:?}: seed {seed}, {why}"),
             None => missed.push(bug),
