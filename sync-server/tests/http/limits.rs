@@ -26,7 +26,7 @@ async fn each_wrong_request_gets_its_fixed_code() {
             "POST",
             "/api/v1/exchange",
             binary,
-            b"\x03\x00no message",
+            b"\x04\x00no message",
             400,
             "bad_request",
         ),

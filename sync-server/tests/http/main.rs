@@ -22,5 +22,7 @@ mod photo;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod server;
 mod tls;
