@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::access::Refusal;
-use domain::id::{DeviceId, DocId, RecordId};
+use domain::id::{ActorKey, DeviceId, DocId, RecordId};
 use domain::sync::message::{Batch, Item, ItemResult, PageDigest, Receipt};
 use domain::time::Millis;
 use domain::unit::Member;
@@ -20,7 +20,7 @@ use crate::projection;
 use crate::proof;
 use crate::scope::Scope;
 use crate::store::log::{self, NewEntry};
-use crate::store::org;
+use crate::store::{device, org};
 
 /// Who pushes.
 #[derive(Debug, Clone)]
@@ -66,7 +66,12 @@ pub async fn push(
         digest,
         results,
     };
-    log::keep_receipt(db, sender.device, &receipt, sender.now).await?;
+    // What was refused may be taken the next time, when what it follows has come or a grid came
+    // into scope: such a batch is judged anew, and what was taken is known by its hash.
+    let refused = |result: &ItemResult| matches!(result, ItemResult::Refused(_));
+    if !receipt.results.iter().any(refused) {
+        log::keep_receipt(db, sender.device, &receipt, sender.now).await?;
+    }
     Ok(receipt)
 }
 
@@ -169,13 +174,7 @@ async fn judge_all(
 ) -> Result<Vec<Judged>, ApiError> {
     let records: Vec<RecordId> = pushed.iter().map(|(record, _)| *record).collect();
     let mut known = log::load_all(db, &records).await?;
-    let mut owners = BTreeMap::new();
-    let all = pushed.iter().flat_map(|(_, pushed)| gate::actors(pushed));
-    for actor in all.collect::<BTreeSet<_>>() {
-        if let Some(owner) = log::owner(db, actor).await? {
-            owners.insert(actor, owner);
-        }
-    }
+    let owners = owners(db, sender, &pushed).await?;
     let (scope, device) = (Arc::clone(&sender.scope), sender.device);
     // Merging is work for a processor, not for the loop that serves connections.
     let judged = tokio::task::spawn_blocking(move || {
@@ -193,6 +192,37 @@ async fn judge_all(
         pushed.into_iter().map(judge).collect()
     });
     judged.await.map_err(|_| ApiError::Internal)
+}
+
+/// The author keys that changes name and that were used before, with the device of each.
+async fn owners(
+    db: &mut SqliteConnection,
+    sender: &Sender,
+    pushed: &[(RecordId, Vec<Pushed>)],
+) -> Result<BTreeMap<ActorKey, DeviceId>, ApiError> {
+    let mut owners = BTreeMap::new();
+    let all = pushed.iter().flat_map(|(_, pushed)| gate::actors(pushed));
+    for actor in all.collect::<BTreeSet<_>>() {
+        if let Some(owner) = log::owner(db, actor).await? {
+            let own = owner == sender.device || is_stand_in(db, sender, owner).await?;
+            owners.insert(actor, if own { sender.device } else { owner });
+        }
+    }
+    Ok(owners)
+}
+
+/// Whether the owner of a key is another device of the sender's person while a restored server is
+/// healed: whichever of the two brought the lost changes back first counts as having written them.
+async fn is_stand_in(
+    db: &mut SqliteConnection,
+    sender: &Sender,
+    owner: DeviceId,
+) -> Result<bool, ApiError> {
+    let person = device::person(db, owner).await?;
+    Ok(
+        person.as_ref() == Some(&sender.scope.me().person)
+            && healing::is_on(db, sender.now).await?,
+    )
 }
 
 /// Writes what is kept and what is refused; one result for each change, in their order.

@@ -43,6 +43,7 @@ fn strangers() -> Vec<(&'static str, &'static [u8])> {
         directory: None,
         sum: None,
         repaired: None,
+        frame: None,
     };
     let old = old.encode(false);
     let binary = "HTTP/1.1 200 OK\ncontent-type: application/octet-stream\nconnection: close";

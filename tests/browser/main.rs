@@ -1,6 +1,8 @@
 //! The whole, in real browsers, with the network really cut.
 
+mod agree;
 mod damage;
+mod faults;
 mod link;
 mod live;
 mod offline;

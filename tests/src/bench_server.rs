@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::PATIENCE;
 use crate::server::{built, ready};
-use crate::usage::Usage;
+use crate::usage::{Memory, Usage};
 
 /// The running server.
 #[derive(Debug)]
@@ -82,9 +82,27 @@ impl BenchServer {
         self.child.kill().await.expect("the server can be killed");
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    /// Returns when it has died by itself.
+    ///
+    /// # Panics
+    /// When that cannot be told.
+    pub async fn died(&mut self) {
+        let _status = self.child.wait().await.expect("a child");
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its resident memory; the worst moment is counted from here on anew.
+    pub fn memory(&self) -> Memory {
+        Memory::of(self.child.id().unwrap_or_default())
     }
 
     /// Time that it says it spent on building frames; none when it never said so.

@@ -11,14 +11,17 @@
 pub mod bench_server;
 pub mod browser;
 pub mod camera;
+pub mod courier;
 pub mod gate;
 pub mod headless;
+pub mod hostile;
 pub mod page;
 pub mod phone_process;
 pub mod proxy;
 pub mod server;
 pub mod simulator;
 pub mod sync_bench;
+pub mod trap;
 pub mod usage;
 pub mod walk;
 pub mod words;

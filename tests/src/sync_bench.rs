@@ -2,6 +2,7 @@
 
 mod browser;
 mod floor;
+mod hostile;
 mod lines;
 mod load;
 mod own;
@@ -58,6 +59,8 @@ pub enum Scenario {
     Cut,
     /// The server's processor time and memory.
     Cpu,
+    /// What hostile requests cost.
+    Hostile,
     /// Disputes made by the app's own commands.
     Own,
     /// A real browser.
@@ -66,7 +69,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Upload,
         Self::Download,
         Self::Idle,
@@ -74,12 +77,13 @@ impl Scenario {
         Self::Slow,
         Self::Cut,
         Self::Cpu,
+        Self::Hostile,
         Self::Own,
         Self::Browser,
     ];
     /// The words on the command line.
-    pub const NAMES: [&str; 9] = [
-        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "own", "browser",
+    pub const NAMES: [&str; 10] = [
+        "upload", "download", "idle", "edits", "slow", "cut", "cpu", "hostile", "own", "browser",
     ];
 
     /// The scenario of that name.
@@ -137,6 +141,9 @@ pub async fn run(options: &Options) -> bool {
     if options.wants(Scenario::Cpu) {
         let done = load::run(options, &mut table).await;
         table.scenario_end("the server's work", &done);
+    }
+    if options.wants(Scenario::Hostile) {
+        hostile::run(&mut table).await;
     }
     if options.wants(Scenario::Own) {
         let done = own::run(options, &mut table).await;

@@ -60,6 +60,29 @@ impl Usage {
     }
 }
 
+/// Resident memory of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Kilobytes now.
+    pub now_kb: u64,
+    /// Kilobytes at the worst moment since this was asked last.
+    pub peak_kb: u64,
+}
+
+impl Memory {
+    /// As counted now; the count of the worst moment begins anew.
+    pub fn of(id: u32) -> Self {
+        let memory = Self {
+            now_kb: field_of(id, "VmRSS:"),
+            peak_kb: peak_of(id),
+        };
+        let path = Path::new("/proc").join(id.to_string()).join("clear_refs");
+        // 5: the peak is the present again. Where that is not allowed, the peak is that of a life.
+        let _anew = std::fs::write(path, "5");
+        memory
+    }
+}
+
 struct Process {
     parent: u32,
     ticks: u64,
@@ -90,9 +113,14 @@ fn parse(stat: &str) -> Option<Process> {
 }
 
 fn peak_of(id: u32) -> u64 {
+    field_of(id, "VmHWM:")
+}
+
+/// A field of `/proc/ID/status`, in kilobytes.
+fn field_of(id: u32, name: &str) -> u64 {
     let path = Path::new("/proc").join(id.to_string()).join("status");
     let status = std::fs::read_to_string(path).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|text| text.split_whitespace().next()?.parse().ok())
         .unwrap_or_default()
 }

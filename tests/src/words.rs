@@ -21,6 +21,10 @@ const fn word(zh: &'static str, en: &'static str) -> Word {
     Word { zh, en }
 }
 
+/// Link in the settings, for one more person on the same phone.
+pub const JOIN_ANOTHER: Word = word("另一人加入", "Another person joins");
+/// Button beside a person in the settings.
+pub const SWITCH: Word = word("切换", "Switch");
 /// Heading and button of the join screen.
 pub const JOIN: Word = word("加入", "Join");
 /// Field of the join screen.

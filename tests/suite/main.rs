@@ -4,7 +4,10 @@
     reason = "helpers of tests, which clippy takes for other code"
 )]
 
+mod faults;
 mod gate;
 mod headless;
+mod hostile;
+mod kill;
 mod proxy;
 mod simulator;

@@ -1,4 +1,5 @@
-//! Chromium, its driver and a Chinese font: found, or installed, or asked for in one line.
+//! What the tests need from the machine: Chromium, its driver, a Chinese font and strace; found, or
+//! installed, or asked for in one line.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +8,7 @@ use crate::failure::Failure;
 use crate::shell::{self, say};
 
 const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "fonts-noto-cjk"];
+const TRACER: &str = "strace";
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const DRIVERS: [&str; 2] = ["chromedriver", "chromium.chromedriver"];
 
@@ -27,26 +29,40 @@ pub fn ensure() -> Result<Browser, Failure> {
         return Ok(browser);
     }
     let wanted = PACKAGES.join(" ");
-    if is_root() && shell::finds("apt-get") {
-        say(&format!("browser: apt-get install {wanted}"));
-        let apt = |args: &[&str]| {
-            let mut command = Command::new("apt-get");
-            command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-            shell::read(&mut command).map(drop)
-        };
-        apt(&["update"])?;
-        apt(&[
-            &["install", "-y", "--no-install-recommends"],
-            PACKAGES.as_slice(),
-        ]
-        .concat())?;
-    }
+    install(&PACKAGES)?;
     match find() {
         Some(browser) if has_chinese_font() => Ok(browser),
         _ => Err(Failure::Check(format!(
             "browser tests need Chromium, chromedriver and a Chinese font: sudo apt-get install {wanted}"
         ))),
     }
+}
+
+/// Finds the program that kills the server at a system call; as root on Debian installs it.
+pub fn ensure_tracer() -> Result<(), Failure> {
+    if !shell::finds(TRACER) {
+        install(&[TRACER])?;
+    }
+    if shell::finds(TRACER) {
+        return Ok(());
+    }
+    let how = format!("tests of sudden death need {TRACER}: sudo apt-get install {TRACER}");
+    Err(Failure::Check(how))
+}
+
+/// Installs packages where that is possible without asking.
+fn install(packages: &[&str]) -> Result<(), Failure> {
+    if !is_root() || !shell::finds("apt-get") {
+        return Ok(());
+    }
+    say(&format!("tests: apt-get install {}", packages.join(" ")));
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        shell::read(&mut command).map(drop)
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())
 }
 
 fn find() -> Option<Browser> {

@@ -26,6 +26,8 @@ pub enum Command {
     BenchSync,
     /// Run the simulator.
     Sim,
+    /// Run the fuzzers.
+    Fuzz,
     /// Check the rules of the house.
     Tidy,
 }
@@ -43,13 +45,16 @@ pub struct Flags {
     pub dev: bool,
     /// Where the workload of `bench sync` lies; it is invented otherwise.
     pub data: Option<String>,
-    /// The one scenario of `bench sync` that is wanted.
+    /// The one scenario of `bench sync`, or the one target of `fuzz`, that is wanted.
     pub only: Option<String>,
+    /// How long `fuzz` runs each target, in minutes.
+    pub minutes: u32,
     /// What `sim` hands on to the simulator.
     pub sim: Vec<String>,
 }
 
 const PORT: u16 = 8080;
+const MINUTES: u32 = 10;
 
 impl Flags {
     /// Reads the arguments that follow the program's name.
@@ -67,6 +72,7 @@ impl Flags {
             dev: false,
             data: None,
             only: None,
+            minutes: MINUTES,
             sim: Vec::new(),
         };
         while let Some(arg) = args.next() {
@@ -81,8 +87,11 @@ impl Flags {
                 ("--data", Command::BenchSync) => {
                     flags.data = Some(given(&name, inline.or_else(|| args.next()))?);
                 }
-                ("--only", Command::BenchSync) => {
+                ("--only", Command::BenchSync) | ("--target", Command::Fuzz) => {
                     flags.only = Some(given(&name, inline.or_else(|| args.next()))?);
+                }
+                ("--minutes", Command::Fuzz) => {
+                    flags.minutes = minutes(inline.or_else(|| args.next()))?;
                 }
                 ("--long" | "--bugs" | "--plain" | "--unhealed", Command::Sim) => {
                     flags.sim.push(name)
@@ -115,6 +124,7 @@ fn command(word: &str) -> Result<Command, Failure> {
         "bench" => Command::Bench,
         "bench sync" => Command::BenchSync,
         "sim" => Command::Sim,
+        "fuzz" => Command::Fuzz,
         "tidy" => Command::Tidy,
         other => return Err(Failure::Usage(format!("no such command: {other}"))),
     })
@@ -128,6 +138,13 @@ fn port(value: Option<String>) -> Result<u16, Failure> {
     value
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| Failure::Usage("--port wants a number from 0 to 65535".to_owned()))
+}
+
+fn minutes(value: Option<String>) -> Result<u32, Failure> {
+    value
+        .and_then(|text| text.parse().ok())
+        .filter(|minutes| (1..=10_000).contains(minutes))
+        .ok_or_else(|| Failure::Usage("--minutes wants a number from 1 to 10000".to_owned()))
 }
 
 #[cfg(test)]
@@ -164,6 +181,15 @@ mod tests {
         let handed_on = ["--seeds", "20", "--bug", "StaleRow", "--long"];
         assert_eq!(sim.sim, handed_on);
         assert!(matches!(parse("sim --seed"), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn fuzz_takes_minutes_and_a_target() {
+        let fuzz = parse("fuzz --minutes 3 --target=gate").unwrap();
+        assert_eq!((fuzz.command, fuzz.minutes), (Command::Fuzz, 3));
+        assert_eq!(fuzz.only.as_deref(), Some("gate"));
+        assert_eq!(parse("fuzz").unwrap().minutes, MINUTES);
+        assert!(matches!(parse("fuzz --minutes 0"), Err(Failure::Usage(_))));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod browser_needs;
 mod dist;
 mod failure;
 mod flags;
+mod fuzz;
 mod report;
 mod serve;
 mod shell;
@@ -37,6 +38,7 @@ cargo xtask COMMAND [FLAGS]
   bench  the figures that are promised: bytes, times, memory
   bench sync  the same for the sync                     [--data DIR] [--only SCENARIO]
   sim    many phones and every fault, 2,000 seeds       [--seeds N] [--long] [--seed S] [--bugs]
+  fuzz   hostile bytes for every reader, by libFuzzer    [--minutes N] [--target NAME]
   tidy   the rules of the house that no compiler checks";
 
 fn main() -> ExitCode {
@@ -67,6 +69,7 @@ fn start(flags: &Flags) -> Result<(), Failure> {
         Command::Bench => bench::run(),
         Command::BenchSync => bench::sync(flags),
         Command::Sim => sim::run(flags),
+        Command::Fuzz => fuzz::run(flags),
         Command::Tidy => tidy::run(),
     }
 }

@@ -22,6 +22,7 @@ pub fn run() -> Result<(), Failure> {
     let started = Instant::now();
     let mut report = Report::default();
     let browser = browser_needs::ensure()?;
+    browser_needs::ensure_tracer()?;
     let mut step = |name: &str, work: &mut dyn FnMut(&mut Report) -> Result<(), Failure>| {
         say(name);
         let before = Instant::now();

@@ -29,8 +29,9 @@ async fn a_database_keeps_its_records_when_it_is_opened_again() {
     store.close();
 }
 
+/// Nothing is ever packed together: a change is written once and stays, whatever two windows do.
 #[wasm_bindgen_test]
-async fn two_connections_see_each_other_and_never_overwrite() {
+async fn f13_two_connections_see_each_other_and_never_overwrite() {
     let left = database("two").await;
     let right = IndexedDb::open("test-two", &listener().0)
         .await

@@ -19,6 +19,7 @@ mod mutation;
 mod phone;
 mod photos;
 mod records;
+mod scope;
 mod storage;
 mod sync;
 mod views;

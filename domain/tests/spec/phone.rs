@@ -271,6 +271,11 @@ impl Server {
         }
     }
 
+    /// The member of a phone's device may do something else from now on.
+    pub fn appoint(&mut self, phone: &Phone, directory: &Directory) {
+        self.members.insert(phone.device, directory.clone());
+    }
+
     pub fn len(&self) -> usize {
         self.log.len()
     }

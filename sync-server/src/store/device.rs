@@ -173,6 +173,21 @@ pub async fn revoke(
     Ok(done.rows_affected() > 0)
 }
 
+/// Whose device this is; none for one that is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn person(
+    db: &mut SqliteConnection,
+    id: DeviceId,
+) -> Result<Option<PersonId>, sqlx::Error> {
+    let row = sqlx::query("SELECT person FROM device WHERE id = ?")
+        .bind(id.0.as_slice())
+        .fetch_optional(db)
+        .await?;
+    row.as_ref().map(|row| org::code(row, 0)).transpose()
+}
+
 /// The devices of a person: name, when last heard of, whether revoked.
 ///
 /// # Errors

@@ -577,7 +577,7 @@ pub async fn keep_receipt(
     Ok(())
 }
 
-/// Keeps refused bytes aside for study, the newest only.
+/// Keeps refused bytes aside for study, the newest only, and each once however often they come.
 ///
 /// # Errors
 /// When the database fails.
@@ -588,6 +588,13 @@ pub async fn keep_poison(
     (device, person): (DeviceId, &PersonId),
     now: Millis,
 ) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM poison WHERE device = ? AND record = ? AND part = ? AND bytes = ?")
+        .bind(device.0.as_slice())
+        .bind(doc.record.bytes().as_slice())
+        .bind(part_number(doc.part))
+        .bind(refused)
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "INSERT INTO poison (device, person, record, part, bytes, code, at) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -9,7 +9,7 @@ use sync_server::admin::{self, Command};
 use sync_server::parts::PartId;
 use sync_server::store::org::{Org, UnitLine};
 
-use crate::phone::{NOW, Phone, batch, entries, put, town};
+use crate::phone::{NOW, Phone, batch, entries, put, refused, town};
 use crate::server::TestServer;
 
 fn results(answer: &message::Answer) -> Vec<ItemResult> {
@@ -179,6 +179,28 @@ async fn sy6_one_bad_change_is_refused_alone() {
     ];
     assert_eq!(results(&answer), expected);
     assert_eq!(entries(&server).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sy2_a_batch_of_which_something_was_refused_is_judged_anew() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let (id, mut document, first) = one.hazard("a1");
+    let second = one.change(id, &mut document, &[Edit::new("place", "2 km")]);
+    let early = [(second, "a1")];
+    for _ in 0..2 {
+        let answer = one.push(&server, 7, &early).await;
+        let missing = ItemResult::Refused(Refusal::MissingDeps);
+        assert_eq!(results(&answer), [missing]);
+    }
+    assert_eq!(refused(&server).await, 1, "kept aside once");
+    one.push(&server, 8, &[(first, "a1")]).await;
+    // The very same batch, as a phone sends it whose outbox holds nothing else.
+    let answer = one.push(&server, 7, &early).await;
+    assert_eq!(results(&answer), [ItemResult::Kept(2)]);
+    let again = one.push(&server, 7, &early).await;
+    assert_eq!(results(&again), results(&answer), "the receipt is kept now");
     server.stop().await;
 }
 

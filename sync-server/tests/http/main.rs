@@ -5,6 +5,8 @@ mod demo;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod files;
 mod frames;
 #[cfg(test)]

@@ -265,3 +265,16 @@ pub const TOWN: &str = r#"{
   ],
   "checkpoints": [{ "id": "a1-1", "grid": "a1", "name": "Gate", "kind": "K01" }]
 }"#;
+
+/// How many refused changes the server keeps aside.
+pub async fn refused(server: &TestServer) -> i64 {
+    let store = Store::open(server.data(), false).await.expect("opens");
+    let mut view = store.view().await.expect("begins");
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM poison")
+        .fetch_one(&mut *view)
+        .await
+        .expect("counts");
+    drop(view);
+    store.close().await;
+    count
+}

@@ -285,6 +285,7 @@ impl World {
             self.station.put_person(&line);
         }
         self.truth.set_back(&self.station.log_after(0));
+        self.truth.hurt = true;
         self.full = false;
         self.look()
     }
@@ -303,6 +304,7 @@ impl World {
             .map(|(doc, change)| (doc, change.hash));
         let received: Vec<_> = received.filter(|(doc, hash)| known(*doc, *hash)).collect();
         if let Some((doc, hash)) = chance.pick(&received).copied() {
+            self.truth.hurt = true;
             phone
                 .disk
                 .drop_changes(|of, name| (of, name) == (doc, hash));

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::access::Refusal;
 use domain::document::{Document, Tree, check};
 use domain::id::{ChangeHash, DocId, Part, RecordId};
-use domain::replica::Cause;
+use domain::replica::{AsideReason, Cause};
 use domain::view::{Delivery, Row};
 
 use super::invariant::{Broken, Invariant};
@@ -131,6 +132,25 @@ impl World {
         let ahead = ahead.filter(|row| scope.contains(&row.grid)).count();
         truth.hold(ahead == 0, Invariant::I3, || {
             format!("{name} still waits for {ahead} records of which it has the rows")
+        })?;
+        let kept = phone.disk.kept.aside();
+        let other = |id| {
+            let reasons = kept
+                .iter()
+                .filter(|aside| aside.doc.map(|doc| doc.record) == id);
+            let mut reasons = reasons.map(|aside| aside.reason);
+            reasons.any(|reason| reason != AsideReason::Refused(Refusal::MissingDeps))
+        };
+        let orphan = kept.iter().find(|aside| {
+            let late = aside.reason == AsideReason::Refused(Refusal::MissingDeps);
+            let key = aside.doc.zip(aside.hash);
+            let gone = key.is_none_or(|key| !truth.log.contains_key(&key));
+            late && gone && !other(aside.doc.map(|doc| doc.record))
+        });
+        let orphan = orphan.and_then(|aside| aside.hash).map(short);
+        let hurt = truth.hurt;
+        truth.hold(orphan.is_none() || !hurt, Invariant::I10, || {
+            format!("{name}'s {orphan:?} was set aside, and what it follows is there")
         })?;
         let aside = phone.disk.set_aside();
         let own: Vec<(DocId, ChangeHash)> = phone

@@ -75,6 +75,9 @@ pub struct Truth {
     pub counted: BTreeSet<(RecordId, ChangeHash)>,
     /// What a restored server lost, until the devices have brought it back.
     pub lost: BTreeSet<ChangeHash>,
+    /// Whether a server was restored or a phone's store lost changes: what is refused for want of
+    /// what it follows is sent again once that is found, and only the end tells.
+    pub hurt: bool,
 }
 
 impl Truth {
@@ -232,7 +235,7 @@ impl Truth {
             let reason = match refusal {
                 // A receipt that was stored tells of an earlier scope.
                 Refusal::NotYourGrid => town.was_outside(&phone.person, &item.grid),
-                Refusal::MissingDeps => refused.contains(&item.doc.record) || !self.lost.is_empty(),
+                Refusal::MissingDeps => refused.contains(&item.doc.record) || self.hurt,
                 Refusal::Damaged
                 | Refusal::TooLarge
                 | Refusal::UnknownGrid
@@ -272,7 +275,7 @@ impl Truth {
         let bodies: BTreeSet<_> = bodies.filter(|doc| doc.part == Part::Body).collect();
         let rows = phone.disk.kept.rows();
         let rows = rows.filter(|row| !row.delivery.is_ahead()).count();
-        self.hold(bodies.len() == rows, Invariant::I4, || {
+        self.hold(bodies.len() == rows || self.hurt, Invariant::I4, || {
             format!(
                 "{} shows {rows} rows of {} records",
                 phone.name,

@@ -94,6 +94,12 @@ impl Table {
         Ok(())
     }
 
+    /// Notes that something did not come out as it should.
+    pub(super) fn fail(&mut self, what: &str) {
+        self.good = false;
+        println!("    FAILED: {what}");
+    }
+
     /// Prints why a scenario did not come to its end, if it did not.
     pub(super) fn scenario_end(&mut self, scenario: &str, done: &Result<(), BenchError>) {
         if let Err(error) = done {

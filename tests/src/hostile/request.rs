@@ -1,0 +1,239 @@
+//! Requests that are refused as a whole: too large, cut, turned, packed too well, from nobody.
+
+use domain::id::DeviceId;
+use domain::sync::message::{
+    BATCH_ITEMS_MAX, ErrorCode, MESSAGE_BYTES_MAX, UNPACKED_BYTES_MAX, VERSION, closed,
+};
+use domain::sync::pack;
+use domain::sync::repair::{Repair, STREAMS_MAX};
+use fuzz::seed;
+
+use super::forge::unsigned;
+use super::{Fate, Hostile};
+
+/// The bytes before the sealed rest of a request: version, device, secret, no code.
+const CALLER_BYTES: usize = 34;
+
+/// A request to the exchange; `query` as it stands in the address.
+pub(super) fn post(query: &str, body: &[u8]) -> Vec<u8> {
+    announced(query, body.len(), body)
+}
+
+fn announced(query: &str, len: usize, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /api/v1/exchange{query} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+         content-length: {len}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Hostile> {
+    let sound = seed::request(9, &seed::dispute(40), true).encode();
+    let whole = |name, body: &[u8], status, code| Hostile {
+        name,
+        bytes: post("", body),
+        fate: Fate::Whole(status, code),
+    };
+    let mut turned = sound.clone();
+    if let Some(byte) = turned.last_mut() {
+        *byte ^= 1;
+    }
+    let mut stranger = seed::request(9, &seed::dispute(40), true);
+    stranger.device = DeviceId([99; 16]);
+    let (cut, _) = sound.split_at(sound.len() / 2);
+    let zeros = closed(vec![VERSION; MESSAGE_BYTES_MAX - 4]);
+    let mut all = vec![
+        Hostile {
+            name: "a body of 2 MiB announced",
+            bytes: announced("", 2 << 20, &[]),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+        Hostile {
+            name: "a body without an end",
+            bytes: endless(),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+        Hostile {
+            name: "a part of 4 GiB announced",
+            bytes: post(
+                "?part=00112233445566778899aabb&at=0&of=4294967296",
+                &[1; 64],
+            ),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+        Hostile {
+            name: "a head of 256 KiB",
+            bytes: [
+                b"GET /".as_slice(),
+                &[b'a'; 256 << 10],
+                b" HTTP/1.1\r\n\r\n",
+            ]
+            .concat(),
+            fate: Fate::Head(414),
+        },
+        whole("cut in the middle", cut, 400, ErrorCode::BadRequest),
+        whole("a bit turned", &turned, 400, ErrorCode::BadRequest),
+        whole("1 MiB of one byte", &zeros, 400, ErrorCode::BadRequest),
+        whole(
+            "another version",
+            &[VERSION + 1; 64],
+            400,
+            ErrorCode::OtherVersion,
+        ),
+        whole(
+            "a stranger",
+            &stranger.encode(),
+            401,
+            ErrorCode::UnknownDevice,
+        ),
+    ];
+    all.extend(sealed());
+    all.extend(repairs());
+    all
+}
+
+/// A body in chunks that goes on beyond the limit.
+fn endless() -> Vec<u8> {
+    let head = "POST /api/v1/exchange HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    let mut bytes = head.as_bytes().to_vec();
+    let piece = [0_u8; 16 * 1024];
+    for _ in 0..=MESSAGE_BYTES_MAX / piece.len() {
+        bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
+        bytes.extend(piece);
+        bytes.extend(b"\r\n");
+    }
+    bytes
+}
+
+/// Sound callers with something else in what is sealed.
+fn sealed() -> Vec<Hostile> {
+    let idle = seed::request(0, &[], false).encode();
+    let (caller, _) = idle.split_at(CALLER_BYTES);
+    let seal = |name, rest: &[&[u8]], status, code| Hostile {
+        name,
+        bytes: post("", &closed([caller, &rest.concat()].concat())),
+        fate: Fate::Whole(status, code),
+    };
+    let most = unsigned(u64::MAX);
+    let zeros = pack::pack(&vec![0; UNPACKED_BYTES_MAX]).unwrap_or_default();
+    let full = unsigned(1 << 20);
+    let huge = unsigned(1 << 40);
+    let page = |count: u64| {
+        // No cursor, no directory, time, KiB, not sound, no trouble; a batch: number, digest, no
+        // grids, no authors, and its page.
+        let page = [unsigned(count), vec![0; 8]].concat();
+        let batch = [
+            &[1, 9][..],
+            &[0; 16],
+            &[0, 0],
+            &unsigned(page.len() as u64),
+            &page,
+        ]
+        .concat();
+        [&[0, 0, 0, 1, 0, 0][..], &batch].concat()
+    };
+    let bad = ErrorCode::BadRequest;
+    vec![
+        seal("a cursor of 2^64 bytes", &[&[0], &most, &[0; 32]], 400, bad),
+        seal("a page of 2^64 changes", &[&[0], &page(u64::MAX)], 400, bad),
+        seal(
+            "a page of 8,192 empty changes",
+            &[&[0], &page(8_192)],
+            400,
+            bad,
+        ),
+        seal(
+            "packed, of 2^40 bytes",
+            &[&[1], &huge, &[0; 64]],
+            413,
+            ErrorCode::TooLarge,
+        ),
+        seal(
+            "packed, 1 MiB from 64 bytes",
+            &[&[1], &full, &[7; 64]],
+            400,
+            bad,
+        ),
+        seal("packed, 1 MiB of zeros", &[&[1], &full, &zeros], 400, bad),
+        seal(
+            "packed, 1 MiB from noise",
+            &[&[1], &full, &noise(20_000)],
+            400,
+            bad,
+        ),
+        seal("packed in an unknown way", &[&[9], &[0; 64]], 400, bad),
+        Hostile {
+            name: "2,001 changes in a batch",
+            bytes: post("", &many(BATCH_ITEMS_MAX + 1)),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+    ]
+}
+
+/// Bytes that look like chance.
+pub(super) fn noise(len: usize) -> Vec<u8> {
+    let mut state = len as u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A batch of so many changes that are noise.
+fn many(count: usize) -> Vec<u8> {
+    let mut request = seed::request(9, &seed::patrol(41), true);
+    if let Some(batch) = &mut request.batch {
+        let items = batch.items.iter().cycle().take(count).cloned();
+        batch.items = items.collect();
+        for (item, place) in batch.items.iter_mut().zip(0_usize..) {
+            // What packs better than anything honest is refused before it is counted.
+            item.change = noise(20 + place % 400);
+        }
+    }
+    request.encode()
+}
+
+/// Questions of repair that make no sense.
+fn repairs() -> Vec<Hostile> {
+    let ask = |name, repair, fate| {
+        let mut request = seed::request(0, &[], false);
+        request.ask.repair = Some(repair);
+        Hostile {
+            name,
+            bytes: post("", &request.encode()),
+            fate,
+        }
+    };
+    let bad = Fate::Whole(400, ErrorCode::BadRequest);
+    let streams = |count| vec![(seed::grid(), [0; 8]); count];
+    vec![
+        ask(
+            "4,097 grids in a question",
+            Repair::Streams(streams(STREAMS_MAX + 1)),
+            bad,
+        ),
+        ask(
+            "a comparison that is noise",
+            Repair::Ranges {
+                streams: vec![seed::grid()],
+                message: [vec![0x61], noise(30_000)].concat(),
+            },
+            bad,
+        ),
+        ask(
+            "513 changes wanted",
+            Repair::Wanted(vec![[1; 16]; 513]),
+            bad,
+        ),
+        ask(
+            "a wrong name wanted",
+            Repair::Wanted(vec![[1; 16]]),
+            Fate::Ignored,
+        ),
+    ]
+}
