@@ -7,6 +7,7 @@ mod opfs;
 pub(crate) mod outcome;
 pub mod panic;
 pub mod photo;
+pub mod signer;
 mod tabs;
 mod update;
 

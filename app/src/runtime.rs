@@ -12,14 +12,17 @@ use std::rc::Rc;
 use domain::command::Command;
 use domain::id::{DeviceId, Fresh, RecordId};
 use domain::replica::{
-    Activity, Cause, CommandError, Effect, Event, Replica, SyncStatus, Ticket, WriteBatch,
+    Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
+    WriteBatch,
 };
 use domain::sync::message::Secret;
+use domain::sync::signed::to_sign;
 use domain::time::Millis;
 use domain::view::case::Case;
 
 use crate::link;
 use crate::platform::outcome::Outcome;
+use crate::platform::signer::Signer;
 use crate::platform::{self, Lock, Signal, Tabs, Timer};
 use crate::store::{Fault, Store};
 use live::Live;
@@ -50,6 +53,8 @@ pub struct Runtime<S> {
     tabs: RefCell<Option<Tabs>>,
     live: RefCell<Option<Rc<Live>>>,
     name: String,
+    /// The device's key, where the browser has one.
+    signer: RefCell<Option<Signer>>,
 }
 
 impl<S> core::fmt::Debug for Runtime<S> {
@@ -74,7 +79,13 @@ impl<S: Store + 'static> Runtime<S> {
             tabs: RefCell::default(),
             live: RefCell::default(),
             name,
+            signer: RefCell::default(),
         })
+    }
+
+    /// Signs what asks for it from now on.
+    pub fn sign_with(&self, signer: Option<Signer>) {
+        *self.signer.borrow_mut() = signer;
     }
 
     /// The store of this identity.
@@ -307,7 +318,10 @@ impl<S: Store + 'static> Runtime<S> {
     }
 
     async fn send(self: Rc<Self>, bytes: Vec<u8>) {
-        let answer = link::exchange(bytes).await;
+        let answer = match self.signed(bytes).await {
+            Some(bytes) => link::exchange(bytes).await,
+            None => Err(LinkFailure::Offline),
+        };
         let now = platform::now();
         self.take(match answer {
             Ok(bytes) => Event::Answer { bytes, now },
@@ -317,6 +331,15 @@ impl<S: Store + 'static> Runtime<S> {
                 random: u16::from_le_bytes(platform::random()),
             },
         });
+    }
+
+    /// A request as it goes out; `None` where one wants a signature and the browser gives none.
+    async fn signed(&self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        if to_sign(&bytes).is_none() {
+            return Some(bytes);
+        }
+        let signer = self.signer.borrow().clone()?;
+        signer.finish(bytes).await
     }
 
     fn failed(self: &Rc<Self>, ticket: Ticket, fault: Fault) {

@@ -19,6 +19,7 @@ use crate::document::EditError;
 use crate::id::{ActorKey, DeviceId, Fresh, RecordId};
 use crate::sync::message::{ErrorCode, Secret};
 use crate::sync::repair::Held;
+use crate::sync::signed::PublicKey;
 use crate::sync::sum::Sums;
 use crate::time::Millis;
 use crate::unit::Directory;
@@ -271,6 +272,10 @@ pub struct SyncStatus {
 pub struct Replica {
     device: DeviceId,
     secret: Secret,
+    /// What its batches are signed with, where the edge can sign.
+    key: Option<PublicKey>,
+    /// The key that the server knows.
+    enrolled: Option<PublicKey>,
     actor: ActorKey,
     directory: Option<Directory>,
     cursor: Vec<u8>,
@@ -309,6 +314,8 @@ impl Replica {
         Self {
             device,
             secret,
+            key: None,
+            enrolled: meta.enrolled,
             actor,
             directory: meta.directory.clone(),
             cursor: meta.cursor.clone(),
@@ -326,6 +333,14 @@ impl Replica {
             checked_at: meta.checked_at,
             mending: mend::Mending::default(),
         }
+    }
+
+    /// The same for a device that can sign: the edge ends each request for which
+    /// [`to_sign`](crate::sync::signed::to_sign) gives bytes with a signature by this key.
+    #[must_use]
+    pub const fn signing(mut self, key: Option<PublicKey>) -> Self {
+        self.key = key;
+        self
     }
 
     /// Who and where, once the device has joined.

@@ -6,6 +6,7 @@ pub mod lean;
 pub mod message;
 pub mod pack;
 pub mod repair;
+pub mod signed;
 pub mod sum;
 pub mod transfer;
 mod wire;

@@ -7,11 +7,12 @@ use domain::id::{ChangeHash, DocId};
 use domain::sync::frame;
 use domain::sync::lean::{self, Known, Tag, Whole};
 use domain::sync::message::{
-    Answer, Entry, ItemResult, LeanAnswer, Overview, OverviewRequest, Receipt, Request,
+    Answer, Batch, Entry, ItemResult, LeanAnswer, Overview, OverviewRequest, Receipt, Request,
     UNPACKED_BYTES_MAX, VERSION, closed, decode,
 };
 use domain::sync::pack;
 use domain::sync::repair::{Comparison, Repair, Repaired, Set};
+use domain::sync::signed::{PublicKey, SIGNATURE_BYTES, signed};
 use domain::upload::{Arrived, ArrivedRequest};
 use domain::view::Row;
 
@@ -123,12 +124,28 @@ pub(crate) fn request_seeds() -> Vec<Vec<u8>> {
         repair,
         joining,
     ];
+    for request in &requests {
+        seeds.extend(signing(request));
+    }
     for request in requests {
         let packed = unframed(&request.encode());
         seeds.extend(bare(&packed, CALLER_BYTES));
         seeds.push(packed);
     }
     seeds
+}
+
+/// The same, ending with a signature and telling of a key, where it brings changes.
+fn signing(request: &Request) -> Option<Vec<u8>> {
+    let mut request = request.clone();
+    let batch = request.batch.as_mut()?;
+    batch.no = Batch::number(&batch.digest());
+    let key = PublicKey {
+        x: [1; 32],
+        y: [2; 32],
+    };
+    let message = request.encode_to_sign(Some(key))?;
+    Some(signed(message, &[3; SIGNATURE_BYTES]))
 }
 
 /// An answer as a phone reads it.

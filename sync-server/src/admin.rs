@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use domain::id::{DeviceId, PersonId, UnitId};
-use domain::time::Millis;
+use domain::id::{DeviceId, PersonId, RecordId, UnitId};
 use domain::unit::Role;
 
 use crate::config::Config;
+use crate::proof::{self, Verdict};
 use crate::store::org::{self, Org, OrgError, PersonLine, UnitLine};
 use crate::store::{Store, StoreError, device};
 
@@ -44,6 +44,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         action: DeviceAction,
+    },
+    /// Prints who wrote each change of a record, when, and whether the signature holds.
+    Prove {
+        /// The record's id.
+        #[arg(long)]
+        record: RecordId,
     },
     /// Drops the list rows, folds them anew from the changes, and reports what differed.
     Rebuild,
@@ -147,6 +153,9 @@ pub enum AdminError {
     /// The device is not there or was revoked before.
     #[error("no active device {0}; `sync-server person list` shows devices")]
     NoDevice(String),
+    /// There is no such record.
+    #[error("no record {0} here")]
+    NoRecord(RecordId),
     /// The output cannot be written.
     #[error("cannot print: {0}")]
     Print(#[from] std::io::Error),
@@ -178,6 +187,7 @@ pub async fn run(
         Command::Device {
             action: DeviceAction::Revoke { id },
         } => revoke(&store, &id, out).await,
+        Command::Prove { record } => prove(&store, record, out).await,
         Command::Rebuild => rebuild(&store, out).await,
     };
     store.close().await;
@@ -274,12 +284,14 @@ async fn people(
                     "{}\t{}\t{roles}\t{units}\t{state}",
                     member.person, member.name
                 )?;
-                for (id, last_seen, revoked) in
-                    device::of_person(&mut write, &member.person).await?
-                {
-                    let state = if revoked { "revoked" } else { "joined" };
-                    let seen = Millis(last_seen).to_local_text();
-                    writeln!(out, "\tdevice {}\tlast seen {seen}\t{state}", id.hex())?;
+                for one in device::of_person(&mut write, &member.person).await? {
+                    let state = if one.revoked { "revoked" } else { "joined" };
+                    let seen = one.last_seen.to_local_text();
+                    let copied = one.forked_at.map_or_else(String::new, |at| {
+                        format!("\tcopied to another phone, noticed {}", at.to_local_text())
+                    });
+                    let id = one.id.hex();
+                    writeln!(out, "\tdevice {id}\tlast seen {seen}\t{state}{copied}")?;
                 }
             }
         }
@@ -318,6 +330,35 @@ async fn revoke(store: &Store, id: &str, out: &mut impl Write) -> Result<(), Adm
     }
     write.commit().await?;
     writeln!(out, "device {id} is refused from now on")?;
+    Ok(())
+}
+
+async fn prove(store: &Store, record: RecordId, out: &mut impl Write) -> Result<(), AdminError> {
+    let mut view = store.view().await?;
+    let all = proof::of_record(&mut view, record).await?;
+    drop(view);
+    if all.is_empty() {
+        return Err(AdminError::NoRecord(record));
+    }
+    for one in &all {
+        let verdict = match one.verdict {
+            Verdict::Holds => "signature holds",
+            Verdict::PassedOn => "passed on by this device, whose signature holds",
+            Verdict::Broken => "SIGNATURE DOES NOT FIT",
+            Verdict::Unsigned => "not signed",
+        };
+        let gap = one.sent_at.map(|sent| one.received_at.since(sent));
+        let gap = gap.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1000));
+        writeln!(
+            out,
+            "{}\n\t{}\tdevice {}\twritten {}\treceived {}\tclock behind {gap}\t{verdict}",
+            one.hash.hex(),
+            one.person,
+            one.device.hex(),
+            one.written_at.to_local_text(),
+            one.received_at.to_local_text(),
+        )?;
+    }
     Ok(())
 }
 

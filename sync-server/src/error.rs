@@ -25,6 +25,9 @@ pub enum ApiError {
     /// No such device, or a wrong secret.
     #[error("the device is not known or its secret is wrong")]
     UnknownDevice,
+    /// The signature is of no key that the server knows, or is missing.
+    #[error("the signature is missing, wrong, or of a key that is not known; enrol the key")]
+    UnknownKey,
     /// The device or its person was shut out.
     #[error("the device was shut out")]
     Revoked,
@@ -112,6 +115,7 @@ impl ApiError {
             Self::TooLarge => (ErrorCode::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, Notice),
             Self::TooSlow => (ErrorCode::TooSlow, StatusCode::REQUEST_TIMEOUT, Quiet),
             Self::UnknownDevice => (ErrorCode::UnknownDevice, StatusCode::UNAUTHORIZED, Notice),
+            Self::UnknownKey => (ErrorCode::UnknownKey, StatusCode::UNAUTHORIZED, Notice),
             Self::Revoked => (ErrorCode::Revoked, StatusCode::FORBIDDEN, Notice),
             Self::UnknownCode => (ErrorCode::UnknownCode, StatusCode::FORBIDDEN, Notice),
             Self::UsedCode => (ErrorCode::UsedCode, StatusCode::FORBIDDEN, Notice),

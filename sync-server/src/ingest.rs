@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::gate::{self, Case, Judgement, Pushed, Verdict};
 use crate::healing;
 use crate::projection;
+use crate::proof;
 use crate::scope::Scope;
 use crate::store::log::{self, NewEntry};
 use crate::store::{device, org};
@@ -231,7 +232,7 @@ async fn keep(
     judged: Vec<Judged>,
 ) -> Result<Vec<ItemResult>, ApiError> {
     let mut new = Vec::new();
-    let mut actors = BTreeSet::new();
+    let mut actors = BTreeMap::new();
     let mut rows = Vec::new();
     for (record, pushed, judgement) in &judged {
         for (verdict, one) in judgement.verdicts.iter().zip(pushed) {
@@ -239,7 +240,7 @@ async fn keep(
                 let author = one.passed_on.as_ref().and_then(Option::as_deref);
                 // Whoever passes a change on does not become the owner of its author's key.
                 if author.is_none() {
-                    actors.insert(head.actor);
+                    actors.entry(head.actor).or_insert(head.at);
                 }
                 new.push(NewEntry {
                     doc: DocId {
@@ -258,8 +259,9 @@ async fn keep(
         }
         rows.extend(judgement.row.clone());
     }
-    for actor in actors {
+    for (actor, at) in actors {
         log::bind_actor(db, actor, sender.device).await?;
+        proof::notice_fork(db, sender.device, (actor, at), sender.now).await?;
     }
     let first = log::append(db, &new).await?;
     projection::put(db, &rows).await?;

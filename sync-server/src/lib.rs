@@ -28,6 +28,7 @@ pub mod news;
 mod overview;
 pub mod parts;
 pub mod projection;
+pub mod proof;
 pub mod pull;
 mod repair;
 mod route;

@@ -116,3 +116,5 @@ pub const FRAME_RECORDS_MAX: usize = 2_000;
 pub const FRAME_ROWS_MAX: usize = 4_000;
 /// Bytes of rows in a frame, unpacked.
 pub const FRAME_ROWS_BYTES_MAX: usize = 768 * 1024;
+/// The most keys of a device: a phone that was restored or copied makes a new one.
+pub const KEYS_PER_DEVICE_MAX: i64 = 8;

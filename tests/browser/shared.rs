@@ -1,5 +1,8 @@
 //! Two people, one record.
 
+use serde_json::Value;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tests::browser::{DESK, PHONE};
 use tests::server::Server;
 use tests::walk::Person;
@@ -56,4 +59,45 @@ async fn two_phones_that_edit_the_same_dispute_keep_both_values_until_one_is_cho
             "settled on both phones"
         );
     }
+}
+
+#[tokio::test]
+async fn sg1_a_browser_signs_and_the_server_proves_who_wrote_a_case() {
+    let mut server = Server::demo().await;
+    let mut officer = Person::join(&mut server, "officer", PHONE).await;
+    let case = officer.register_dispute("桥头", "两家为停车位争执").await;
+    officer.sync().await;
+    // The key outlives the app, and the server learns no second one.
+    officer.die_and_wake().await;
+    officer.go(&case).await;
+    officer.rewrite("两家为停车位争执，已劝开").await;
+    officer.sync().await;
+    let record = case.trim_start_matches("/disputes/");
+    let proven = server.admin(&["prove", "--record", record]).await;
+    let changes = proven.lines().filter(|line| line.contains("device"));
+    assert!(changes.clone().count() >= 3, "{proven}");
+    for line in changes {
+        assert!(line.contains("signature holds"), "{proven}");
+    }
+    assert_eq!(keys(&server).await, 1);
+    // No script can read the private half.
+    let script = "return new Promise(done => { const open = indexedDB.open('fengge');\
+        open.onsuccess = () => { const all = open.result.transaction('settings')\
+            .objectStore('settings').getAll();\
+            all.onsuccess = () => { const pair = all.result.find(one => one && one.privateKey);\
+                open.result.close(); crypto.subtle.exportKey('pkcs8', pair.privateKey)\
+                    .then(() => done('read'), error => done(error.name)); }; }; })";
+    assert_eq!(
+        officer.page().run(script).await,
+        Value::from("InvalidAccessError")
+    );
+}
+
+/// How many keys devices have enrolled.
+async fn keys(server: &Server) -> i64 {
+    let file = server.data().join("fengge.db");
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut db = options.connect().await.expect("a database");
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM device_key");
+    count.fetch_one(&mut db).await.expect("a count")
 }

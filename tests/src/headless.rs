@@ -4,6 +4,7 @@
 pub mod link;
 pub mod record;
 pub mod shell;
+pub mod signer;
 pub mod store;
 
 use std::io;

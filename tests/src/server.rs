@@ -61,6 +61,16 @@ impl Server {
         self.data.path()
     }
 
+    /// What an administrator's command prints, beside the running server.
+    pub async fn admin(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(built("FENGGE_SERVER", "target/debug/sync-server"));
+        command.args(arguments).arg("--data").arg(self.data.path());
+        let ended = command.output().await.expect("the server's program");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(ended.stdout).expect("text")
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -15,8 +15,11 @@ use domain::time::{HOUR_MS, Millis};
 use fuzz::seed::{self, AT, Made};
 use sqlx::sqlite::SqliteConnectOptions;
 use sync_server::Server;
+use sync_server::bench;
 use sync_server::clock::Clock;
 use sync_server::config::Config;
+use sync_server::proof::{self, Verdict};
+use sync_server::store::{Store, device};
 use tests::bench_server::BenchServer;
 use tests::headless::shell::Shell;
 use tests::workload::Workload;
@@ -189,7 +192,8 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn f20_a_phone_and_its_copy_lose_nothing_of_what_either_writes() {
-    let [shared, one_alone, other_alone] = [1, 2, 3].map(|seed| Workload::invent(seed, 12));
+    let [shared, one_alone, other_alone, last] =
+        [1, 2, 3, 4].map(|seed| Workload::invent(seed, 12));
     let [data, first, second] = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
     let server = BenchServer::start(data.path(), CODE).await;
     let url = format!("http://{}", server.address());
@@ -205,16 +209,34 @@ async fn f20_a_phone_and_its_copy_lose_nothing_of_what_either_writes() {
     one.apply(&one_alone.initial);
     copy.apply(&other_alone.initial);
     copy.apply(&shared.edits_b);
-    for _ in 0..2 {
-        one.sync().await.expect("finishes");
-        copy.sync().await.expect("finishes");
+    one.sync().await.expect("finishes");
+    copy.sync().await.expect("finishes");
+    // Only now does anybody know that both go on.
+    one.apply(&last.initial);
+    for phone in [&mut one, &mut copy] {
+        phone.sync().await.expect("finishes");
     }
-    assert_eq!(one.dump().len(), 36);
+    assert_eq!(one.dump().len(), 48);
     assert_eq!(one.dump(), copy.dump());
     for phone in [&one, &copy] {
         assert_eq!(phone.store().kept.waiting().count(), 0);
         assert_eq!(phone.store().kept.aside(), []);
     }
+    // Both signed with the one key, so who wrote what is proven, and that there are two is noticed.
+    server.kill().await;
+    let store = Store::open(data.path(), false).await.expect("opens");
+    let mut view = store.view().await.expect("reads");
+    for row in one.store().kept.rows() {
+        let proven = proof::of_record(&mut view, row.id).await.expect("reads");
+        assert!(!proven.is_empty());
+        assert!(proven.iter().all(|one| one.verdict == Verdict::Holds));
+    }
+    let person = bench::person().expect("a person");
+    let devices = device::of_person(&mut view, &person).await.expect("reads");
+    assert_eq!(devices.len(), 1);
+    assert!(devices.iter().all(|one| one.forked_at.is_some()));
+    drop(view);
+    store.close().await;
 }
 
 #[tokio::test]

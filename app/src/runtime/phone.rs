@@ -13,6 +13,7 @@ use super::Runtime;
 use super::photos::Courier;
 use super::screens::Screens;
 use crate::platform;
+use crate::platform::signer::Signer;
 use crate::store::guard::Guarded;
 use crate::store::identities::{Identities, Known, database_name};
 use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
@@ -165,12 +166,15 @@ impl Phone {
     async fn settle(self: &Rc<Self>, known: Known, store: Guarded) -> Result<(), PhoneError> {
         let meta = store.meta().await?;
         let actor = ActorKey(platform::random());
-        let replica = Replica::new(known.device, known.secret, actor, &meta);
+        let signer = self.signer(known.device).await;
+        let key = signer.as_ref().map(Signer::key);
+        let replica = Replica::new(known.device, known.secret, actor, &meta).signing(key);
         let ears = Ears {
             phone: Rc::downgrade(self),
             screens: Rc::clone(&self.screens),
         };
         let session = Session::new(known.device.hex(), replica, store, Rc::new(ears));
+        session.sign_with(signer);
         let proof = (known.device, known.secret);
         *self.known.borrow_mut() = known;
         self.screens.drafts(session.store().drafts().await?);
@@ -188,6 +192,16 @@ impl Phone {
             self.screens.directory(directory);
         }
         Ok(())
+    }
+
+    /// The device's key; without the index one for this start alone.
+    async fn signer(self: &Rc<Self>, device: DeviceId) -> Option<Signer> {
+        let Ok(index) = Identities::open(&self.listener()).await else {
+            return Signer::fresh().await;
+        };
+        let signer = index.signer(device).await;
+        index.close();
+        signer
     }
 
     /// A station's device hears from the server when something is new.

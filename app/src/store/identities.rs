@@ -15,11 +15,15 @@ use super::indexed_db::read::Reads;
 use super::indexed_db::save::{self, Plan};
 use super::indexed_db::schema::{IDENTITIES, INDEX, SETTINGS};
 use super::indexed_db::{Listener, OpenError, encode, open};
+use crate::platform::signer::Signer;
 
 /// The index of all databases.
 const NAME: &str = "fengge";
 /// The key of the device that is used.
 const CURRENT: &str = "current";
+
+/// The beginning of the names of keys to sign with.
+const KEY: &str = "key-";
 
 /// Somebody who joined on this phone, with what is needed to offer the choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +122,21 @@ impl Identities {
             },
         )
         .await
+    }
+
+    /// The key that a device signs with, made at the first start. One that cannot be kept or read
+    /// back is made anew and enrolled again; `None` where the browser makes none.
+    pub async fn signer(&self, device: DeviceId) -> Option<Signer> {
+        let name = format!("{KEY}{}", device.hex());
+        if let Ok(Some(pair)) = self.reads.one(SETTINGS, &name).await
+            && let Some(kept) = Signer::of(pair).await
+        {
+            return Some(kept);
+        }
+        let fresh = Signer::fresh().await?;
+        // Without it the next start makes another one.
+        let _kept = self.reads.put(SETTINGS, &name, fresh.pair()).await;
+        Some(fresh)
     }
 
     /// Chooses who uses the phone from now on.

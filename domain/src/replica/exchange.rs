@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use super::applying::{Applying, Stored};
 use super::mend::Requeuing;
 use super::{
-    Activity, Cause, Effect, LinkFailure, OutboxItem, Replica, StoreFault, StoredRecord, Ticket,
-    WriteBatch,
+    Activity, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica, StoreFault, StoredRecord,
+    Ticket, WriteBatch,
 };
 use crate::access;
 use crate::document::CHANGE_BYTES_MAX;
@@ -122,8 +120,12 @@ impl Replica {
             digest,
             left,
         });
+        let bytes = self.key.and_then(|key| {
+            let new = self.joining.is_some() || self.enrolled != Some(key);
+            request.encode_to_sign(new.then_some(key))
+        });
         effects.push(Effect::Send {
-            bytes: request.encode(),
+            bytes: bytes.unwrap_or_else(|| request.encode()),
         });
     }
 
@@ -211,6 +213,12 @@ impl Replica {
         applying.changed = rows.map(|row| row.id).collect();
         let checked = self.checked_at.unwrap_or(applying.now);
         applying.remember((self.status.synced_at, checked), &mut batch);
+        // The server took what was signed, so it knows the key.
+        if self.key.is_some() && self.enrolled != self.key && !applying.pushed.is_empty() {
+            self.enrolled = self.key;
+            let key = postcard::to_allocvec(&self.key).unwrap_or_default();
+            batch.meta.push((MetaKey::Enrolled, key));
+        }
         effects.push(Effect::Commit {
             ticket,
             batch: Box::new(batch),
@@ -337,6 +345,12 @@ impl Replica {
             self.wake(Cause::Button, now, effects);
             return;
         }
+        // A server that was restored from before it learned the key.
+        if failure == LinkFailure::Refused(ErrorCode::UnknownKey) && self.enrolled.is_some() {
+            self.enrolled = None;
+            self.wake(Cause::Button, now, effects);
+            return;
+        }
         self.failures += 1;
         self.status.activity = Activity::Failed(failure);
         if self.directory.is_none() {
@@ -372,23 +386,9 @@ fn leaves_some(items: &[OutboxItem], records: u32) -> bool {
         || bytes + CHANGE_BYTES_MAX > BATCH_BYTES_MAX
 }
 
-/// A number that is the same for the same items and, as good as surely, no other: a phone that lost
-/// its store and counts its outbox anew never uses a number twice for different things.
-fn number(items: &[OutboxItem]) -> Option<u64> {
-    let mut hash = Sha256::new();
-    items.first()?;
-    for item in items {
-        hash.update(item.hash.0);
-    }
-    let digest = hash.finalize();
-    let head = digest.first_chunk::<8>()?;
-    // 63 bits, for databases that have no unsigned numbers.
-    Some(u64::from_be_bytes(*head) >> 1)
-}
-
 /// The batch of the outbox's head; `None` when there is nothing to send.
 fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch> {
-    let no = number(items)?;
+    items.first()?;
     let (mut grids, mut authors) = (Vec::new(), Vec::new());
     let items = items.iter().map(|item| Item {
         doc: item.doc,
@@ -401,12 +401,16 @@ fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch> {
         change: item.bytes.clone(),
     });
     let items = items.collect();
-    Some(Batch {
-        no,
+    let mut batch = Batch {
+        no: 0,
         grids,
         authors,
         items,
-    })
+    };
+    // A phone that lost its store and counts its outbox anew never uses a number twice for
+    // different things.
+    batch.no = Batch::number(&batch.digest());
+    Some(batch)
 }
 
 /// The place of a name in a list, at its end where it is new.

@@ -6,6 +6,7 @@ use crate::access::Refusal;
 use crate::document::DecodeError;
 use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
 use crate::sync::repair::Held;
+use crate::sync::signed::PublicKey;
 use crate::sync::sum::Sums;
 use crate::time::Millis;
 use crate::unit::Directory;
@@ -139,6 +140,8 @@ pub struct Meta {
     pub sums: Sums,
     /// When the store was last compared with its own sums, change by change.
     pub checked_at: Option<Millis>,
+    /// The key of the device that the server knows, once it has taken a batch signed with it.
+    pub enrolled: Option<PublicKey>,
 }
 
 /// The name of one thing that a device remembers.
@@ -156,17 +159,20 @@ pub enum MetaKey {
     Sums,
     /// See [`Meta::checked_at`].
     CheckedAt,
+    /// See [`Meta::enrolled`].
+    Enrolled,
 }
 
 impl MetaKey {
     /// All names.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Directory,
         Self::Cursor,
         Self::Seen,
         Self::SyncedAt,
         Self::Sums,
         Self::CheckedAt,
+        Self::Enrolled,
     ];
 
     /// The key in the store.
@@ -179,6 +185,7 @@ impl MetaKey {
             Self::SyncedAt => "synced_at",
             Self::Sums => "sums",
             Self::CheckedAt => "checked_at",
+            Self::Enrolled => "enrolled",
         }
     }
 }
@@ -198,6 +205,7 @@ impl Meta {
             synced_at: read(stored(MetaKey::SyncedAt)),
             sums: read(stored(MetaKey::Sums)).unwrap_or_default(),
             checked_at: read(stored(MetaKey::CheckedAt)),
+            enrolled: read(stored(MetaKey::Enrolled)).flatten(),
         }
     }
 }

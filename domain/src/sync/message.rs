@@ -15,9 +15,10 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 use super::lean;
 use super::repair::{Repair, Repaired};
+use super::signed::{self, Signed};
 use super::sum::ShortSum;
 use crate::access::Refusal;
-use crate::id::{ChangeHash, DeviceId, DocId, Part, PersonId, UnitId};
+use crate::id::{ChangeHash, DeviceId, DocId, PersonId, UnitId};
 use crate::time::Millis;
 use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
@@ -70,14 +71,19 @@ pub struct Request {
 }
 
 /// Who sends a request: read before anything else of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    /// Which device.
-    pub device: DeviceId,
-    /// Its proof.
-    pub secret: Secret,
-    /// The invitation code, until the device has joined.
-    pub join: Option<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A device that proves itself with its secret.
+    Plain {
+        /// Which device.
+        device: DeviceId,
+        /// Its proof.
+        secret: Secret,
+        /// The invitation code, until the device has joined.
+        join: Option<String>,
+    },
+    /// A device that proves itself with its signature.
+    Signed(Box<Signed>),
 }
 
 /// What a device wants to know.
@@ -136,28 +142,39 @@ impl Batch {
     /// The same, where the hashes of the changes are known.
     pub(crate) fn digest_of(&self, names: impl Iterator<Item = ChangeHash>) -> PageDigest {
         let mut sum = Sha256::new();
-        sum.update(self.no.to_be_bytes());
-        for grid in &self.grids {
-            sum.update(grid.as_str());
-            sum.update([0]);
-        }
-        for author in &self.authors {
-            sum.update(author.as_str());
-            sum.update([1]);
-        }
-        for (item, name) in self.items.iter().zip(names) {
-            sum.update(item.grid.to_be_bytes());
-            sum.update(item.author.to_be_bytes());
-            put_name(&mut sum, item.doc, name);
-        }
+        sum.update(self.named(names));
         head_of(sum)
     }
-}
 
-fn put_name(sum: &mut Sha256, doc: DocId, name: ChangeHash) {
-    sum.update(doc.record.bytes());
-    sum.update([u8::from(doc.part == Part::Vault)]);
-    sum.update(name.0);
+    /// What the digest is made of: the proof of what was in the batch.
+    #[must_use]
+    pub fn names(&self) -> Vec<u8> {
+        self.named(self.items.iter().map(|item| lean::name(&item.change)))
+    }
+
+    fn named(&self, names: impl Iterator<Item = ChangeHash>) -> Vec<u8> {
+        let mut all = Vec::new();
+        for grid in &self.grids {
+            all.extend(grid.as_str().bytes().chain([0]));
+        }
+        for author in &self.authors {
+            all.extend(author.as_str().bytes().chain([1]));
+        }
+        for (item, name) in self.items.iter().zip(names) {
+            all.extend(item.grid.to_be_bytes());
+            all.extend(item.author.to_be_bytes());
+            all.extend(signed::name(item.doc, name));
+        }
+        all
+    }
+
+    /// The number of a batch with this digest, where nothing else is said: the same for the same
+    /// items and, as good as surely, no other. 63 bits, for databases without unsigned numbers.
+    #[must_use]
+    pub fn number(digest: &PageDigest) -> u64 {
+        let head = digest.first_chunk().copied().unwrap_or_default();
+        u64::from_be_bytes(head) >> 1
+    }
 }
 
 fn head_of(sum: Sha256) -> PageDigest {
@@ -188,6 +205,23 @@ pub struct Receipt {
     /// One result for each item, in the batch's order.
     #[serde(with = "runs")]
     pub results: Vec<ItemResult>,
+}
+
+impl Receipt {
+    /// A number that follows from the digest does not travel: 0 stands for it.
+    fn without_number(mut self) -> Self {
+        if self.no == Batch::number(&self.digest) {
+            self.no = 0;
+        }
+        self
+    }
+
+    fn with_number(mut self) -> Self {
+        if self.no == 0 {
+            self.no = Batch::number(&self.digest);
+        }
+        self
+    }
 }
 
 /// One change of the log.

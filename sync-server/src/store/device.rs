@@ -188,29 +188,43 @@ pub async fn person(
     row.as_ref().map(|row| org::code(row, 0)).transpose()
 }
 
-/// The devices of a person: name, when last heard of, whether revoked.
+/// A device as the administrator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub id: DeviceId,
+    /// When it was last heard of.
+    pub last_seen: Millis,
+    /// Whether it is refused.
+    pub revoked: bool,
+    /// When it was first seen to write in two places at once.
+    pub forked_at: Option<Millis>,
+}
+
+/// The devices of a person.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn of_person(
     db: &mut SqliteConnection,
     person: &PersonId,
-) -> Result<Vec<(DeviceId, i64, bool)>, sqlx::Error> {
+) -> Result<Vec<Listed>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT id, last_seen, revoked_at IS NOT NULL FROM device WHERE person = ? ORDER BY id",
+        "SELECT id, last_seen, revoked_at IS NOT NULL, forked_at FROM device WHERE person = ? \
+         ORDER BY id",
     )
     .bind(person.as_str())
     .fetch_all(db)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok((
-                DeviceId(bytes::<16>(row, 0)?),
-                row.try_get(1)?,
-                row.try_get(2)?,
-            ))
+    let listed = rows.iter().map(|row| {
+        Ok(Listed {
+            id: DeviceId(bytes::<16>(row, 0)?),
+            last_seen: Millis(row.try_get(1)?),
+            revoked: row.try_get(2)?,
+            forked_at: row.try_get::<Option<i64>, _>(3)?.map(Millis),
         })
-        .collect()
+    });
+    listed.collect()
 }
 
 /// What a visit of a device tells.

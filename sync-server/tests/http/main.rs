@@ -25,6 +25,8 @@ mod photo;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;

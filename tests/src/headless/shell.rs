@@ -13,6 +13,7 @@ use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 
 use super::link::Link;
+use super::signer::Signer;
 use super::store::FileStore;
 use super::{HeadlessError, random, record};
 
@@ -32,6 +33,7 @@ pub struct Shell {
     store: FileStore,
     replica: Replica,
     link: Link,
+    signer: Signer,
     join: String,
     finished: Option<Result<RecordId, CommandError>>,
     joined: bool,
@@ -61,11 +63,14 @@ impl Shell {
         let actor = ActorKey(random()?);
         let meta = store.kept.meta();
         let joined = !meta.cursor.is_empty();
+        let signer = Signer::open(dir)?;
         let replica = Replica::new(identity.device, identity.secret, actor, &meta);
+        let replica = replica.signing(signer.key());
         Ok(Self {
             store,
             replica,
             link: Link::new(url),
+            signer,
             join: join.to_owned(),
             finished: None,
             joined,
@@ -173,7 +178,7 @@ impl Shell {
         let mut event = self.begin();
         loop {
             if let Step::Send(bytes) = self.run(event)? {
-                let answer = self.link.exchange(bytes).await;
+                let answer = self.link.exchange(self.signer.finish(bytes)?).await;
                 event = match answer {
                     Ok(bytes) => {
                         self.joined = true;

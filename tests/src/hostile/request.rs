@@ -2,10 +2,11 @@
 
 use domain::id::DeviceId;
 use domain::sync::message::{
-    BATCH_ITEMS_MAX, ErrorCode, MESSAGE_BYTES_MAX, UNPACKED_BYTES_MAX, VERSION, closed,
+    BATCH_ITEMS_MAX, Batch, ErrorCode, MESSAGE_BYTES_MAX, UNPACKED_BYTES_MAX, VERSION, closed,
 };
 use domain::sync::pack;
 use domain::sync::repair::{Repair, STREAMS_MAX};
+use domain::sync::signed::{PublicKey, SIGNATURE_BYTES, SIGNED, signed};
 use fuzz::seed;
 
 use super::forge::unsigned;
@@ -77,7 +78,7 @@ pub(super) fn all() -> Vec<Hostile> {
         whole("1 MiB of one byte", &zeros, 400, ErrorCode::BadRequest),
         whole(
             "another version",
-            &[VERSION + 1; 64],
+            &[SIGNED + 1; 64],
             400,
             ErrorCode::OtherVersion,
         ),
@@ -88,6 +89,7 @@ pub(super) fn all() -> Vec<Hostile> {
             ErrorCode::UnknownDevice,
         ),
     ];
+    all.extend(unproven());
     all.extend(sealed());
     all.extend(repairs());
     all
@@ -107,6 +109,34 @@ fn endless() -> Vec<u8> {
     bytes
 }
 
+/// Requests that end with a signature which is nobody's.
+fn unproven() -> Vec<Hostile> {
+    let mut request = seed::request(0, &seed::dispute(40), true);
+    if let Some(batch) = &mut request.batch {
+        batch.no = Batch::number(&batch.digest());
+    }
+    let nobody = |name, message: Vec<u8>| Hostile {
+        name,
+        bytes: post("", &signed(message, &[1; SIGNATURE_BYTES])),
+        fate: Fate::Whole(401, ErrorCode::UnknownKey),
+    };
+    let signing = |key| request.encode_to_sign(key).unwrap_or_default();
+    let no_point = PublicKey {
+        x: [0; 32],
+        y: [0; 32],
+    };
+    let mut long = signing(None);
+    long.resize(MESSAGE_BYTES_MAX - SIGNATURE_BYTES, 7);
+    vec![
+        nobody("a signature of nobody", signing(None)),
+        nobody(
+            "a key that is no point of the curve",
+            signing(Some(no_point)),
+        ),
+        nobody("1 MiB with a signature of nobody", long),
+    ]
+}
+
 /// Sound callers with something else in what is sealed.
 fn sealed() -> Vec<Hostile> {
     let idle = seed::request(0, &[], false).encode();
@@ -121,11 +151,11 @@ fn sealed() -> Vec<Hostile> {
     let full = unsigned(1 << 20);
     let huge = unsigned(1 << 40);
     let page = |count: u64| {
-        // No cursor, no directory, time, KiB, not sound, no trouble; a batch: number, digest, no
-        // grids, no authors, and its page.
+        // No cursor, no directory, time, KiB, not sound, no trouble; a batch: it has a name, number
+        // and digest, no grids, no authors, and its page.
         let page = [unsigned(count), vec![0; 8]].concat();
         let batch = [
-            &[1, 9][..],
+            &[1, 1, 9][..],
             &[0; 16],
             &[0, 0],
             &unsigned(page.len() as u64),

@@ -6,8 +6,6 @@ use domain::replica::{
     WriteBatch,
 };
 
-use domain::sync::message::ErrorCode;
-
 use super::bug::Bug;
 use super::disk::Written;
 use super::invariant::{Broken, Invariant};
@@ -84,9 +82,9 @@ impl World {
         let event = match result {
             Ok(bytes) => Event::Answer { bytes, now },
             Err(failure) => {
-                // Names that the server does not know are sent in full at once.
-                let at_once = failure == LinkFailure::Refused(ErrorCode::Unknown);
-                if let Some(phone) = self.phones.get_mut(no).filter(|_| !at_once) {
+                if let Some(phone) = self.phones.get_mut(no)
+                    && !phone.asks_again_at_once(failure)
+                {
                     phone.failed_at = Some(self.now);
                 }
                 let random = u16::try_from(self.chance.below(65_536)).unwrap_or(0);

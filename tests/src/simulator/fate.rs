@@ -1,5 +1,7 @@
 //! Everything that goes wrong: each fault, done to a phone, to the server or to the town.
 
+use std::sync::Arc;
+
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, UnitId};
 use domain::replica::Cause;
 use domain::sync::message::Secret;
@@ -200,7 +202,7 @@ impl World {
         let mut copy = Phone::new(
             format!("{}'", phone.name),
             phone.person.clone(),
-            (phone.device, phone.secret),
+            (phone.device, phone.secret, Arc::clone(&phone.signer)),
             Disk::with(phone.disk.kept.clone()),
         );
         copy.skew = phone.skew;

@@ -35,6 +35,7 @@ impl World {
         let Some(phone) = self.phones.get_mut(no) else {
             return Ok(());
         };
+        let bytes = phone.finished(bytes);
         phone.awaits = Some(number);
         phone.last_request.clone_from(&bytes);
         if phone.disk.busy {

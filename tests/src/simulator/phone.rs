@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use domain::id::{ActorKey, DeviceId, PersonId, RecordId};
-use domain::replica::{Effect, Event, OutboxItem, Replica, Ticket, WriteBatch};
-use domain::sync::message::Secret;
+use domain::replica::{Effect, Event, LinkFailure, OutboxItem, Replica, Ticket, WriteBatch};
+use domain::sync::message::{Caller, ErrorCode, Request, Secret};
 use domain::time::Millis;
 
 use super::disk::Disk;
 use super::plan::{Fault, PhoneNo, Work};
+use crate::headless::signer::Signer;
 
 /// How the network of a phone is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub struct Phone {
     pub device: DeviceId,
     /// Its proof.
     pub secret: Secret,
+    /// The key that it signs with.
+    pub signer: Arc<Signer>,
     /// Its store.
     pub disk: Disk,
     /// Its machine; none while it is off.
@@ -107,12 +111,18 @@ pub struct Phone {
 impl Phone {
     /// A phone that was never on.
     #[must_use]
-    pub fn new(name: String, person: PersonId, identity: (DeviceId, Secret), disk: Disk) -> Self {
+    pub fn new(
+        name: String,
+        person: PersonId,
+        (device, secret, signer): (DeviceId, Secret, Arc<Signer>),
+        disk: Disk,
+    ) -> Self {
         Self {
             name,
             person,
-            device: identity.0,
-            secret: identity.1,
+            device,
+            secret,
+            signer,
             disk,
             replica: None,
             start: 0,
@@ -138,7 +148,8 @@ impl Phone {
     pub fn boot(&mut self, actor: ActorKey) {
         self.stop();
         let meta = self.disk.kept.meta();
-        self.replica = Some(Replica::new(self.device, self.secret, actor, &meta));
+        let replica = Replica::new(self.device, self.secret, actor, &meta);
+        self.replica = Some(replica.signing(self.signer.key()));
     }
 
     /// Ends the app wherever it is.
@@ -163,6 +174,27 @@ impl Phone {
     pub const fn ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// A request as it goes out.
+    #[must_use]
+    pub fn finished(&self, request: Vec<u8>) -> Vec<u8> {
+        self.signer.finish(request).expect("random numbers")
+    }
+
+    /// Whether this is answered at once: with names in full where the server does not know them by
+    /// their beginnings, with the key where it does not know that.
+    #[must_use]
+    pub fn asks_again_at_once(&self, failure: LinkFailure) -> bool {
+        let names_its_key = match Request::open(&self.last_request) {
+            Ok((Caller::Signed(signed), _)) => signed.enrolment.is_some(),
+            _ => true,
+        };
+        match failure {
+            LinkFailure::Refused(ErrorCode::Unknown) => true,
+            LinkFailure::Refused(ErrorCode::UnknownKey) => !names_its_key,
+            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => false,
+        }
     }
 
     /// Whether the machine rests and nothing waits to be sent.

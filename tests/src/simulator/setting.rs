@@ -1,5 +1,7 @@
 //! What every run begins with, made once: a town, a server that knows its phones, and their stores.
 
+use std::sync::Arc;
+
 use domain::id::{ActorKey, DeviceId, PersonId};
 use domain::replica::memory::MemoryStore;
 use domain::replica::{Effect, Event, Replica};
@@ -11,6 +13,7 @@ use super::people::{self, HOSTILE, PHONES, SHARED, Town};
 use super::phone::Phone;
 use super::station::{Copy, Station};
 use super::world::BEGIN;
+use crate::headless::signer::Signer;
 
 /// The beginning of every run.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct Setting {
     /// Whether the faults that are not always healed yet are part of the mix.
     pub unhealed: bool,
     stores: Vec<MemoryStore>,
+    signers: Vec<Arc<Signer>>,
 }
 
 impl Setting {
@@ -39,17 +43,21 @@ impl Setting {
             database: station.copy(),
             unhealed: false,
             stores,
+            signers: PHONES.iter().map(|_| signer()).collect(),
         }
     }
 
     /// The first phones.
     #[must_use]
     pub fn phones(&self, count: usize) -> Vec<Phone> {
-        let named = (0_u8..).zip(PHONES).zip(&self.stores).take(count);
-        let phones = named.map(|((place, name), store)| {
+        let kept = self.stores.iter().zip(&self.signers);
+        let named = (0_u8..).zip(PHONES).zip(kept).take(count);
+        let phones = named.map(|((place, name), (store, signer))| {
             let title = format!("{name}/{place}");
             let disk = Disk::with(store.clone());
-            let mut phone = Phone::new(title, people::person(name), identity(place), disk);
+            let (device, secret) = identity(place);
+            let identity = (device, secret, Arc::clone(signer));
+            let mut phone = Phone::new(title, people::person(name), identity, disk);
             phone.asleep = usize::from(place) == SHARED;
             phone
         });
@@ -61,6 +69,12 @@ impl Setting {
 #[must_use]
 pub fn hostile() -> (DeviceId, Secret) {
     identity(u8::try_from(PHONES.len()).unwrap_or(u8::MAX))
+}
+
+/// A key of chance: no run depends on its bytes.
+fn signer() -> Arc<Signer> {
+    let made = Signer::make().and_then(|bytes| Signer::read(&bytes));
+    Arc::new(made.expect("random numbers"))
 }
 
 const fn identity(place: u8) -> (DeviceId, Secret) {

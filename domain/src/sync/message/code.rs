@@ -15,6 +15,8 @@ pub enum ErrorCode {
     Unknown,
     /// The device is unknown or its proof is wrong.
     UnknownDevice,
+    /// The server does not know the key of the device: enrol it with the secret.
+    UnknownKey,
     /// The device was shut out.
     Revoked,
     /// The invitation code is not known.
@@ -41,13 +43,14 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::TooLarge,
         Self::TooSlow,
         Self::OtherVersion,
         Self::Unknown,
         Self::UnknownDevice,
+        Self::UnknownKey,
         Self::Revoked,
         Self::UnknownCode,
         Self::UsedCode,
@@ -71,6 +74,7 @@ impl ErrorCode {
             Self::OtherVersion => "other_version",
             Self::Unknown => "unknown_changes",
             Self::UnknownDevice => "unknown_device",
+            Self::UnknownKey => "unknown_key",
             Self::Revoked => "revoked",
             Self::UnknownCode => "unknown_code",
             Self::UsedCode => "used_code",

@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Answer, Ask, BATCH_ITEMS_MAX, Batch, Caller, Entry, Item, MESSAGE_BYTES_MAX, MessageError,
-    PageDigest, Receipt, Request, UNPACKED_BYTES_MAX, VERSION, head_of, put_name,
+    PageDigest, Receipt, Request, UNPACKED_BYTES_MAX, VERSION, head_of,
 };
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
 use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::pack;
 use crate::sync::repair::{Repair, Repaired};
+use crate::sync::signed::{self, Enrolment, Head, PublicKey, SIGNED, head_of_device};
 use crate::sync::sum::ShortSum;
 use crate::sync::wire::{Reader, Writer};
 use crate::time::Millis;
@@ -36,19 +37,49 @@ impl Request {
     /// Writes the request.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let caller = Caller {
-            device: self.device,
-            secret: self.secret,
-            join: self.join.clone(),
-        };
+        let caller = (self.device, self.secret, &self.join);
         let mut bytes = vec![VERSION];
         bytes.extend(postcard::to_allocvec(&caller).unwrap_or_default());
-        let batch = self
-            .batch
-            .as_ref()
-            .map(|batch| WireBatch::of(batch, self.ask.whole));
+        let batch = self.batch.as_ref().map(|batch| WireBatch {
+            name: Some((batch.no, batch.digest())),
+            ..WireBatch::of(batch, self.ask.whole)
+        });
         seal(&(WireAsk::of(&self.ask), batch), &mut bytes);
         closed(bytes)
+    }
+
+    /// Writes the request up to the signature that it is to end with, with the device's key where
+    /// the server does not know it yet; `None` when it brings nothing that is to be signed.
+    #[must_use]
+    pub fn encode_to_sign(&self, key: Option<PublicKey>) -> Option<Vec<u8>> {
+        let batch = self.batch.as_ref()?;
+        let digest = batch.digest();
+        if batch.no != Batch::number(&digest) {
+            return None;
+        }
+        let enrolment = key.map(|key| Enrolment {
+            device: self.device,
+            secret: self.secret,
+            key,
+            join: self.join.clone(),
+        });
+        let head = Head {
+            device: head_of_device(self.device),
+            now: self.ask.now,
+            digest,
+            enrolment,
+        };
+        let mut bytes = vec![SIGNED];
+        bytes.extend(postcard::to_allocvec(&head).unwrap_or_default());
+        let ask = WireAsk {
+            now: Millis(0),
+            ..WireAsk::of(&self.ask)
+        };
+        seal(
+            &(ask, Some(WireBatch::of(batch, self.ask.whole))),
+            &mut bytes,
+        );
+        Some(bytes)
     }
 
     /// Reads who sends a request, and gives the rest unread.
@@ -56,15 +87,33 @@ impl Request {
     /// # Errors
     /// When it is too large, of another version or damaged.
     pub fn open(bytes: &[u8]) -> Result<(Caller, Sealed<'_>), MessageError> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(MessageError::TooLarge);
+        }
+        if let [SIGNED, ..] = bytes {
+            let (signed, rest) = signed::open(bytes)?;
+            let head = Some((signed.claim.now, signed.claim.digest));
+            return Ok((Caller::Signed(Box::new(signed)), Sealed { rest, head }));
+        }
         let rest = versioned(bytes)?;
-        let (caller, rest) = postcard::take_from_bytes(rest).map_err(|_| MessageError::Damaged)?;
-        Ok((caller, Sealed(rest)))
+        let ((device, secret, join), rest) =
+            postcard::take_from_bytes(rest).map_err(|_| MessageError::Damaged)?;
+        let caller = Caller::Plain {
+            device,
+            secret,
+            join,
+        };
+        Ok((caller, Sealed { rest, head: None }))
     }
 }
 
 /// The part of a request that is read once its sender is known.
 #[derive(Debug, Clone, Copy)]
-pub struct Sealed<'a>(&'a [u8]);
+pub struct Sealed<'a> {
+    rest: &'a [u8],
+    /// What the head of a signed request says already.
+    head: Option<(Millis, PageDigest)>,
+}
 
 impl Sealed<'_> {
     /// Reads what is asked and what was brought.
@@ -72,7 +121,13 @@ impl Sealed<'_> {
     /// # Errors
     /// When it is too large or damaged.
     pub fn unseal(self) -> Result<(Ask, Option<LeanBatch>), MessageError> {
-        let (ask, batch): (WireAsk, Option<WireBatch>) = unseal(self.0)?;
+        let (mut ask, mut batch): (WireAsk, Option<WireBatch>) = unseal(self.rest)?;
+        if let Some((now, digest)) = self.head {
+            ask.now = now;
+            if let Some(batch) = &mut batch {
+                batch.name = Some((Batch::number(&digest), digest));
+            }
+        }
         let batch = batch.map(WireBatch::read).transpose()?;
         Ok((ask.read(), batch))
     }
@@ -120,8 +175,8 @@ impl WireAsk {
 /// A batch as it travels.
 #[derive(Serialize, Deserialize)]
 struct WireBatch {
-    no: u64,
-    digest: PageDigest,
+    /// Its number and digest; none where the head of a signed request has the digest.
+    name: Option<(u64, PageDigest)>,
     grids: Vec<UnitId>,
     authors: Vec<PersonId>,
     page: Vec<u8>,
@@ -139,8 +194,7 @@ impl WireBatch {
             bytes: &item.change,
         });
         Self {
-            no: batch.no,
-            digest: batch.digest(),
+            name: None,
             grids: batch.grids.clone(),
             authors: batch.authors.clone(),
             page: lean::write(items, whole),
@@ -153,9 +207,10 @@ impl WireBatch {
         if items.len().max(names) > BATCH_ITEMS_MAX {
             return Err(MessageError::TooLarge);
         }
+        let (no, digest) = self.name.ok_or(MessageError::Damaged)?;
         Ok(LeanBatch {
-            no: self.no,
-            digest: self.digest,
+            no,
+            digest,
             grids: self.grids,
             authors: self.authors,
             items,
@@ -279,7 +334,7 @@ impl Answer {
         let page =
             (!self.entries.is_empty()).then(|| WirePage::of(&self.authors, &self.entries, whole));
         let news = WireNews {
-            receipt: self.receipt.clone(),
+            receipt: self.receipt.clone().map(Receipt::without_number),
             page,
             cursor: self.cursor.clone(),
             more: self.more,
@@ -327,7 +382,7 @@ impl Answer {
         };
         let answer = Self {
             now: wire.now,
-            receipt: news.receipt,
+            receipt: news.receipt.map(Receipt::with_number),
             authors: page.authors,
             entries: Vec::new(),
             cursor: news.cursor,
@@ -398,7 +453,7 @@ impl LeanAnswer {
 fn page_digest(names: impl Iterator<Item = (DocId, ChangeHash)>) -> PageDigest {
     let mut sum = Sha256::new();
     for (doc, name) in names {
-        put_name(&mut sum, doc, name);
+        sum.update(signed::name(doc, name));
     }
     head_of(sum)
 }

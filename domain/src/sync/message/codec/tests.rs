@@ -61,13 +61,58 @@ fn busy(count: u8) -> Request {
 fn read(bytes: &[u8]) -> Result<Request, MessageError> {
     let (caller, sealed) = Request::open(bytes)?;
     let (ask, batch) = sealed.unseal()?;
+    let (device, secret, join) = match caller {
+        Caller::Plain {
+            device,
+            secret,
+            join,
+        } => (device, secret, join),
+        Caller::Signed(signed) => {
+            let enrolment = signed.enrolment.expect("enrols");
+            (enrolment.device, enrolment.secret, enrolment.join)
+        }
+    };
     Ok(Request {
-        device: caller.device,
-        secret: caller.secret,
-        join: caller.join,
+        device,
+        secret,
+        join,
         ask,
         batch: batch.map(|batch| batch.rebuild(&Nothing).expect("rebuilds")),
     })
+}
+
+#[test]
+fn a_signed_request_reads_back_with_what_is_signed() {
+    let key = PublicKey {
+        x: [6; 32],
+        y: [7; 32],
+    };
+    assert_eq!(idle().encode_to_sign(Some(key)), None);
+    let mut request = busy(20);
+    assert_eq!(
+        request.encode_to_sign(Some(key)),
+        None,
+        "a number of its own"
+    );
+    let batch = request.batch.as_mut().expect("a batch");
+    batch.no = Batch::number(&batch.digest());
+    let names = batch.names();
+    let item = (batch.items[3].doc, lean::name(&batch.items[3].change));
+    let message = request.encode_to_sign(Some(key)).expect("to sign");
+    let input = signed::to_sign(&message).expect("to sign");
+    let bytes = signed::signed(message, &[8; 64]);
+    let (caller, _) = Request::open(&bytes).expect("opens");
+    let Caller::Signed(proof) = caller else {
+        panic!("not signed");
+    };
+    assert_eq!((proof.claim.bytes(), proof.signature), (input, [8; 64]));
+    assert!(proof.claim.is_of(&names));
+    assert_eq!(signed::names(&names, item.0, item.1), Some(true));
+    assert_eq!(
+        signed::names(&names, DocId::vault(item.0.record), item.1),
+        None
+    );
+    assert_eq!(read(&bytes), Ok(request));
 }
 
 #[test]
