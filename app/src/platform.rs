@@ -10,6 +10,7 @@ pub mod photo;
 pub mod signer;
 mod tabs;
 mod update;
+pub mod webcrypto;
 
 pub use file::{hand_over, may_share};
 pub use lock::{Lock, lock};

@@ -1,5 +1,6 @@
 //! The only event loop: it owns the replica, runs its effects and feeds their results back.
 
+pub mod carry;
 mod live;
 pub mod phone;
 pub mod photos;

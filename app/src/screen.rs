@@ -1,5 +1,6 @@
 //! Screens: one for each route; they read the state and ask for actions.
 
+pub mod carry;
 pub mod case;
 pub mod case_sheets;
 pub mod conflict;

@@ -6,6 +6,7 @@
 mod act;
 mod applying;
 pub mod attempts;
+mod carry;
 mod exchange;
 pub mod journal;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! Sync: the words that device and server exchange, the same code on both ends.
 
 pub mod backoff;
+pub mod bundle;
 pub mod frame;
 pub mod lean;
 pub mod message;

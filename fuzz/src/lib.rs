@@ -11,6 +11,7 @@
     reason = "a target stops where a rule is broken"
 )]
 
+mod bundle;
 mod change;
 mod codec;
 mod kept;
@@ -88,6 +89,11 @@ pub const TARGETS: &[Target] = &[
         name: "link",
         run: link::run,
         seeds: link::seeds,
+    },
+    Target {
+        name: "bundle",
+        run: bundle::run,
+        seeds: bundle::seeds,
     },
 ];
 

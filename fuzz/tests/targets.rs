@@ -97,3 +97,8 @@ fn sy14_dm2_nothing_that_lies_on_a_disk_stops_the_phone() {
 fn sy14_sy19_no_answer_over_http_stops_the_phone() {
     tried("link", 5_000);
 }
+
+#[test]
+fn sy14_bd1_no_file_that_was_carried_stops_its_reader() {
+    tried("bundle", 2_000);
+}

@@ -7,10 +7,12 @@ use clap::Subcommand;
 use domain::id::{DeviceId, PersonId, RecordId, UnitId};
 use domain::unit::Role;
 
+use crate::carry::{self, Carried, CarryError};
 use crate::config::Config;
 use crate::proof::{self, Verdict};
 use crate::store::org::{self, Org, OrgError, PersonLine, UnitLine};
 use crate::store::{Store, StoreError, device};
+use crate::{Server, ServerError};
 
 /// A task for the admin.
 #[derive(Debug, Clone, Subcommand)]
@@ -50,6 +52,14 @@ pub enum Command {
         /// The record's id.
         #[arg(long)]
         record: RecordId,
+    },
+    /// Takes in a bundle that somebody carried here as a file; the server must not be running.
+    Import {
+        /// The code that opens it.
+        #[arg(long)]
+        code: String,
+        /// The file.
+        file: PathBuf,
     },
     /// Drops the list rows, folds them anew from the changes, and reports what differed.
     Rebuild,
@@ -156,6 +166,12 @@ pub enum AdminError {
     /// There is no such record.
     #[error("no record {0} here")]
     NoRecord(RecordId),
+    /// The bundle did not come in.
+    #[error(transparent)]
+    Carry(#[from] CarryError),
+    /// The server cannot be opened.
+    #[error("{0}; a tablet can take the file in while the server runs")]
+    Server(Box<ServerError>),
     /// The output cannot be written.
     #[error("cannot print: {0}")]
     Print(#[from] std::io::Error),
@@ -167,6 +183,12 @@ pub enum AdminError {
     RowsDiffered(usize),
 }
 
+impl From<ServerError> for AdminError {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
+    }
+}
+
 /// Carries out a command and prints what it found to `out`.
 ///
 /// # Errors
@@ -176,6 +198,9 @@ pub async fn run(
     config: &Config,
     out: &mut (impl Write + Send),
 ) -> Result<(), AdminError> {
+    if let Command::Import { code, file } = &command {
+        return carried(config, file, code, out).await;
+    }
     let store = Store::open(&config.data, !matches!(command, Command::Invite { .. })).await?;
     let outcome = match command {
         Command::Invite { person } => invite(&store, config, &person, out).await,
@@ -189,6 +214,7 @@ pub async fn run(
         } => revoke(&store, &id, out).await,
         Command::Prove { record } => prove(&store, record, out).await,
         Command::Rebuild => rebuild(&store, out).await,
+        Command::Import { .. } => Ok(()),
     };
     store.close().await;
     outcome
@@ -330,6 +356,23 @@ async fn revoke(store: &Store, id: &str, out: &mut impl Write) -> Result<(), Adm
     }
     write.commit().await?;
     writeln!(out, "device {id} is refused from now on")?;
+    Ok(())
+}
+
+async fn carried(
+    config: &Config,
+    file: &Path,
+    code: &str,
+    out: &mut impl Write,
+) -> Result<(), AdminError> {
+    let server = Server::open(config).await?;
+    let outcome = carry::import(&server, file, code).await;
+    server.close().await;
+    let Carried { kept, had, refused } = outcome?;
+    writeln!(
+        out,
+        "{kept} changes are new, {had} were here, {refused} refused"
+    )?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod album;
 pub mod auth;
 pub mod bench;
+pub mod carry;
 pub mod clock;
 pub mod config;
 pub mod cursor;

@@ -1,6 +1,7 @@
 //! The whole, in real browsers, with the network really cut.
 
 mod agree;
+mod carry;
 mod damage;
 mod faults;
 mod link;

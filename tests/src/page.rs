@@ -75,8 +75,14 @@ impl Page {
                 Some(element) => Some(element),
                 None => self.look("link", word).await,
             }?;
-            // Drawn anew between finding and pressing, or still covered: look again.
-            element.click().await.ok()
+            if element.click().await.is_ok() {
+                return Some(());
+            }
+            // Drawn anew between finding and pressing, or below a bar: a person scrolls and looks again.
+            let middle = "arguments[0].scrollIntoView({ block: 'center' })";
+            let element = element.to_json().ok()?;
+            let _scrolled = self.driver.execute(middle, vec![element]).await;
+            None
         })
         .await;
     }

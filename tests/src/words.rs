@@ -127,3 +127,18 @@ pub const TRY_AGAIN: Word = word("再试一次", "Try again");
 pub const OPEN_AGAIN: Word = word("重新打开", "Open again");
 /// Part of the status line while something stands between phone and server.
 pub const NOT_SENT: Word = word("可继续工作", "you can go on working");
+
+/// Button that makes a file of what waits.
+pub const CARRY_MAKE: Word = word("做成文件", "Make a file");
+/// Button that hands the file on.
+pub const CARRY_GIVE: Word = word("发送或保存文件", "Send or save the file");
+/// Field for the code of a colleague's file.
+pub const CARRY_CODE: Word = word("提取码", "Code");
+/// Button that sends a colleague's file.
+pub const CARRY_SEND: Word = word("代为送达", "Send for them");
+/// What is said of a code that does not open a file.
+pub const CARRY_WRONG_CODE: Word = word("提取码不对", "The code is wrong");
+/// What is said when all is sent.
+pub const CARRY_TAKEN: Word = word("已送达，", "Sent: ");
+/// What is said without a network.
+pub const CARRY_OFFLINE: Word = word("本机也没有信号", "No signal here either");

@@ -1,41 +1,11 @@
 //! The key of a device: made by the browser, kept where no script can read it, and only used.
 
 use domain::sync::signed::{self, PublicKey, SIGNATURE_BYTES};
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::webcrypto::subtle;
 use crate::store::indexed_db::bridge::object;
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = Object)]
-    #[derive(Clone)]
-    type Subtle;
-
-    // Browsers have it only for pages that came by a safe way.
-    #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
-    static SUBTLE: Option<Subtle>;
-
-    #[wasm_bindgen(method, catch, js_name = generateKey)]
-    async fn generate(
-        this: &Subtle,
-        algorithm: &Object,
-        extractable: bool,
-        usages: &Array,
-    ) -> Result<JsValue, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exportKey)]
-    async fn export(this: &Subtle, format: &str, key: &JsValue) -> Result<JsValue, JsValue>;
-
-    #[wasm_bindgen(method, catch)]
-    async fn sign(
-        this: &Subtle,
-        algorithm: &Object,
-        key: &JsValue,
-        data: &Uint8Array,
-    ) -> Result<JsValue, JsValue>;
-}
 
 /// A device's key.
 #[derive(Debug, Clone)]
@@ -89,9 +59,4 @@ impl Signer {
 fn field(of: &JsValue, name: &str) -> Option<JsValue> {
     let value = Reflect::get(of, &JsValue::from_str(name)).ok()?;
     value.is_object().then_some(value)
-}
-
-async fn subtle(ask: impl AsyncFnOnce(&Subtle) -> Result<JsValue, JsValue>) -> Option<JsValue> {
-    let subtle = SUBTLE.with(Option::clone)?;
-    ask(&subtle).await.ok()
 }

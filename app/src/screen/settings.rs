@@ -9,6 +9,7 @@ use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
 use crate::platform;
 use crate::runtime::photos::WIFI_ONLY;
+use crate::screen::carry::carry;
 use crate::screen::is_demo;
 use crate::state::{Actions, State, state};
 
@@ -33,6 +34,7 @@ pub fn settings() -> AnyView {
                     {word::JOIN_ANOTHER.s()}
                 </button>
             </section>
+            {carry()}
             <section>
                 <h2>{word::STORAGE.s()}</h2>
                 {move || storage(state)}

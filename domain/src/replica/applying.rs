@@ -22,6 +22,8 @@ pub(super) struct Applying {
     pub(super) lean: LeanAnswer,
     pub(super) answer: Answer,
     pub(super) pushed: Vec<(OutboxItem, ItemResult)>,
+    /// The request told the server the device's key.
+    pub(super) enrols: bool,
     /// Of what was pushed, what stays in the outbox although it was not taken.
     pub(super) kept_back: BTreeSet<ChangeHash>,
     /// What was asked for by name.

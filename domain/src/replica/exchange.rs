@@ -41,6 +41,8 @@ pub(super) struct Sent {
     digest: Option<PageDigest>,
     /// The outbox holds more than this.
     left: bool,
+    /// It tells the server the device's key.
+    enrols: bool,
 }
 
 impl Replica {
@@ -115,14 +117,15 @@ impl Replica {
             batch,
         };
         let left = leaves_some(&items, self.status.on_phone);
+        let new = self.joining.is_some() || self.enrolled != self.key;
+        let bytes = self
+            .key
+            .and_then(|key| request.encode_to_sign(new.then_some(key)));
         self.phase = Phase::Sent(Sent {
             items,
             digest,
             left,
-        });
-        let bytes = self.key.and_then(|key| {
-            let new = self.joining.is_some() || self.enrolled != Some(key);
-            request.encode_to_sign(new.then_some(key))
+            enrols: bytes.is_some() && new,
         });
         effects.push(Effect::Send {
             bytes: bytes.unwrap_or_else(|| request.encode()),
@@ -133,7 +136,7 @@ impl Replica {
         let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
-        let left = sent.left;
+        let (left, enrols) = (sent.left, sent.enrols);
         let lean = Answer::decode(bytes).ok();
         let pushed = lean
             .as_ref()
@@ -163,6 +166,7 @@ impl Replica {
             wanted: self.mending.wanted(),
             me: self.directory.as_ref().map(|known| known.me.person.clone()),
             left,
+            enrols,
             records,
             changed: Vec::new(),
             sums: self.sums.clone(),
@@ -214,7 +218,7 @@ impl Replica {
         let checked = self.checked_at.unwrap_or(applying.now);
         applying.remember((self.status.synced_at, checked), &mut batch);
         // The server took what was signed, so it knows the key.
-        if self.key.is_some() && self.enrolled != self.key && !applying.pushed.is_empty() {
+        if applying.enrols {
             self.enrolled = self.key;
             let key = postcard::to_allocvec(&self.key).unwrap_or_default();
             batch.meta.push((MetaKey::Enrolled, key));
@@ -366,6 +370,7 @@ impl Replica {
             items: Vec::new(),
             digest: None,
             left: true,
+            enrols: false,
         });
         self.link_failed(failure, now, u16::MAX, effects);
     }
@@ -387,7 +392,7 @@ fn leaves_some(items: &[OutboxItem], records: u32) -> bool {
 }
 
 /// The batch of the outbox's head; `None` when there is nothing to send.
-fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch> {
+pub(super) fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch> {
     items.first()?;
     let (mut grids, mut authors) = (Vec::new(), Vec::new());
     let items = items.iter().map(|item| Item {

@@ -95,7 +95,7 @@ pub struct Ask {
     pub directory: Option<[u8; 8]>,
     /// The device's clock.
     pub now: Millis,
-    /// The most bytes of changes to answer with, in KiB.
+    /// The most bytes of changes to answer with, in KiB; 0 asks for the receipt alone.
     pub page_kib: u16,
     /// Whether the device's own sum was the server's at the last exchange: it has everything.
     pub sound: bool,
@@ -264,6 +264,26 @@ pub struct Answer {
     pub repaired: Option<Repaired>,
     /// What a device that begins gets before the log.
     pub frame: Option<Frame>,
+}
+
+impl Answer {
+    /// What became of a batch, and nothing that anybody else wrote.
+    #[must_use]
+    pub const fn receipt_alone(now: Millis, receipt: Option<Receipt>) -> Self {
+        Self {
+            now,
+            receipt,
+            authors: Vec::new(),
+            entries: Vec::new(),
+            cursor: None,
+            more: false,
+            seen: 0,
+            directory: None,
+            sum: None,
+            repaired: None,
+            frame: None,
+        }
+    }
 }
 
 /// What a supervisor's device asks for.

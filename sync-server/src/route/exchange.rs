@@ -120,6 +120,11 @@ async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, A
             Some(push(shared, &sender, (batch, proof)).await?)
         }
     };
+    if ask.page_kib == 0 {
+        // Whoever carries another's request hears what became of it, and nothing else.
+        let heard = Answer::receipt_alone(now, receipt);
+        return Ok(heard.encode(ask.whole));
+    }
     let answer = reply(shared, (&device, scope), &ask, (receipt, now)).await?;
     Ok(answer.encode(ask.whole))
 }

@@ -1,6 +1,8 @@
 //! HTTP tests: a real server on port 0 with a database and an app folder of its own.
 
 #[cfg(test)]
+mod carry;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod exchange;

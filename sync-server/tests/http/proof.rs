@@ -13,20 +13,20 @@ use sync_server::store::{Store, log};
 use crate::phone::{Phone, batch, town};
 use crate::server::TestServer;
 
-struct Key(EcdsaKeyPair);
+pub struct Key(EcdsaKeyPair);
 
 impl Key {
-    fn fresh() -> Self {
+    pub fn fresh() -> Self {
         let (kind, chance) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
         let made = EcdsaKeyPair::generate_pkcs8(kind, &chance).expect("a key");
         Self(EcdsaKeyPair::from_pkcs8(kind, made.as_ref(), &chance).expect("a key"))
     }
 
-    fn public(&self) -> PublicKey {
+    pub fn public(&self) -> PublicKey {
         PublicKey::from_point(self.0.public_key().as_ref()).expect("a point")
     }
 
-    fn sign(&self, message: Vec<u8>) -> Vec<u8> {
+    pub fn sign(&self, message: Vec<u8>) -> Vec<u8> {
         let input = signed::to_sign(&message).expect("to sign");
         let signature = self.0.sign(&SystemRandom::new(), &input).expect("signs");
         signed::signed(message, signature.as_ref().try_into().expect("64 bytes"))
@@ -34,7 +34,7 @@ impl Key {
 }
 
 /// A request of this phone that brings a new record, and the record's change.
-fn pushing(phone: &mut Phone) -> (Request, (DocId, ChangeHash)) {
+pub fn pushing(phone: &mut Phone) -> (Request, (DocId, ChangeHash)) {
     let (_, _, item) = phone.hazard("a1");
     let name = (item.doc, lean::name(&item.change));
     let mut batch = batch(0, &[(item, "a1")]);

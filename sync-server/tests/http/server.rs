@@ -121,9 +121,15 @@ impl TestServer {
     }
 
     /// Stops the server and waits until it has ended.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        drop(self.leave().await);
+    }
+
+    /// Stops it and keeps its folder.
+    pub async fn leave(mut self) -> tempfile::TempDir {
         drop(self.stop.take());
         self.task.await.expect("stops");
+        self.folder
     }
 
     /// The folder of the database.

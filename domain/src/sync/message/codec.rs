@@ -49,14 +49,17 @@ impl Request {
     }
 
     /// Writes the request up to the signature that it is to end with, with the device's key where
-    /// the server does not know it yet; `None` when it brings nothing that is to be signed.
+    /// the server does not know it yet; `None` when it brings nothing that is to be signed: neither
+    /// a batch nor a device that joins with its key.
     #[must_use]
     pub fn encode_to_sign(&self, key: Option<PublicKey>) -> Option<Vec<u8>> {
-        let batch = self.batch.as_ref()?;
-        let digest = batch.digest();
-        if batch.no != Batch::number(&digest) {
-            return None;
-        }
+        let digest = match &self.batch {
+            Some(batch) => {
+                let digest = batch.digest();
+                (batch.no == Batch::number(&digest)).then_some(digest)?
+            }
+            None => (self.join.is_some() && key.is_some()).then_some(PageDigest::default())?,
+        };
         let enrolment = key.map(|key| Enrolment {
             device: self.device,
             secret: self.secret,
@@ -75,10 +78,9 @@ impl Request {
             now: Millis(0),
             ..WireAsk::of(&self.ask)
         };
-        seal(
-            &(ask, Some(WireBatch::of(batch, self.ask.whole))),
-            &mut bytes,
-        );
+        let batch = self.batch.as_ref();
+        let batch = batch.map(|batch| WireBatch::of(batch, self.ask.whole));
+        seal(&(ask, batch), &mut bytes);
         Some(bytes)
     }
 
