@@ -128,6 +128,7 @@ fn screen_of(home: Route, shown: Route) -> AnyView {
             ().into_any()
         }
         Route::Settings => with_tabs(home, shown, screen::settings::settings()),
+        Route::Carry => with_tabs(home, Route::Settings, screen::carry::carry()),
         _ if home == Route::Overview => {
             with_tabs(home, Route::Overview, screen::overview::overview())
         }

@@ -36,6 +36,8 @@ pub enum Route {
     Overview,
     /// Settings.
     Settings,
+    /// What to do without a signal.
+    Carry,
     /// No such screen.
     NotFound,
 }
@@ -68,6 +70,7 @@ impl Route {
             ("station", None, _) => Self::Station,
             ("overview", None, _) => Self::Overview,
             ("settings", None, _) => Self::Settings,
+            ("carry", None, _) => Self::Carry,
             _ => Self::NotFound,
         }
     }
@@ -90,6 +93,7 @@ impl Route {
             Self::Station => "/station".to_owned(),
             Self::Overview => "/overview".to_owned(),
             Self::Settings => "/settings".to_owned(),
+            Self::Carry => "/carry".to_owned(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The browser's own corner: clock, chance, settings, events, files, other tabs.
 
 pub mod attempts;
+pub mod camera;
 mod file;
 mod lock;
 mod opfs;
 pub(crate) mod outcome;
 pub mod panic;
 pub mod photo;
+pub mod qr;
 pub mod signer;
 mod tabs;
 mod update;

@@ -1,6 +1,7 @@
 //! What the screens may read: signals that the runtime sets, and the actions that go the other way.
 
 mod actions;
+mod carry;
 mod photos;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use leptos::prelude::*;
 
 use crate::platform::Room;
 use crate::runtime::Screens;
+use crate::runtime::carry::Delivery;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::store::photos::Book;
@@ -45,6 +47,8 @@ pub struct State {
     pub aside: RwSignal<u32>,
     /// What is known of photos.
     pub photos: RwSignal<Arc<Book>>,
+    /// What became of that which is carried for others.
+    pub carried: RwSignal<Delivery>,
     /// Unfinished forms by key.
     pub drafts: RwSignal<BTreeMap<String, String>>,
     /// The people who joined on this phone.
@@ -90,6 +94,7 @@ impl State {
             directory: RwSignal::new(None),
             aside: RwSignal::new(0),
             photos: RwSignal::new(Arc::default()),
+            carried: RwSignal::new(Delivery::default()),
             drafts: RwSignal::new(BTreeMap::new()),
             identities: RwSignal::new(Vec::new()),
             current: RwSignal::new(None),
@@ -196,6 +201,10 @@ impl Screens for Board {
 
     fn photos(&self, book: &Book) {
         self.state.photos.set(Arc::new(book.clone()));
+    }
+
+    fn carried(&self, delivery: Delivery) {
+        self.state.carried.set(delivery);
     }
 
     fn drafts(&self, drafts: Vec<(String, String)>) {

@@ -1,5 +1,6 @@
 //! The phone's store: bytes in, bytes out.
 
+pub mod carried;
 mod codec;
 pub mod guard;
 pub mod identities;

@@ -6,7 +6,7 @@
 mod act;
 mod applying;
 pub mod attempts;
-mod carry;
+pub mod carry;
 mod exchange;
 pub mod journal;
 pub mod memory;

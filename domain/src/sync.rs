@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod bundle;
 pub mod frame;
+pub mod leaf;
 pub mod lean;
 pub mod message;
 pub mod pack;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use domain::id::{DeviceId, PersonId, RecordId, UnitId};
 use domain::unit::Role;
+use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::carry::{self, Carried, CarryError};
 use crate::config::Config;
@@ -13,6 +14,9 @@ use crate::proof::{self, Verdict};
 use crate::store::org::{self, Org, OrgError, PersonLine, UnitLine};
 use crate::store::{Store, StoreError, device};
 use crate::{Server, ServerError};
+
+/// The light squares around a QR code that cameras ask for.
+const QR_MARGIN: i32 = 2;
 
 /// A task for the admin.
 #[derive(Debug, Clone, Subcommand)]
@@ -232,8 +236,30 @@ async fn invite(
     writeln!(out, "{code}")?;
     let fallback = config.url(config.listen);
     let base = fallback.trim_end_matches('/');
-    writeln!(out, "{base}/join#{code}")?;
+    let link = format!("{base}/join#{code}");
+    writeln!(out, "{link}")?;
+    for line in drawn(&link) {
+        writeln!(out, "{line}")?;
+    }
     Ok(())
+}
+
+/// The QR code of a link in the signs of a terminal, two rows of squares in each line: a phone's own
+/// camera opens it. Light squares are drawn, so that it stands on a dark terminal as on paper.
+fn drawn(link: &str) -> Vec<String> {
+    let Ok(code) = QrCode::encode_text(link, QrCodeEcc::Medium) else {
+        return Vec::new();
+    };
+    let edge = -QR_MARGIN..code.size() + QR_MARGIN;
+    let sign = |x: i32, y: i32| match (code.get_module(x, y), code.get_module(x, y + 1)) {
+        (false, false) => '█',
+        (false, true) => '▀',
+        (true, false) => '▄',
+        (true, true) => ' ',
+    };
+    let rows = edge.clone().step_by(2);
+    rows.map(|y| edge.clone().map(|x| sign(x, y)).collect())
+        .collect()
 }
 
 async fn unit(store: &Store, action: UnitAction, out: &mut impl Write) -> Result<(), AdminError> {
@@ -422,4 +448,31 @@ async fn rebuild(store: &Store, out: &mut impl Write) -> Result<(), AdminError> 
         return Err(AdminError::RowsDiffered(report.differed));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a phone's camera sees of the lines: a sign is one square wide and two high.
+    #[test]
+    fn an_invitation_can_be_read_from_the_terminal() {
+        const SCALE: usize = 4;
+        let link = "https://fengge.example.cn:8443/join#ABCD1234";
+        let lines = drawn(link);
+        let width = lines[0].chars().count();
+        let mut pixels = Vec::new();
+        for line in &lines {
+            for light in ["█▀", "█▄"] {
+                let row = line.chars().flat_map(|sign| {
+                    let value = if light.contains(sign) { 240 } else { 10 };
+                    [value; 4 * SCALE]
+                });
+                let row: Vec<u8> = row.collect();
+                pixels.extend(row.repeat(SCALE));
+            }
+        }
+        let read = qr::read(&pixels, width * SCALE, lines.len() * 2 * SCALE);
+        assert_eq!(read, [link]);
+    }
 }

@@ -9,6 +9,7 @@ use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::camera::Film;
 use crate::page::Page;
 use crate::{PATIENCE, eventually};
 
@@ -58,6 +59,7 @@ pub const DESK: Screen = Screen {
 pub struct Browser {
     profile: TempDir,
     screen: Screen,
+    flags: Vec<String>,
     running: Option<Running>,
 }
 
@@ -70,10 +72,25 @@ struct Running {
 impl Browser {
     /// A browser that was never used before.
     pub async fn new(screen: Screen) -> Self {
+        Self::with_flags(screen, Vec::new()).await
+    }
+
+    /// The same, with a camera that sees a film and may be used.
+    pub async fn with_film(screen: Screen, film: &Film) -> Self {
+        let flags = vec![
+            "--use-fake-ui-for-media-stream".to_owned(),
+            "--use-fake-device-for-media-stream".to_owned(),
+            format!("--use-file-for-fake-video-capture={}", film.path()),
+        ];
+        Self::with_flags(screen, flags).await
+    }
+
+    async fn with_flags(screen: Screen, flags: Vec<String>) -> Self {
         let profile = TempDir::new().expect("a temporary folder");
         let mut browser = Self {
             profile,
             screen,
+            flags,
             running: None,
         };
         browser.open().await;
@@ -99,6 +116,7 @@ impl Browser {
 
     fn capabilities(&self) -> Capabilities {
         let mut args: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        args.extend(self.flags.iter().cloned());
         args.push(format!("--user-data-dir={}", self.profile.path().display()));
         args.push(format!(
             "--window-size={},{}",

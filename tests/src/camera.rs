@@ -1,4 +1,5 @@
-//! Pictures as a camera makes them: large, lying on their side, with a place written into them.
+//! Pictures as a camera makes them: large, lying on their side, with a place written into them; and
+//! films of what another screen shows.
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,11 +35,7 @@ impl Shot {
              return Array.from(atob(url.slice(url.indexOf(',') + 1)),
                (letter) => letter.charCodeAt(0).toString(16).padStart(2, '0')).join('')"
         );
-        let Value::String(hex) = page.run(&script).await else {
-            panic!("the browser drew nothing");
-        };
-        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a byte");
-        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
+        let bytes = bytes(&page.run(&script).await);
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("photo.jpg");
         std::fs::write(&path, with_camera_notes(&bytes)).expect("a file");
@@ -51,6 +48,91 @@ impl Shot {
     /// Where it lies.
     pub fn path(&self) -> &str {
         &self.path
+    }
+}
+
+/// Bytes that a page gave as hexadecimal digits.
+fn bytes(drawn: &Value) -> Vec<u8> {
+    let hex = drawn.as_str().expect("the browser drew something");
+    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a byte");
+    (0..hex.len()).step_by(2).map(digit).collect()
+}
+
+/// How many pictures of a film a scene takes; ten make a second.
+const PICTURES: usize = 5;
+/// The size of a film in pixels.
+const FILM: (usize, usize) = (800, 600);
+
+/// A film on the disk, for a browser whose camera sees it again and again.
+#[derive(Debug)]
+pub struct Film {
+    _folder: TempDir,
+    path: String,
+    scenes: usize,
+}
+
+impl Film {
+    /// Films what the picture at `selector` shows until it has shown so many different things.
+    ///
+    /// It is as a hand would hold the phone: smaller than what the camera sees, a little turned, not
+    /// in the middle, on grey. The film is raw (YUV4MPEG2): browsers read packed ones with damage.
+    pub async fn of_svgs(page: &Page, selector: &str, scenes: usize) -> Self {
+        let (width, height) = FILM;
+        let script = format!(
+            "const asked = document.querySelector('{selector}');
+             const xml = new XMLSerializer().serializeToString(asked);
+             const c = document.createElement('canvas'); c.width = {width}; c.height = {height};
+             const p = c.getContext('2d');
+             const image = new Image();
+             return new Promise((done) => {{
+               image.onload = () => {{
+                 p.fillStyle = '#777'; p.fillRect(0, 0, {width}, {height});
+                 p.translate(390, 310); p.rotate(0.04); p.drawImage(image, -260, -260, 520, 520);
+                 const seen = p.getImageData(0, 0, {width}, {height}).data;
+                 let digits = '';
+                 for (let at = 1; at < seen.length; at += 4)
+                   digits += seen[at].toString(16).padStart(2, '0');
+                 done(digits);
+               }};
+               image.src = 'data:image/svg+xml;base64,' + btoa(unescape(encodeURIComponent(xml)));
+             }})"
+        );
+        let mut seen: Vec<Vec<u8>> = Vec::new();
+        while seen.len() < scenes {
+            let picture = bytes(&page.run(&script).await);
+            if !seen.contains(&picture) {
+                seen.push(picture);
+            }
+        }
+        let mut film =
+            format!("YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n").into_bytes();
+        for picture in seen
+            .iter()
+            .flat_map(|one| std::iter::repeat_n(one, PICTURES))
+        {
+            film.extend(b"FRAME\n");
+            film.extend(picture);
+            // No colour.
+            film.extend(std::iter::repeat_n(128, width * height / 2));
+        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("film.y4m");
+        std::fs::write(&path, film).expect("a file");
+        Self {
+            path: path.display().to_string(),
+            _folder: folder,
+            scenes,
+        }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How many different things it shows.
+    pub const fn scenes(&self) -> usize {
+        self.scenes
     }
 }
 

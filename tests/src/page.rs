@@ -176,6 +176,15 @@ impl Page {
         .await
     }
 
+    /// Waits until something on the page fits the selector.
+    pub async fn drawn(&self, selector: &str) {
+        let there = format!("return !!document.querySelector('{selector}')");
+        eventually(selector, || async {
+            (self.run(&there).await == Value::Bool(true)).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until a sheet is open.
     pub async fn sheet_opens(&self) {
         let open = "return !!document.querySelector('[role=dialog]')";

@@ -1,6 +1,7 @@
 //! Steps that many tests share: joining, recording, the network going and coming back.
 
 use crate::browser::{Browser, Screen};
+use crate::camera::Film;
 use crate::gate::{Gate, Mode};
 use crate::page::Page;
 use crate::server::{Join, Server};
@@ -29,10 +30,27 @@ impl Person {
         person
     }
 
+    /// The same, with a camera that sees a film.
+    pub async fn join_with_film(
+        server: &mut Server,
+        role: &str,
+        screen: Screen,
+        film: &Film,
+    ) -> Self {
+        let join = server.join(role);
+        let browser = Browser::with_film(screen, film).await;
+        let person = Self::arrive_in(server, browser).await;
+        person.enter(&join).await;
+        person
+    }
+
     /// Opens the app for the first time.
     pub async fn arrive(server: &Server, screen: Screen) -> Self {
+        Self::arrive_in(server, Browser::new(screen).await).await
+    }
+
+    async fn arrive_in(server: &Server, browser: Browser) -> Self {
         let gate = Gate::before(server.address()).await;
-        let browser = Browser::new(screen).await;
         let person = Self { browser, gate };
         person.go("/join").await;
         person.page().heading(words::JOIN).await;

@@ -128,17 +128,25 @@ pub const OPEN_AGAIN: Word = word("重新打开", "Open again");
 /// Part of the status line while something stands between phone and server.
 pub const NOT_SENT: Word = word("可继续工作", "you can go on working");
 
+/// Heading of what to do without a signal.
+pub const NO_SIGNAL: Word = word("没有信号时", "Without a signal");
 /// Button that makes a file of what waits.
 pub const CARRY_MAKE: Word = word("做成文件", "Make a file");
 /// Button that hands the file on.
 pub const CARRY_GIVE: Word = word("发送或保存文件", "Send or save the file");
+/// Button that shows what waits as QR codes.
+pub const CARRY_SHOW: Word = word("显示二维码", "Show QR codes");
+/// Button that films a colleague's QR codes.
+pub const CARRY_SCAN: Word = word("扫描二维码", "Scan QR codes");
+/// What is said while the camera looks for codes.
+pub const CARRY_POINT: Word = word("请对准同事手机上的二维码", "Point at the QR codes");
 /// Field for the code of a colleague's file.
 pub const CARRY_CODE: Word = word("提取码", "Code");
-/// Button that sends a colleague's file.
-pub const CARRY_SEND: Word = word("代为送达", "Send for them");
+/// Button that takes a colleague's file along.
+pub const CARRY_TAKE: Word = word("收下并送达", "Take and send");
 /// What is said of a code that does not open a file.
 pub const CARRY_WRONG_CODE: Word = word("提取码不对", "The code is wrong");
 /// What is said when all is sent.
-pub const CARRY_TAKEN: Word = word("已送达，", "Sent: ");
-/// What is said without a network.
-pub const CARRY_OFFLINE: Word = word("本机也没有信号", "No signal here either");
+pub const CARRY_TAKEN: Word = word("已代为送达", "Sent for them");
+/// What is said while there is no network.
+pub const CARRY_WAITING: Word = word("有信号时自动送达", "sent when there is a signal");

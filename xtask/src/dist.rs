@@ -16,6 +16,8 @@ use crate::shell::{self, say};
 use crate::workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// The modules that browsers load: the app, and what it loads when it is needed.
+const MODULES: [&str; 2] = ["app", "qr"];
 /// Written beside the dist folder: the inputs that it was made from.
 const STAMP: &str = "dist.inputs";
 
@@ -56,26 +58,23 @@ impl Profile {
 pub fn build(profile: Profile) -> Result<PathBuf, Failure> {
     ensure_wasm_target()?;
     say(&format!(
-        "app: cargo build -p app --target {TARGET} --profile {}",
+        "app: cargo build -p app -p qr --target {TARGET} --profile {}",
         profile.name()
     ));
-    let args = ["build", "-p", "app", "--bin", "app", "--target", TARGET];
+    let args = ["build", "-p", "app", "-p", "qr", "--target", TARGET];
     shell::run(shell::cargo(&args).args(["--profile", profile.name()]))?;
 
-    let wasm = workspace::target()
-        .join(TARGET)
-        .join(profile.folder())
-        .join("app.wasm");
+    let built = workspace::target().join(TARGET).join(profile.folder());
     let dist = workspace::dist();
     let stamp_path = workspace::target().join(STAMP);
-    let stamp = fingerprint(&wasm, profile)?;
+    let stamp = fingerprint(&built, profile)?;
     if dist.join("index.html").exists()
         && fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
     {
         say("app: target/dist is up to date");
         return Ok(dist);
     }
-    make(&wasm, &dist, profile)?;
+    make(&built, &dist, profile)?;
     fs::write(&stamp_path, stamp).map_err(Failure::file(&stamp_path))?;
     Ok(dist)
 }
@@ -100,15 +99,20 @@ pub fn short_hash(bytes: &[u8]) -> String {
 }
 
 /// Makes the folder under another name and renames it: nobody ever sees half of it.
-fn make(wasm: &Path, dist: &Path, profile: Profile) -> Result<(), Failure> {
+fn make(built: &Path, dist: &Path, profile: Profile) -> Result<(), Failure> {
     let work = dist.with_extension("work");
     remove(&work)?;
     fs::create_dir_all(&work).map_err(Failure::file(&work))?;
     say("app: wasm-bindgen");
-    let code = bindgen::generate(wasm, profile == Profile::Dev)?;
+    let mut modules = Vec::new();
+    for name in MODULES {
+        let wasm = built.join(format!("{name}.wasm"));
+        let code = bindgen::generate(name, &wasm, profile == Profile::Dev)?;
+        modules.push((name, code));
+    }
     say("app: pages, hashed names, precache list");
     let public = workspace::root().join("public");
-    assets::assemble(&public, &code, &work)?;
+    assets::assemble(&public, &modules, &work)?;
     say("app: brotli and gzip");
     compress::all(&work, profile == Profile::App)?;
     remove(dist)?;
@@ -123,7 +127,7 @@ fn remove(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Everything that the folder is made from: the compiled app, the public files, the recipe.
-fn fingerprint(wasm: &Path, profile: Profile) -> Result<String, Failure> {
+fn fingerprint(built: &Path, profile: Profile) -> Result<String, Failure> {
     let mut text = format!(
         "profile {}\nrecipe {}\n",
         profile.name(),
@@ -135,7 +139,10 @@ fn fingerprint(wasm: &Path, profile: Profile) -> Result<String, Failure> {
         let _ok = writeln!(text, "{} {name}", short_hash(&bytes));
         Ok(())
     };
-    line(wasm, "app.wasm")?;
+    for name in MODULES {
+        let name = format!("{name}.wasm");
+        line(&built.join(&name), &name)?;
+    }
     let public = workspace::root().join("public");
     for name in assets::list(&public)? {
         line(&public.join(&name), &name)?;

@@ -10,6 +10,7 @@ use domain::sync::message::Secret;
 use domain::unit::Directory;
 
 use super::Runtime;
+use super::carry::Carrier;
 use super::photos::Courier;
 use super::screens::Screens;
 use crate::platform;
@@ -35,6 +36,7 @@ pub struct Phone {
     screens: Rc<dyn Screens>,
     session: RefCell<Option<Rc<Session>>>,
     courier: RefCell<Option<Rc<Courier>>>,
+    carrier: RefCell<Option<Rc<Carrier>>>,
     known: RefCell<Known>,
 }
 
@@ -72,6 +74,7 @@ impl Phone {
             screens,
             session: RefCell::default(),
             courier: RefCell::default(),
+            carrier: RefCell::default(),
             known: RefCell::new(stranger()),
         };
         Rc::new(phone)
@@ -85,6 +88,11 @@ impl Phone {
     /// The courier of photos of whoever uses the phone.
     pub fn courier(&self) -> Option<Rc<Courier>> {
         self.courier.borrow().clone()
+    }
+
+    /// The carrier of others' requests for whoever uses the phone.
+    pub fn carrier(&self) -> Option<Rc<Carrier>> {
+        self.carrier.borrow().clone()
     }
 
     /// Opens what is stored, shows it, and only then looks for a network.
@@ -181,6 +189,8 @@ impl Phone {
         let rows = session.store().rows(List::Newest, ROWS_MAX).await?;
         let courier = Courier::new(Rc::clone(&session), proof, Rc::clone(&self.screens));
         courier.rows(&rows);
+        let carrier = Carrier::new(Rc::clone(&session), Rc::clone(&self.screens));
+        *self.carrier.borrow_mut() = Some(carrier);
         *self.courier.borrow_mut() = Some(courier);
         self.screens.rows(rows);
         session.count_aside().await;
@@ -388,6 +398,9 @@ impl Screens for Ears {
     fn status(&self, status: domain::replica::SyncStatus) {
         if let Some(courier) = self.courier() {
             courier.status(&status);
+        }
+        if let Some(carrier) = self.phone.upgrade().and_then(|phone| phone.carrier()) {
+            carrier.status(&status);
         }
         self.screens.status(status);
     }

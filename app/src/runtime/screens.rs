@@ -5,6 +5,7 @@ use domain::replica::journal::Damage;
 use domain::unit::Directory;
 use domain::view::Row;
 
+use super::carry::Delivery;
 use crate::platform::Room;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
@@ -27,6 +28,8 @@ pub trait Screens {
     fn drafts(&self, _drafts: Vec<(String, String)>) {}
     /// What is known of photos.
     fn photos(&self, _book: &Book) {}
+    /// What became of that which is carried for others.
+    fn carried(&self, _delivery: Delivery) {}
     /// The people who joined on this phone, and which of them uses it.
     fn identities(&self, _all: Vec<Known>, _current: Option<usize>) {}
     /// Whether the browser keeps our data, and how much room there is.

@@ -1,6 +1,8 @@
 //! The officer's day: what is due, what was recorded, and the three things to begin.
 
 use domain::record::Kind;
+use domain::replica::{Activity, LinkFailure, SyncStatus};
+use domain::time::HOUR_MS;
 use domain::view::Row;
 use leptos::prelude::*;
 
@@ -20,6 +22,9 @@ const RECENT_MAX: usize = 8;
 /// What falls due within so many days is shown.
 const SOON_DAYS: i64 = 2;
 
+/// Without a signal for so long, others may be asked to carry what waits, in milliseconds.
+const AWAY_MS: i64 = 6 * HOUR_MS;
+
 /// The home screen.
 pub fn home() -> AnyView {
     let state = state();
@@ -34,6 +39,7 @@ pub fn home() -> AnyView {
                 {patrol_button(state)}
                 <a class="button" href=Route::NewHazard(None).path()>{word::NEW_HAZARD.s()}</a>
             </section>
+            {move || no_signal(state)}
             {move || draft_note(state)}
             <section aria-labelledby="due">
                 <h2 id="due">{word::DUE.s()}</h2>
@@ -47,6 +53,25 @@ pub fn home() -> AnyView {
         </main>
     }
     .into_any()
+}
+
+/// The way out for whoever has had no signal for hours: others can carry what waits.
+fn no_signal(state: State) -> Option<AnyView> {
+    state.minute.track();
+    let SyncStatus {
+        activity,
+        on_phone,
+        synced_at,
+        ..
+    } = state.status.get();
+    let away = platform::now().since(synced_at?) >= AWAY_MS;
+    let cut_off = matches!(activity, Activity::Failed(LinkFailure::Offline));
+    (away && cut_off && on_phone > 0).then(|| {
+        view! {
+            <a class="callout" href=Route::Carry.path()>{word::NO_SIGNAL_LONG.s()}</a>
+        }
+        .into_any()
+    })
 }
 
 fn heading(state: State) -> AnyView {

@@ -7,9 +7,9 @@ use crate::app::language_name;
 use crate::component::chips::{Choice, chips};
 use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
+use crate::nav::Route;
 use crate::platform;
 use crate::runtime::photos::WIFI_ONLY;
-use crate::screen::carry::carry;
 use crate::screen::is_demo;
 use crate::state::{Actions, State, state};
 
@@ -34,7 +34,12 @@ pub fn settings() -> AnyView {
                     {word::JOIN_ANOTHER.s()}
                 </button>
             </section>
-            {carry()}
+            <section>
+                <a class="card row" href=Route::Carry.path()>
+                    <b>{word::NO_SIGNAL.s()}</b>
+                    <p>{word::NO_SIGNAL_LEAD.s()}</p>
+                </a>
+            </section>
             <section>
                 <h2>{word::STORAGE.s()}</h2>
                 {move || storage(state)}

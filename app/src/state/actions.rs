@@ -7,7 +7,6 @@ use std::sync::Arc;
 use domain::command::Command;
 use domain::id::{DeviceId, RecordId, UnitId};
 use domain::replica::{Cause, CommandError};
-use domain::sync::bundle::Code;
 use domain::sync::message::{Overview, OverviewRequest, decode, encode};
 use domain::view::case::Case;
 use domain::view::supervisor::Period;
@@ -15,7 +14,6 @@ use domain::view::supervisor::Period;
 use crate::link;
 use crate::locale::word;
 use crate::platform::{self, attempts};
-use crate::runtime::carry::{self, Bundle, Carried, CarryFault};
 use crate::runtime::phone::{Phone, PhoneError};
 use crate::store::Store;
 use crate::store::journal::Journal;
@@ -97,39 +95,6 @@ impl Actions {
                 None => state.say(word::EXPORT_NOTHING.s()),
             }
         });
-    }
-
-    /// What waits to be sent, as a file for somebody else to carry.
-    ///
-    /// # Errors
-    /// When nothing waits, or this phone cannot sign and encrypt it.
-    pub async fn bundle() -> Result<Bundle, CarryFault> {
-        let session = Self::phone().and_then(|phone| phone.session());
-        session.ok_or(CarryFault::NoKey)?.bundle().await
-    }
-
-    /// Hands that file on, right after a press.
-    pub fn hand_on(file: Vec<u8>) {
-        let name = format!("fengge-{}.txt", platform::now().to_local_text())
-            .replace(' ', "-")
-            .replace(':', "");
-        platform::spawn(async move {
-            // Whoever closes the share sheet can press again.
-            let _given = platform::hand_over(&name, "text/plain", &file).await;
-        });
-    }
-
-    /// Carries a colleague's file to the server.
-    ///
-    /// # Errors
-    /// When it cannot be opened or the server not be reached.
-    pub async fn carry(file: &[u8], code: &Code) -> Result<Carried, CarryFault> {
-        let carried = carry::carry(file, code).await?;
-        // What is new there is wanted here.
-        if let Some(session) = Self::phone().and_then(|phone| phone.session()) {
-            session.wake(Cause::News);
-        }
-        Ok(carried)
     }
 
     /// Carries out a command; drafts with these keys are dropped in the same transaction.

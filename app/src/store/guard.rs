@@ -1,6 +1,7 @@
 //! The store that a session uses: the database, watched from outside, or in its place the journal
 //! alone, when the database does not open.
 
+mod carried;
 mod photos;
 
 use core::cell::RefCell;

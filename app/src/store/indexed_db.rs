@@ -1,6 +1,7 @@
 //! One identity's database in the browser.
 
 pub(crate) mod bridge;
+mod carried;
 mod connection;
 pub(crate) mod encode;
 pub(crate) mod open;

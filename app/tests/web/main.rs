@@ -3,6 +3,8 @@
 #![cfg(target_arch = "wasm32")]
 
 #[cfg(test)]
+mod carried;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod fixture;

@@ -1,9 +1,11 @@
 //! What waits to be sent, as requests that somebody else carries to the server.
 
 use super::exchange::batch;
-use super::{OutboxItem, Replica};
+use super::{LinkFailure, OutboxItem, Replica};
 use crate::sync::bundle::REQUESTS_MAX;
-use crate::sync::message::{Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Request};
+use crate::sync::message::{
+    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, ErrorCode, ItemResult, Request,
+};
 use crate::time::Millis;
 
 impl Replica {
@@ -40,6 +42,69 @@ impl Replica {
     }
 }
 
+/// What becomes of a request that somebody carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The server answered for its changes: it need not be carried any further.
+    Heard {
+        /// How many of them it has.
+        taken: usize,
+        /// How many it refuses; their phone keeps them.
+        refused: usize,
+    },
+    /// The server will never take it as it is.
+    Refused,
+    /// The server cannot take it now; the next one may go.
+    Later,
+    /// The server was not reached: all of them wait.
+    Waits,
+}
+
+impl Fate {
+    /// The fate that an answer of the link means.
+    #[must_use]
+    pub fn of(answer: Result<&[u8], LinkFailure>) -> Self {
+        let receipt = match answer {
+            Ok(bytes) => match Answer::decode(bytes) {
+                Ok(lean) => lean.answer.receipt,
+                Err(_) => return Self::Waits,
+            },
+            Err(LinkFailure::Refused(code)) if is_final(code) => return Self::Refused,
+            Err(LinkFailure::Refused(_)) => return Self::Later,
+            Err(LinkFailure::Offline | LinkFailure::NotOurs) => return Self::Waits,
+        };
+        // An answer to a request that brought no changes: nothing is left to carry.
+        let results = receipt.map(|receipt| receipt.results).unwrap_or_default();
+        let is_refused = |result: &&ItemResult| matches!(result, ItemResult::Refused(_));
+        let refused = results.iter().filter(is_refused).count();
+        Self::Heard {
+            taken: results.len() - refused,
+            refused,
+        }
+    }
+}
+
+/// Whether a request that is refused so is refused for good.
+const fn is_final(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::BadRequest
+        | ErrorCode::TooLarge
+        | ErrorCode::OtherVersion
+        | ErrorCode::Unknown
+        | ErrorCode::UnknownDevice
+        | ErrorCode::UnknownKey
+        | ErrorCode::Revoked
+        | ErrorCode::UnknownCode
+        | ErrorCode::UsedCode
+        | ErrorCode::ExpiredCode
+        | ErrorCode::NotAllowed
+        | ErrorCode::NotFound
+        | ErrorCode::Checksum
+        | ErrorCode::NotAPhoto => true,
+        ErrorCode::TooSlow | ErrorCode::TooMany | ErrorCode::NoRoom | ErrorCode::Internal => false,
+    }
+}
+
 /// The items in runs that fit into a batch each.
 fn batches(mut items: &[OutboxItem]) -> impl Iterator<Item = &[OutboxItem]> {
     core::iter::from_fn(move || {
@@ -53,4 +118,46 @@ fn batches(mut items: &[OutboxItem]) -> impl Iterator<Item = &[OutboxItem]> {
         items = rest;
         (!run.is_empty()).then_some(run)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Refusal;
+    use crate::sync::message::{PageDigest, Receipt};
+
+    #[test]
+    fn bd6_only_the_server_s_own_word_ends_the_carrying() {
+        let receipt = Receipt {
+            no: 0,
+            digest: PageDigest::default(),
+            results: vec![
+                ItemResult::Kept(4),
+                ItemResult::Had(2),
+                ItemResult::Refused(Refusal::NotYourGrid),
+            ],
+        };
+        let answer = Answer::receipt_alone(Millis(1), Some(receipt)).encode(true);
+        let heard = Fate::Heard {
+            taken: 2,
+            refused: 1,
+        };
+        assert_eq!(Fate::of(Ok(&answer)), heard);
+        // A portal's page, half an answer, and no answer at all.
+        assert_eq!(Fate::of(Ok(b"<html>login</html>")), Fate::Waits);
+        assert_eq!(Fate::of(Ok(&answer[..answer.len() - 1])), Fate::Waits);
+        for failure in [LinkFailure::Offline, LinkFailure::NotOurs] {
+            assert_eq!(Fate::of(Err(failure)), Fate::Waits, "{failure:?}");
+        }
+        for (code, fate) in [
+            (ErrorCode::NoRoom, Fate::Later),
+            (ErrorCode::TooMany, Fate::Later),
+            (ErrorCode::Internal, Fate::Later),
+            (ErrorCode::UnknownKey, Fate::Refused),
+            (ErrorCode::Revoked, Fate::Refused),
+        ] {
+            let failure = LinkFailure::Refused(code);
+            assert_eq!(Fate::of(Err(failure)), fate, "{code:?}");
+        }
+    }
 }

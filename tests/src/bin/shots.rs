@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use tests::browser::{DESK, PHONE, Screen, TABLET};
-use tests::camera::Shot;
+use tests::camera::{Film, Shot};
 use tests::server::Server;
 use tests::walk::Person;
 use tests::words;
@@ -113,6 +113,28 @@ async fn officer(album: &mut Album, server: &mut Server) {
     officer.go("/").await;
     officer.page().heading(words::TODAY).await;
     album.take(&mut officer, "home-offline", PHONE).await;
+    carry(album, server, &mut officer).await;
+}
+
+/// Without a signal: a file, QR codes, and a colleague's camera.
+async fn carry(album: &mut Album, server: &mut Server, officer: &mut Person) {
+    officer.go("/carry").await;
+    officer.page().heading(words::NO_SIGNAL).await;
+    album.take(officer, "carry", PHONE).await;
+    officer.page().press(words::CARRY_MAKE).await;
+    officer.page().find("button", words::CARRY_GIVE).await;
+    album.take(officer, "carry-file", PHONE).await;
+    officer.page().press(words::CARRY_SHOW).await;
+    officer.page().sheet_opens().await;
+    officer.page().drawn(".codes svg").await;
+    album.take(officer, "carry-codes", PHONE).await;
+    // A film of nothing that can be read: the sheet stays open.
+    let film = Film::of_svgs(&officer.page(), "nav svg", 1).await;
+    let mut colleague = Person::join_with_film(server, "officer", PHONE, &film).await;
+    colleague.go("/carry").await;
+    colleague.page().press(words::CARRY_SCAN).await;
+    colleague.page().sees_word(words::CARRY_POINT).await;
+    album.take(&mut colleague, "carry-scan", PHONE).await;
 }
 
 async fn patrol(album: &mut Album, officer: &mut Person) {
@@ -135,7 +157,6 @@ async fn patrol(album: &mut Album, officer: &mut Person) {
     album.take(officer, "patrol-summary", PHONE).await;
 }
 
-/// The same screens in other looks.
 /// Photos on the page that is open, and one of them whole.
 async fn photo(album: &mut Album, officer: &mut Person) {
     for (hue, count) in [(205, "1 张照片"), (95, "2 张照片"), (30, "3 张照片")] {
@@ -158,6 +179,7 @@ async fn photo(album: &mut Album, officer: &mut Person) {
     officer.page().sheet_closes().await;
 }
 
+/// The same screens in other looks.
 async fn looks(album: &mut Album, server: &mut Server) {
     let mut officer = Person::join(server, "officer", PHONE).await;
     for (name, key, value) in [
@@ -173,6 +195,11 @@ async fn looks(album: &mut Album, server: &mut Server) {
         officer.go("/").await;
         officer.page().heading(words::TODAY).await;
         album.take(&mut officer, name, PHONE).await;
+        if name == "home-large" {
+            officer.go("/carry").await;
+            officer.page().heading(words::NO_SIGNAL).await;
+            album.take(&mut officer, "carry-large", PHONE).await;
+        }
         officer.page().run("localStorage.clear()").await;
     }
 }

@@ -10,27 +10,29 @@ use crate::failure::Failure;
 /// Never kept by the service worker: it updates itself, and robots read for themselves.
 const NOT_PRECACHED: [&str; 2] = ["sw.js", "robots.txt"];
 /// Public files whose name gets a hash, with the placeholder that stands for it in a page.
-const HASHED: [(&str, &str); 3] = [
+const HASHED: [(&str, &str); 4] = [
     ("style.css", "__STYLE__"),
+    ("qr.js", "__QR__"),
     ("boot.js", "__BOOT__"),
     ("start.js", "__START__"),
 ];
 
 /// Writes the whole folder: public files, code, filled placeholders, service worker.
-pub fn assemble(public: &Path, code: &Code, out: &Path) -> Result<(), Failure> {
-    let folder = code_folder(code);
-    let script = format!("{folder}/app.js");
-    let wasm = format!("{folder}/app.wasm");
-    write(out, &script, &code.script)?;
-    write(out, &wasm, &code.wasm)?;
-    for (name, bytes) in &code.snippets {
-        write(out, &format!("{folder}/{name}"), bytes)?;
+pub fn assemble(public: &Path, modules: &[(&str, Code)], out: &Path) -> Result<(), Failure> {
+    let mut names = Vec::new();
+    for (module, code) in modules {
+        let folder = code_folder(module, code);
+        let script = format!("{folder}/{module}.js");
+        let wasm = format!("{folder}/{module}.wasm");
+        write(out, &script, &code.script)?;
+        write(out, &wasm, &code.wasm)?;
+        for (name, bytes) in &code.snippets {
+            write(out, &format!("{folder}/{name}"), bytes)?;
+        }
+        let placeholder = module.to_uppercase();
+        names.push((format!("__{placeholder}_SCRIPT__"), format!("/{script}")));
+        names.push((format!("__{placeholder}_WASM__"), format!("/{wasm}")));
     }
-
-    let mut names = vec![
-        ("__APP_SCRIPT__".to_owned(), format!("/{script}")),
-        ("__APP_WASM__".to_owned(), format!("/{wasm}")),
-    ];
     for (file, placeholder) in HASHED {
         let bytes = fill(&read(public, file)?, &names);
         let name = hashed_name(file, &bytes);
@@ -69,14 +71,15 @@ fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), F
     Ok(())
 }
 
-/// One folder a build for script, wasm and snippets: they belong together and import each other.
-fn code_folder(code: &Code) -> String {
+/// One folder a build and module for script, wasm and snippets: they belong together and import each
+/// other.
+fn code_folder(module: &str, code: &Code) -> String {
     let mut all = code.script.clone();
     all.extend_from_slice(&code.wasm);
     code.snippets
         .iter()
         .for_each(|(_, bytes)| all.extend_from_slice(bytes));
-    format!("code-{}", short_hash(&all))
+    format!("{module}-{}", short_hash(&all))
 }
 
 /// `style.css` becomes `style-0123456789abcdef.css`.

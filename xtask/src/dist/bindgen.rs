@@ -8,7 +8,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::failure::Failure;
 use crate::workspace;
 
-/// The app's code as the browser loads it.
+/// A module's code as the browser loads it.
 #[derive(Debug)]
 pub struct Code {
     /// The module that loads the wasm.
@@ -19,16 +19,17 @@ pub struct Code {
     pub snippets: Vec<(String, Vec<u8>)>,
 }
 
-/// Runs wasm-bindgen over `wasm`; a dev build keeps function names for its backtraces.
-pub fn generate(wasm: &Path, keep_names: bool) -> Result<Code, Failure> {
-    let out = workspace::target().join("bindgen");
+/// Runs wasm-bindgen over the `wasm` of the module `name`; a dev build keeps function names for its
+/// backtraces.
+pub fn generate(name: &str, wasm: &Path, keep_names: bool) -> Result<Code, Failure> {
+    let out = workspace::target().join("bindgen").join(name);
     if out.exists() {
         fs::remove_dir_all(&out).map_err(Failure::file(&out))?;
     }
     let mut bindgen = Bindgen::new();
     bindgen
         .input_path(wasm)
-        .out_name("app")
+        .out_name(name)
         .web(true)
         .map_err(failed)?
         .typescript(false)
@@ -37,18 +38,18 @@ pub fn generate(wasm: &Path, keep_names: bool) -> Result<Code, Failure> {
         .remove_producers_section(true)
         .omit_default_module_path(true);
     bindgen.generate(&out).map_err(failed)?;
-    let read = |name: &str| {
-        let path = out.join(name);
+    let read = |file: &str| {
+        let path = out.join(file);
         fs::read(&path).map_err(Failure::file(&path))
     };
     let snippets = super::assets::list(&out)?
         .into_iter()
-        .filter(|name| name.starts_with("snippets/"))
-        .map(|name| read(&name).map(|bytes| (name, bytes)))
+        .filter(|file| file.starts_with("snippets/"))
+        .map(|file| read(&file).map(|bytes| (file, bytes)))
         .collect::<Result<_, _>>()?;
     Ok(Code {
-        script: read("app.js")?,
-        wasm: read("app_bg.wasm")?,
+        script: read(&format!("{name}.js"))?,
+        wasm: read(&format!("{name}_bg.wasm"))?,
         snippets,
     })
 }

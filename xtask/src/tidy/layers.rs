@@ -16,8 +16,9 @@ const HOMES: [(&str, &str, &str); 2] = [
     ),
 ];
 /// What the pure core may depend on: nothing here does IO.
-const DOMAIN_DEPENDENCIES: [&str; 8] = [
+const DOMAIN_DEPENDENCIES: [&str; 9] = [
     "automerge",
+    "base45",
     "base64",
     "negentropy",
     "postcard",

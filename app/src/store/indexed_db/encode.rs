@@ -114,7 +114,7 @@ pub(crate) fn leave_outbox(place: u64) -> Write {
     clippy::cast_precision_loss,
     reason = "the browser counts in floats up to 2^53"
 )]
-fn place_key(place: u64) -> JsValue {
+pub(crate) fn place_key(place: u64) -> JsValue {
     JsValue::from_f64(place as f64)
 }
 

@@ -21,6 +21,8 @@ pub(crate) const ASIDE: &str = "aside";
 pub(crate) const PHOTOS: &str = "photos";
 /// Pictures by their hash.
 pub(crate) const PICTURES: &str = "pictures";
+/// Requests of others that this phone carries, in the order in which they came.
+pub(crate) const CARRIED: &str = "carried";
 /// The people who joined on this phone (index database).
 pub(crate) const IDENTITIES: &str = "identities";
 /// Which of them uses it (index database).
@@ -46,8 +48,10 @@ pub(crate) struct Schema {
 
 /// The database of one identity.
 pub(crate) const IDENTITY: Schema = Schema {
-    stores: &[CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE, PHOTOS, PICTURES],
-    steps: &[first_stores, photo_stores],
+    stores: &[
+        CHANGES, ROWS, OUTBOX, DRAFTS, META, ASIDE, PHOTOS, PICTURES, CARRIED,
+    ],
+    steps: &[first_stores, photo_stores, carried_store],
 };
 
 /// The database that knows the identities.
@@ -88,6 +92,10 @@ fn photo_stores(database: &IdbDatabase) -> Result<(), JsValue> {
     database.create_object_store(PHOTOS)?;
     database.create_object_store(PICTURES)?;
     Ok(())
+}
+
+fn carried_store(database: &IdbDatabase) -> Result<(), JsValue> {
+    counted(database, CARRIED)
 }
 
 fn first_index(database: &IdbDatabase) -> Result<(), JsValue> {
