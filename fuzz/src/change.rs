@@ -20,7 +20,7 @@ pub(crate) fn run(input: &[u8]) {
         }
     }
     let mut document = Document::default();
-    let (mut taken, mut contradicts) = (Vec::new(), false);
+    let (mut taken, mut contradicts, mut waited) = (Vec::new(), false, false);
     for (_, bytes) in &changes {
         let checked = check(bytes);
         match document.apply(bytes) {
@@ -29,10 +29,15 @@ pub(crate) fn run(input: &[u8]) {
                 if !taken.contains(&bytes.as_slice()) {
                     taken.push(bytes.as_slice());
                 }
+                waited |= document.missing() > 0;
             }
             Err(error) => contradicts |= error == DecodeError::Contradicts,
         }
     }
+    // One that waited and then did not follow was let go: it is refused like one that comes late.
+    let came = taken.len();
+    taken.retain(|bytes| document.apply(bytes).is_ok());
+    assert!(waited || taken.len() == came, "a change was let go");
     let tree = document.tree();
     let (mut opened, damaged) = Document::from_changes(taken.iter().rev().copied());
     if !contradicts {
@@ -78,5 +83,15 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<_> = made.iter().map(one).collect();
     let all: Vec<_> = made.iter().map(|one| (0, one.bytes.as_slice())).collect();
     seeds.push(seed::lay(&all));
+    // A change that waits, and does not follow from the one that it waited for; beside them one that
+    // contradicts, or nothing.
+    let [first, second, ..] = made.as_slice() else {
+        return seeds;
+    };
+    let late = seed::begun_later(&second.bytes);
+    let other = seed::begun_later(&first.bytes);
+    let waits = [(0, late.as_slice()), (0, &first.bytes), (0, &other)];
+    seeds.push(seed::lay(&waits[..2]));
+    seeds.push(seed::lay(&waits));
     seeds
 }

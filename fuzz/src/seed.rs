@@ -199,6 +199,23 @@ pub fn repair(bytes: &mut [u8]) {
     }
 }
 
+/// A change that says that it begins one operation later than it does.
+pub fn begun_later(bytes: &[u8]) -> Vec<u8> {
+    let head = domain::document::check(bytes).expect("one of our own changes");
+    // Magic, checksum, kind; the length; how many it follows, their names; the author; its number.
+    let length = bytes
+        .iter()
+        .skip(9)
+        .take_while(|byte| **byte >= 128)
+        .count()
+        + 1;
+    let start = 9 + length + 1 + 32 * head.deps.len() + 9 + 1;
+    let mut later = bytes.to_vec();
+    later[start] += 1;
+    repair(&mut later);
+    later
+}
+
 /// The name of a change.
 pub fn name(bytes: &[u8]) -> ChangeHash {
     domain::sync::lean::name(bytes)
