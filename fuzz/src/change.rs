@@ -85,9 +85,11 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds.push(seed::lay(&all));
     // A change that waits, and does not follow from the one that it waited for; beside them one that
     // contradicts, or nothing.
-    let [first, second, ..] = made.as_slice() else {
-        return seeds;
+    let first = made.first().expect("a first change");
+    let follows = |one: &&seed::Made| {
+        check(&one.bytes).is_ok_and(|head| head.deps == [seed::name(&first.bytes)])
     };
+    let second = made.iter().find(follows).expect("one that follows it");
     let late = seed::begun_later(&second.bytes);
     let other = seed::begun_later(&first.bytes);
     let waits = [(0, late.as_slice()), (0, &first.bytes), (0, &other)];
