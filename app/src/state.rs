@@ -16,6 +16,7 @@ use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
+use crate::locale::{Word, word};
 use crate::platform::Room;
 use crate::runtime::Screens;
 use crate::runtime::carry::Delivery;
@@ -137,6 +138,20 @@ impl State {
             noted.filter(|note| note.arrived).count()
         });
         crate::locale::format::photos(arrived, row.photos.len())
+    }
+
+    /// What stands in the place of an empty list: on a new device the records are still on their way.
+    pub fn none(self, word: Word) -> impl Fn() -> &'static str + Send + Sync + 'static {
+        move || {
+            let working = self
+                .status
+                .with(|status| status.activity == Activity::Working);
+            if working && self.rows.with(|rows| rows.is_empty()) {
+                word::FETCHING.s()
+            } else {
+                word.s()
+            }
+        }
     }
 
     /// The directory, where there is one.

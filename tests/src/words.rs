@@ -147,6 +147,6 @@ pub const CARRY_TAKE: Word = word("收下并送达", "Take and send");
 /// What is said of a code that does not open a file.
 pub const CARRY_WRONG_CODE: Word = word("提取码不对", "The code is wrong");
 /// What is said when all is sent.
-pub const CARRY_TAKEN: Word = word("已代为送达", "Sent for them");
+pub const CARRY_TAKEN: Word = word("已代为送达", "Changes sent for them");
 /// What is said while there is no network.
 pub const CARRY_WAITING: Word = word("有信号时自动送达", "sent when there is a signal");

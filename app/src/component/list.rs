@@ -72,7 +72,10 @@ pub fn row_link(row: &Row, tag: AnyView, now: Millis) -> AnyView {
 }
 
 /// A card with a list, or a line that says what to do where it is empty.
-pub fn list_card(items: Vec<AnyView>, empty: &'static str) -> AnyView {
+pub fn list_card(
+    items: Vec<AnyView>,
+    empty: impl Fn() -> &'static str + Send + Sync + 'static,
+) -> AnyView {
     if items.is_empty() {
         view! { <div class="card empty"><p>{empty}</p></div> }.into_any()
     } else {

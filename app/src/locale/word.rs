@@ -237,6 +237,7 @@ words! {
     TYPE: "类型", "Type";
     VILLAGE: "村", "Village";
     BY_VILLAGE: "各村在办", "Open by village";
+    FETCHING: "正在取回记录…", "Fetching the records…";
     NO_MATCH: "没有符合条件的记录", "No record matches";
     CHOOSE_ROW: "选一条记录查看", "Choose a record";
     GRIDS: "{} 个网格", "{} grids";
@@ -315,11 +316,11 @@ words! {
     NO_SIGNAL_LEAD: "请同事代为送达，或代同事送达", "Let a colleague send for you, or send for them";
     NO_SIGNAL_LONG: "很久没有信号了？可以请同事代为送达", "No signal for hours? A colleague can send it for you";
     CARRY_MINE: "请同事代为送达", "Let a colleague send it";
-    CARRY_LEAD: "有 {} 条记录未送达。让同事扫码，或把加密文件发给有信号的同事；本机的记录不会删除。", "{} records wait to be sent. Let a colleague scan them, or send an encrypted file to one with a signal; the records stay on this phone.";
+    CARRY_LEAD: "有 {} 条记录未送达。让同事扫码，或把加密文件发给有信号的同事；本机的记录不会删除。", "Records waiting to be sent: {}. Let a colleague scan them, or send an encrypted file to one with a signal; the records stay on this phone.";
     CARRY_SHOW: "显示二维码", "Show QR codes";
     CARRY_SHOW_LEAD: "请同事打开“扫描二维码”对准屏幕，直到扫完。扫码的人会得到这些记录，请只给同事看。", "Your colleague opens “Scan QR codes” and points the camera here until all are read. Whoever scans gets these records: show them to colleagues only.";
     CARRY_MAKE: "做成文件", "Make a file";
-    CARRY_CODE: "文件已做好（{} 条记录）。请把这个提取码当面或电话告诉同事：", "The file is ready ({} records). Tell your colleague this code in person or by phone:";
+    CARRY_CODE: "文件已做好（{} 条记录）。请把这个提取码当面或电话告诉同事：", "The file is ready (records: {}). Tell your colleague this code in person or by phone:";
     CARRY_GIVE: "发送或保存文件", "Send or save the file";
     CARRY_THEIRS: "代同事送达", "Send for a colleague";
     CARRY_IN_LEAD: "扫描同事手机上的二维码，或选择同事发来的文件并输入提取码。没有信号也可以先收下；您看不到其中的内容。", "Scan the QR codes on their phone, or choose the file that they sent and type its code, with or without a signal. You do not see what is in it.";
@@ -332,10 +333,10 @@ words! {
     CARRY_CODE_FIELD: "提取码", "Code";
     CARRY_TAKE: "收下并送达", "Take and send";
     CARRY_BUSY: "正在处理…", "Working…";
-    CARRY_TAKEN: "已代为送达 {} 处更改", "Sent for them: {} changes";
-    CARRY_WAITING: "已收下 {} 份，有信号时自动送达", "{} taken along; they are sent when there is a signal";
-    CARRY_REFUSED_SOME: "{} 处更改未被接收，仍保存在同事的手机上", "{} changes were not taken; they stay on your colleague's phone";
-    CARRY_REFUSED: "{} 份未被接收：服务器不认识做它的手机", "{} not taken: the server does not know the phone that made it";
+    CARRY_TAKEN: "已代为送达 {} 处更改", "Changes sent for them: {}";
+    CARRY_WAITING: "已收下 {} 份，有信号时自动送达", "Taken along: {}; sent when there is a signal";
+    CARRY_REFUSED_SOME: "{} 处更改未被接收，仍保存在同事的手机上", "Changes not taken: {}; they stay on your colleague’s phone";
+    CARRY_REFUSED: "{} 份未被接收：服务器不认识做它的手机", "Not taken: {}; the server does not know the phone that made it";
     CARRY_NO_FILE: "请先选择文件", "Choose the file first";
     CARRY_CODE_FORM: "提取码是 12 位字母和数字", "The code has 12 letters and digits";
     CARRY_WRONG_CODE: "提取码不对，或文件不完整。请核对提取码，或请同事重新发送", "The code is wrong, or the file is not whole. Check the code, or ask for the file again";

@@ -153,7 +153,7 @@ fn due(state: State) -> AnyView {
             |row: &&Row| row_link(row, due_tag(row, now).unwrap_or_else(|| ().into_any()), now);
         due.iter().take(DUE_MAX).map(item).collect::<Vec<_>>()
     });
-    list_card(items, word::NOTHING_DUE.s())
+    list_card(items, state.none(word::NOTHING_DUE))
 }
 
 fn recent(state: State) -> AnyView {
@@ -168,7 +168,7 @@ fn recent(state: State) -> AnyView {
     let all = more.then(|| {
         view! { <a class="more" href=Route::Records.path()>{word::ALL_RECORDS.s()}</a> }
     });
-    view! { {list_card(items, word::NO_RECORDS.s())} {all} }.into_any()
+    view! { {list_card(items, state.none(word::NO_RECORDS))} {all} }.into_any()
 }
 
 fn aside(state: State) -> Option<AnyView> {

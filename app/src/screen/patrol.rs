@@ -41,7 +41,7 @@ pub fn patrols() -> AnyView {
             let item = |row: &&Row| row_link(row, delivery_tag(state.delivery(row)), now);
             all.iter().take(LIST_MAX).map(item).collect::<Vec<_>>()
         });
-        list_card(items, word::NO_PATROLS.s())
+        list_card(items, state.none(word::NO_PATROLS))
     };
     view! {
         {top(Top { title: word::PATROLS.s().to_owned(), demo: is_demo(state), ..Top::default() })}
@@ -299,7 +299,7 @@ fn found(state: State, id: RecordId, open: bool) -> AnyView {
             let item = |row: &Row| row_link(row, delivery_tag(state.delivery(row)), now);
             found.map(item).collect::<Vec<_>>()
         });
-        (!items.is_empty()).then(|| list_card(items, ""))
+        (!items.is_empty()).then(|| list_card(items, || ""))
     };
     view! {
         <section>

@@ -95,13 +95,13 @@ fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<
         }
     });
     let empty = if query.is_empty() && kind.is_empty() && delivery.is_empty() {
-        word::NO_RECORDS.s()
+        word::NO_RECORDS
     } else {
-        word::NO_MATCH.s()
+        word::NO_MATCH
     };
     view! {
         <p class="quiet" role="status">{word::SHOWN_OF.with2(items.len(), count)}</p>
-        {list_card(items, empty)}
+        {list_card(items, state.none(empty))}
         {more}
     }
     .into_any()

@@ -242,7 +242,8 @@ fn rows(state: State, filters: Filters) -> AnyView {
         }
     });
     if lines.is_empty() {
-        return view! { <div class="card empty"><p>{word::NO_MATCH.s()}</p></div> }.into_any();
+        return view! { <div class="card empty"><p>{state.none(word::NO_MATCH)}</p></div> }
+            .into_any();
     }
     let shown = word::SHOWN_OF.with2(lines.len(), count);
     view! {
