@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use domain::command::Command;
 use domain::id::{DeviceId, Fresh, RecordId};
+use domain::replica::hand::TakeInError;
 use domain::replica::{
     Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
     WriteBatch,
@@ -38,7 +39,38 @@ const TIMER_MS_MAX: u32 = 24 * 60 * 60 * 1_000;
 /// Ticket of the one effect that has none of its own.
 const NO_TICKET: Ticket = Ticket::MAX;
 
-type Done = Outcome<Result<RecordId, CommandError>>;
+/// Who waits for what the replica does, by ticket.
+struct Waiting<T> {
+    last: Cell<Ticket>,
+    by_ticket: RefCell<BTreeMap<Ticket, Outcome<T>>>,
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self {
+            last: Cell::new(0),
+            by_ticket: RefCell::default(),
+        }
+    }
+}
+
+impl<T: 'static> Waiting<T> {
+    /// A new ticket, and where its result will be.
+    fn begin(&self) -> (Ticket, Outcome<T>) {
+        let ticket = self.last.get() + 1;
+        self.last.set(ticket);
+        let done = Outcome::new();
+        self.by_ticket.borrow_mut().insert(ticket, done.clone());
+        (ticket, done)
+    }
+
+    fn settle(&self, ticket: Ticket, result: T) {
+        let done = self.by_ticket.borrow_mut().remove(&ticket);
+        if let Some(done) = done {
+            done.settle(result);
+        }
+    }
+}
 
 /// The runtime of one identity.
 pub struct Runtime<S> {
@@ -47,8 +79,8 @@ pub struct Runtime<S> {
     busy: Cell<bool>,
     store: S,
     screens: Rc<dyn Screens>,
-    waiting: RefCell<BTreeMap<Ticket, Done>>,
-    last_ticket: Cell<Ticket>,
+    commands: Waiting<Result<RecordId, CommandError>>,
+    takings: Waiting<Result<u32, TakeInError>>,
     timer: RefCell<Option<Timer>>,
     lock: RefCell<Option<Lock>>,
     tabs: RefCell<Option<Tabs>>,
@@ -73,8 +105,8 @@ impl<S: Store + 'static> Runtime<S> {
             busy: Cell::new(false),
             store,
             screens,
-            waiting: RefCell::default(),
-            last_ticket: Cell::new(0),
+            commands: Waiting::default(),
+            takings: Waiting::default(),
             timer: RefCell::default(),
             lock: RefCell::default(),
             tabs: RefCell::default(),
@@ -146,10 +178,7 @@ impl<S: Store + 'static> Runtime<S> {
         command: Command,
         drafts: Vec<String>,
     ) -> Result<RecordId, CommandError> {
-        let ticket = self.last_ticket.get() + 1;
-        self.last_ticket.set(ticket);
-        let done = Done::new();
-        self.waiting.borrow_mut().insert(ticket, done.clone());
+        let (ticket, done) = self.commands.begin();
         let fresh = Fresh::new(platform::now(), platform::random());
         let command = Box::new(command);
         self.take(Event::Command {
@@ -245,12 +274,8 @@ impl<S: Store + 'static> Runtime<S> {
             Effect::Send { bytes } => {
                 self.spawn(|this| this.send(bytes));
             }
-            Effect::Finished { ticket, result } => {
-                let done = self.waiting.borrow_mut().remove(&ticket);
-                if let Some(done) = done {
-                    done.settle(result);
-                }
-            }
+            Effect::Finished { ticket, result } => self.commands.settle(ticket, result),
+            Effect::TookIn { ticket, result } => self.takings.settle(ticket, result),
             Effect::Changed { records } => {
                 if let Some(tabs) = &*self.tabs.borrow() {
                     tabs.tell(&records);

@@ -8,16 +8,18 @@ mod applying;
 pub mod attempts;
 pub mod carry;
 mod exchange;
+pub mod hand;
 pub mod journal;
 pub mod memory;
 mod mend;
 pub mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::command::{Command, Denial};
 use crate::document::EditError;
 use crate::id::{ActorKey, DeviceId, Fresh, RecordId};
+use crate::sync::bundle::Load;
 use crate::sync::message::{ErrorCode, Secret};
 use crate::sync::repair::Held;
 use crate::sync::signed::PublicKey;
@@ -140,6 +142,15 @@ pub enum Event {
         /// The device's clock.
         now: Millis,
     },
+    /// A colleague's device hands over a first load.
+    TakeIn {
+        /// The shell's own number for it.
+        ticket: Ticket,
+        /// What is handed over.
+        load: Load,
+        /// The device's clock.
+        now: Millis,
+    },
     /// It is time to look for something to exchange.
     Wake {
         /// Why.
@@ -206,6 +217,13 @@ pub enum Effect {
         ticket: Ticket,
         /// The record, or why nothing was saved.
         result: Result<RecordId, CommandError>,
+    },
+    /// A first load is in the store, or is not.
+    TookIn {
+        /// The shell's own number for it.
+        ticket: Ticket,
+        /// The records that came with it, or why it ended early.
+        result: Result<u32, hand::TakeInError>,
     },
     /// These records look different now.
     Changed {
@@ -296,6 +314,8 @@ pub struct Replica {
     sums: Sums,
     checked_at: Option<Millis>,
     mending: mend::Mending,
+    /// First loads that a colleague's device handed over.
+    handed: VecDeque<hand::Handed>,
 }
 
 impl Replica {
@@ -333,6 +353,7 @@ impl Replica {
             sums: meta.sums.clone(),
             checked_at: meta.checked_at,
             mending: mend::Mending::default(),
+            handed: VecDeque::new(),
         }
     }
 
@@ -413,6 +434,7 @@ impl Replica {
                 self.scanned(ticket, held, now, &mut effects);
             }
             Event::Bring { record, now } => self.bring_record(record, now, &mut effects),
+            Event::TakeIn { ticket, load, now } => self.take_in(ticket, load, now, &mut effects),
             Event::Wake { cause, now } => self.wake(cause, now, &mut effects),
             Event::Answer { bytes, now } => self.answered(&bytes, now, &mut effects),
             Event::LinkFailed {
@@ -423,11 +445,16 @@ impl Replica {
                 self.link_failed(failure, now, random, &mut effects);
             }
         }
+        self.tell(&mut effects);
+        effects
+    }
+
+    /// Tells the state of the exchange where it changed.
+    fn tell(&mut self, effects: &mut Vec<Effect>) {
         if self.told != Some(self.status) {
             self.told = Some(self.status);
             effects.push(Effect::Status(self.status));
         }
-        effects
     }
 
     const fn ticket(&mut self) -> Ticket {

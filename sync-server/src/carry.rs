@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, Uri};
-use domain::sync::bundle::{self, BundleError, Code, FILE_BYTES_MAX, MAGIC, ROUNDS, Sealed};
+use domain::sync::bundle::{
+    self, BundleError, Code, Content, FILE_BYTES_MAX, MAGIC, ROUNDS, Sealed,
+};
 use domain::sync::message::{Answer, ItemResult, MESSAGE_BYTES_MAX};
 use domain::sync::transfer::EXCHANGE;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -49,26 +51,26 @@ pub struct Carried {
 ///
 /// # Errors
 /// When it is no bundle, or the code does not open it.
-pub fn open(file: &[u8], code: &Code) -> Result<Vec<Vec<u8>>, CarryError> {
+pub fn open(file: &[u8], code: &Code) -> Result<Content, CarryError> {
     let parts = Sealed::read(file)?;
     let key = key(code, &parts.salt)?;
     let mut bytes = parts.sealed;
     let nonce = Nonce::assume_unique_for_key(parts.nonce);
     let content = key.open_in_place(nonce, Aad::from(MAGIC), &mut bytes);
     let content = content.map_err(|_| CarryError::WrongCode)?;
-    Ok(bundle::read(content)?)
+    Ok(Content::read(content)?)
 }
 
-/// Encrypts requests into a file.
+/// Encrypts content into a file.
 ///
 /// # Errors
 /// When there is too much of it.
 pub fn seal(
-    requests: &[Vec<u8>],
+    content: &Content,
     code: &Code,
     (salt, nonce): ([u8; bundle::SALT_BYTES], [u8; NONCE_LEN]),
 ) -> Result<Vec<u8>, CarryError> {
-    let mut sealed = bundle::write(requests);
+    let mut sealed = content.write();
     let once = Nonce::assume_unique_for_key(nonce);
     key(code, &salt)?
         .seal_in_place_append_tag(once, Aad::from(MAGIC), &mut sealed)
@@ -103,7 +105,7 @@ pub async fn import(server: &Server, file: &Path, code: &str) -> Result<Carried,
     }
     let bytes = std::fs::read(file).map_err(failed)?;
     let mut carried = Carried::default();
-    for request in open(&bytes, &code)? {
+    for request in open(&bytes, &code)?.requests()? {
         for result in post(server, request).await? {
             match result {
                 ItemResult::Kept(_) => carried.kept += 1,

@@ -12,11 +12,11 @@ const SHARE: &str = "navigator.canShare = () => true;\
     navigator.share = async what => { window.__shared = [what.files[0].name, await what.files[0].text()]; };";
 
 /// The name and text of the file that was handed on, and the code on the screen.
-async fn handed_on(officer: &Person) -> (String, String, String) {
+async fn handed_on(officer: &Person, make: words::Word) -> (String, String, String) {
     let page = officer.page();
     officer.go("/carry").await;
     page.run(SHARE).await;
-    page.press(words::CARRY_MAKE).await;
+    page.press(make).await;
     page.press(words::CARRY_GIVE).await;
     let shared = tests::eventually("a file", || async {
         let shared = page.run("return window.__shared || null").await;
@@ -60,7 +60,7 @@ async fn bd4_a_phone_without_a_signal_hands_its_work_to_a_colleague_s_tablet() {
         .register_dispute("渡口", "两家为靠船的位置争执")
         .await;
     officer.register_dispute("水井边", "两家为排水沟争执").await;
-    let (name, file, code) = handed_on(&officer).await;
+    let (name, file, code) = handed_on(&officer, words::CARRY_MAKE).await;
     assert!(
         name.starts_with("fengge-") && name.ends_with(".txt"),
         "{name}"
@@ -97,6 +97,35 @@ async fn bd4_a_phone_without_a_signal_hands_its_work_to_a_colleague_s_tablet() {
     let count = "return document.body.innerText.split('渡口').length - 1";
     let once = tablet.page().run(count).await;
     assert_eq!(once, Value::from(1));
+}
+
+#[tokio::test]
+async fn bd7_a_new_phone_gets_its_records_as_a_file_and_shows_them_without_a_signal() {
+    let mut server = Server::demo().await;
+    let officer = Person::join(&mut server, "officer", PHONE).await;
+    let new = Person::join(&mut server, "officer", PHONE).await;
+    new.lose_network().await;
+    let case = officer
+        .register_dispute("石板路", "两家为门前堆的柴争执")
+        .await;
+    officer.sync().await;
+    officer.go(&case).await;
+    officer.page().sees_no_more(words::ON_PHONE).await;
+    let (_, file, code) = handed_on(&officer, words::FIRST_LOAD_MAKE).await;
+
+    new.go("/carry").await;
+    send_along(&new, &file, &code).await;
+    new.page().sees_word(words::FIRST_LOAD_TAKEN).await;
+    new.go("/records").await;
+    new.page().sees("石板路").await;
+    new.go(&case).await;
+    new.page().sees("两家为门前堆的柴争执").await;
+    // It is the server's word that counts, and it is not on this phone alone.
+    new.page().sees_no_more(words::ON_PHONE).await;
+    new.find_network().await;
+    new.sync().await;
+    new.go(&case).await;
+    new.page().sees("两家为门前堆的柴争执").await;
 }
 
 /// Puts what the codes on the screen look like on a film, one after the other.

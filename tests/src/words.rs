@@ -143,8 +143,12 @@ pub const CARRY_POINT: Word = word("请对准同事手机上的二维码", "Poin
 /// Field for the code of a colleague's file.
 pub const CARRY_CODE: Word = word("提取码", "Code");
 /// Button that takes a colleague's file along.
-pub const CARRY_TAKE: Word = word("收下并送达", "Take and send");
+pub const CARRY_TAKE: Word = word("收下", "Take");
 /// What is said of a code that does not open a file.
+pub const FIRST_LOAD_MAKE: Word = word("打包记录", "Pack the records");
+/// Said.
+pub const FIRST_LOAD_TAKEN: Word = word("已收下", "Records taken in");
+/// Said.
 pub const CARRY_WRONG_CODE: Word = word("提取码不对", "The code is wrong");
 /// What is said when all is sent.
 pub const CARRY_TAKEN: Word = word("已代为送达", "Changes sent for them");

@@ -96,3 +96,33 @@ async fn f31_a_server_restored_from_a_backup_gets_everything_back_from_the_phone
         assert_eq!(phone.store().kept.aside(), []);
     }
 }
+
+#[tokio::test]
+async fn bd7_a_first_load_by_file_is_not_sent_again_over_the_line() {
+    let work = Workload::invent(1, 600);
+    let data = tempfile::tempdir().expect("a folder");
+    let server = BenchServer::start(data.path(), CODE).await;
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let url = format!("http://{}", server.address());
+    let mut old = open(folders[0].path(), &url);
+    old.apply(&work.initial);
+    old.sync().await.expect("finishes");
+    let load = old.hand_over().expect("records");
+
+    let mut bytes = Vec::new();
+    for (dir, load) in [(&folders[1], Some(load)), (&folders[2], None)] {
+        let proxy = Proxy::before(server.address(), Profile::CLEAR).await;
+        let mut new = open(dir.path(), &proxy.url());
+        if let Some(load) = load {
+            assert_eq!(new.take_in(load).expect("writes"), Some(600));
+            assert_eq!(new.dump(), old.dump());
+        }
+        new.sync().await.expect("finishes");
+        assert_eq!(new.dump(), old.dump());
+        assert_eq!(new.store().kept.aside(), []);
+        let tally = proxy.tally();
+        bytes.push(tally.up + tally.down);
+    }
+    // One exchange that joins, against a first load of all the texts.
+    assert!(bytes[0] < 2_000 && bytes[1] > 100_000, "{bytes:?}");
+}

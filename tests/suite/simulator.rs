@@ -2,12 +2,14 @@
 
 use tests::simulator::bug::Bug;
 use tests::simulator::many::play_all;
-use tests::simulator::plan::{FAULTS, Fault, Move, Plan, Step, Work};
+use tests::simulator::plan::{BY_HAND, FAULTS, Fault, Mix, Move, Plan, Step, Work};
 use tests::simulator::setting::Setting;
 use tests::simulator::{play, tell};
 
 /// The seeds of the normal tests.
 const SEEDS: u64 = 500;
+/// Those of them with the faults of people who carry things.
+const SEEDS_BY_HAND: u64 = 100;
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -25,6 +27,22 @@ fn sm1_f35_no_invariant_breaks_in_any_seed() {
     let mut all = FAULTS.to_vec();
     all.sort_unstable();
     assert_eq!(struck, all, "every fault comes to pass");
+}
+
+/// With what people carry: requests that come late, twice and from others' phones, and first loads
+/// that are older than what a phone has, or of a person with other grids.
+#[test]
+fn sm1_bd7_no_invariant_breaks_when_people_carry_things_by_hand() {
+    let mut setting = Setting::make();
+    setting.mix = Mix::ByHand;
+    let sum = play_all(&setting, 0..SEEDS_BY_HAND, None, (threads(), false));
+    let again = "cargo xtask sim --by-hand --seed N";
+    assert_eq!(sum.broken, Default::default(), "{again}");
+    assert_eq!(sum.runs, SEEDS_BY_HAND);
+    for fault in BY_HAND {
+        let struck = sum.faults.get(fault).copied().unwrap_or_default();
+        assert!(struck > SEEDS_BY_HAND, "{fault:?}: {struck}");
+    }
 }
 
 /// Where bugs were found that few seeds meet: tried first, and all the others when one has moved.
@@ -69,7 +87,7 @@ fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
 fn sm3_a_seed_repeats_byte_for_byte() {
     let setting = Setting::make();
     for seed in [1, 7] {
-        let [first, second] = [(); 2].map(|()| tell(&setting, &Plan::new(seed, false), None));
+        let [first, second] = [(); 2].map(|()| tell(&setting, &Plan::new(seed, Mix::Usual), None));
         assert!(first.trace.len() > 50);
         assert_eq!(first.trace, second.trace);
         assert_eq!(first.checks, second.checks);

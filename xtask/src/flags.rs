@@ -93,7 +93,7 @@ impl Flags {
                 ("--minutes", Command::Fuzz) => {
                     flags.minutes = minutes(inline.or_else(|| args.next()))?;
                 }
-                ("--long" | "--bugs" | "--plain" | "--unhealed", Command::Sim) => {
+                ("--long" | "--bugs" | "--plain" | "--unhealed" | "--by-hand", Command::Sim) => {
                     flags.sim.push(name)
                 }
                 ("--seeds" | "--seed" | "--from" | "--bug" | "--threads", Command::Sim) => {

@@ -322,8 +322,8 @@ words! {
     CARRY_MAKE: "做成文件", "Make a file";
     CARRY_CODE: "文件已做好（{} 条记录）。请把这个提取码当面或电话告诉同事：", "The file is ready (records: {}). Tell your colleague this code in person or by phone:";
     CARRY_GIVE: "发送或保存文件", "Send or save the file";
-    CARRY_THEIRS: "代同事送达", "Send for a colleague";
-    CARRY_IN_LEAD: "扫描同事手机上的二维码，或选择同事发来的文件并输入提取码。没有信号也可以先收下；您看不到其中的内容。", "Scan the QR codes on their phone, or choose the file that they sent and type its code, with or without a signal. You do not see what is in it.";
+    CARRY_THEIRS: "接收同事的文件", "Take from a colleague";
+    CARRY_IN_LEAD: "扫描同事手机上的二维码，或选择同事发来的文件并输入提取码。没有信号也可以先收下；代送的内容您看不到。", "Scan the QR codes on their phone, or choose the file that they sent and type its code. This works without a signal; you do not see what you carry for them.";
     CARRY_SCAN: "扫描二维码", "Scan QR codes";
     CARRY_SCAN_LEAD: "请对准同事手机上的二维码", "Point at the QR codes on your colleague’s phone";
     CARRY_CAMERA_OPENS: "正在打开相机…", "Opening the camera…";
@@ -331,7 +331,7 @@ words! {
     CARRY_NO_CAMERA: "打不开相机，可能正被其他应用使用。请改用文件", "The camera does not open; another app may be using it. Use a file instead";
     CARRY_CHOOSE: "选择文件", "Choose a file";
     CARRY_CODE_FIELD: "提取码", "Code";
-    CARRY_TAKE: "收下并送达", "Take and send";
+    CARRY_TAKE: "收下", "Take";
     CARRY_BUSY: "正在处理…", "Working…";
     CARRY_TAKEN: "已代为送达 {} 处更改", "Changes sent for them: {}";
     CARRY_WAITING: "已收下 {} 份，有信号时自动送达", "Taken along: {}; sent when there is a signal";
@@ -344,6 +344,14 @@ words! {
     CARRY_TOO_MUCH: "记录较多，二维码装不下。请做成文件", "Too much for QR codes. Make a file instead";
     CARRY_FULL: "本机放不下了。请先到有信号的地方送达已收下的，再试一次", "No room here. Send what was taken along where there is a signal, then try again";
     CARRY_NO_KEY: "本机还不能这样做：先在有信号的地方同步一次", "This phone cannot do that yet: sync once where there is a signal";
+    FIRST_LOAD: "给新手机带记录", "Records for a new phone";
+    FIRST_LOAD_LEAD: "同事换了手机，加入后可从文件接收这里已送达的记录，不用流量。只给管这些网格的同事。", "A colleague’s new phone that has joined can take the records from a file, without the network. Only for colleagues of these grids.";
+    FIRST_LOAD_ALL: "全部网格", "All grids";
+    FIRST_LOAD_MAKE: "打包记录", "Pack the records";
+    FIRST_LOAD_TAKEN: "已收下 {} 条记录", "Records taken in: {}";
+    FIRST_LOAD_TOO_MUCH: "记录太多，一个文件装不下。请选一个网格", "Too much for one file. Choose one grid";
+    FIRST_LOAD_NOTHING: "这里还没有已送达的记录", "There are no records here that were sent";
+    FIRST_LOAD_NOT_FOR_YOU: "这些记录不归您看，没有收下", "These records are not for you; nothing was taken";
     CARRY_NO_STORE: "读不出本机的记录，请稍后再试", "The records of this phone cannot be read; try again in a moment";
     VERSION: "版本", "Version";
     UPDATE_READY: "有新版本", "A new version is ready";

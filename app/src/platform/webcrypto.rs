@@ -1,7 +1,7 @@
 //! What the browser knows of cryptography: keys that no script can read, signatures, ciphers.
 
 use domain::sync::bundle::{
-    self, BundleError, Code, MAGIC, NONCE_BYTES, ROUNDS, SALT_BYTES, Sealed,
+    BundleError, Code, Content, MAGIC, NONCE_BYTES, ROUNDS, SALT_BYTES, Sealed,
 };
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -88,11 +88,11 @@ pub(super) async fn subtle(
 }
 
 /// The file of a bundle; `None` where the browser does not encrypt.
-pub async fn seal(requests: &[Vec<u8>], code: &Code) -> Option<Vec<u8>> {
+pub async fn seal(content: &Content, code: &Code) -> Option<Vec<u8>> {
     let salt: [u8; SALT_BYTES] = super::random();
     let nonce: [u8; NONCE_BYTES] = super::random();
     let key = key(code, salt).await?;
-    let data = Uint8Array::from(bundle::write(requests).as_slice());
+    let data = Uint8Array::from(content.write().as_slice());
     let algorithm = cipher(nonce);
     let sealed = subtle(async |subtle| subtle.encrypt(&algorithm, &key, &data).await).await?;
     let sealed = Uint8Array::new(&sealed).to_vec();
@@ -104,11 +104,11 @@ pub async fn seal(requests: &[Vec<u8>], code: &Code) -> Option<Vec<u8>> {
     Some(file.write())
 }
 
-/// The requests in a file; `None` when the code does not open it.
+/// What is in a file; `None` when the code does not open it.
 ///
 /// # Errors
 /// When the file is no bundle.
-pub async fn open(file: &[u8], code: &Code) -> Result<Option<Vec<Vec<u8>>>, BundleError> {
+pub async fn open(file: &[u8], code: &Code) -> Result<Option<Content>, BundleError> {
     let file = Sealed::read(file)?;
     let Some(key) = key(code, file.salt).await else {
         return Ok(None);
@@ -116,7 +116,7 @@ pub async fn open(file: &[u8], code: &Code) -> Result<Option<Vec<Vec<u8>>>, Bund
     let (algorithm, data) = (cipher(file.nonce), Uint8Array::from(file.sealed.as_slice()));
     let content = subtle(async |subtle| subtle.decrypt(&algorithm, &key, &data).await).await;
     let content = content.map(|content| Uint8Array::new(&content).to_vec());
-    content.map(|content| bundle::read(&content)).transpose()
+    content.map(|content| Content::read(&content)).transpose()
 }
 
 async fn key(code: &Code, salt: [u8; SALT_BYTES]) -> Option<JsValue> {

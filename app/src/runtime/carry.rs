@@ -1,26 +1,31 @@
 //! Without a network: what waits here becomes a file or QR codes that somebody else carries, and
-//! theirs is kept on this phone until it reaches the server.
+//! theirs is kept on this phone until it reaches the server. A new phone gets its first load as a file.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use domain::id::{RecordId, UnitId};
 use domain::replica::carry::Fate;
-use domain::replica::{Activity, Cause, SyncStatus};
-use domain::sync::bundle::{self, Code};
+use domain::replica::hand::TakeInError;
+use domain::replica::{Activity, Cause, Event, StoreFault, SyncStatus};
+use domain::sync::bundle::{Code, Content, FILE_BYTES_MAX, Load};
 use domain::sync::leaf;
 
 use super::phone::Session;
 use super::{Runtime, Screens};
 use crate::link;
 use crate::platform::{self, webcrypto};
-use crate::store::{Fault, Store};
+use crate::store::{Fault, List, Store};
 
-/// What waits on this phone, signed.
+/// Records read at a time for a first load.
+const RECORDS_AT_ONCE: usize = 64;
+
+/// What is to be handed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    /// The requests, as they are to be posted.
-    pub requests: Vec<Vec<u8>>,
-    /// How many records wait.
+    /// What waits on this phone, signed, or a first load.
+    pub content: Content,
+    /// How many records are in it.
     pub records: u32,
 }
 
@@ -28,11 +33,15 @@ impl Bundle {
     /// The file, and what opens it.
     ///
     /// # Errors
-    /// When the browser does not encrypt.
+    /// When it is too much for one, or the browser does not encrypt.
     pub async fn file(&self) -> Result<(Vec<u8>, Code), CarryFault> {
         let code = Code::new(platform::random());
-        let file = webcrypto::seal(&self.requests, &code).await;
-        Ok((file.ok_or(CarryFault::NoKey)?, code))
+        let file = webcrypto::seal(&self.content, &code).await;
+        let file = file.ok_or(CarryFault::NoKey)?;
+        if file.len() > FILE_BYTES_MAX {
+            return Err(CarryFault::TooMuchForAFile);
+        }
+        Ok((file, code))
     }
 
     /// The texts of its QR codes.
@@ -40,7 +49,7 @@ impl Bundle {
     /// # Errors
     /// When it is too much for that.
     pub fn leaves(&self) -> Result<Vec<String>, CarryFault> {
-        leaf::leaves(&bundle::write(&self.requests)).ok_or(CarryFault::TooMuch)
+        leaf::leaves(&self.content.write()).ok_or(CarryFault::TooMuch)
     }
 }
 
@@ -69,18 +78,41 @@ pub enum CarryFault {
     /// It does not fit into QR codes.
     #[error("too much for QR codes")]
     TooMuch,
+    /// It does not fit into a file.
+    #[error("too much for a file")]
+    TooMuchForAFile,
+    /// There are no records in these grids.
+    #[error("no records in these grids")]
+    NoRecords,
+    /// The records are not for this person.
+    #[error("not for this person")]
+    NotForYou,
     /// The store does not answer.
     #[error("the store does not answer")]
     Store,
     /// There is no room here for what others hand over.
     #[error("no room for what others hand over")]
     Full,
+    /// The phone has no room left.
+    #[error("no room on this phone")]
+    NoRoom,
     /// The file is none of ours.
     #[error("the file is no bundle")]
     NotOurs,
     /// The code does not open the file.
     #[error("the code does not open the file")]
     WrongCode,
+}
+
+impl From<TakeInError> for CarryFault {
+    fn from(error: TakeInError) -> Self {
+        match error {
+            TakeInError::NotJoined | TakeInError::NotAllowed => Self::NotForYou,
+            TakeInError::Damaged => Self::NotOurs,
+            TakeInError::Store(StoreFault::Full) => Self::NoRoom,
+            TakeInError::Store(_) => Self::Store,
+        }
+    }
 }
 
 impl From<Fault> for CarryFault {
@@ -111,20 +143,55 @@ impl<S: Store + 'static> Runtime<S> {
             signed.push(self.signed(request).await.ok_or(CarryFault::NoKey)?);
         }
         Ok(Bundle {
-            requests: signed,
+            content: Content::Requests(signed),
             records: outbox.records,
         })
     }
+
+    /// What the server confirmed here of the records in these grids, for a new phone.
+    ///
+    /// # Errors
+    /// When there are none, or too many for a file.
+    pub async fn first_load(&self, grids: Vec<UnitId>) -> Result<Bundle, CarryFault> {
+        let mut writer = self.replica.borrow().hand(grids);
+        let rows = self.store.rows(List::Newest, u32::MAX).await?;
+        let ids: Vec<RecordId> = rows.into_iter().map(|row| row.id).collect();
+        for some in ids.chunks(RECORDS_AT_ONCE) {
+            for stored in self.store.load(some).await? {
+                writer.add(&stored);
+            }
+            if writer.bytes() > FILE_BYTES_MAX {
+                return Err(CarryFault::TooMuchForAFile);
+            }
+        }
+        let (load, records) = writer.finish().ok_or(CarryFault::NoRecords)?;
+        let content = Content::Load(load);
+        Ok(Bundle { content, records })
+    }
+
+    /// Takes a colleague's first load into the store, and tells how many records came with it.
+    ///
+    /// # Errors
+    /// When it is not for this person or damaged, or the store does not take it.
+    pub async fn take_in(self: &Rc<Self>, load: Load) -> Result<u32, CarryFault> {
+        let (ticket, done) = self.takings.begin();
+        self.take(Event::TakeIn {
+            ticket,
+            load,
+            now: platform::now(),
+        });
+        Ok(done.wait().await?)
+    }
 }
 
-/// The requests in a file.
+/// What is in a file.
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub async fn open(file: &[u8], code: &Code) -> Result<Vec<Vec<u8>>, CarryFault> {
+pub async fn open(file: &[u8], code: &Code) -> Result<Content, CarryFault> {
     let opened = webcrypto::open(file, code).await;
-    let requests = opened.map_err(|_| CarryFault::NotOurs)?;
-    requests.ok_or(CarryFault::WrongCode)
+    let content = opened.map_err(|_| CarryFault::NotOurs)?;
+    content.ok_or(CarryFault::WrongCode)
 }
 
 /// Carries what others hand over: keeps it until the server has answered for it.

@@ -1,6 +1,7 @@
 //! Without a signal: a file or QR codes for a colleague to carry, and a colleague's work taken along.
 
 mod film;
+mod hand;
 mod show;
 
 use domain::sync::bundle::{Code, FILE_BYTES_MAX};
@@ -34,6 +35,10 @@ pub fn carry() -> AnyView {
             <section>
                 <h2>{word::CARRY_THEIRS.s()}</h2>
                 <div class="card text">{take_along(state, filming)}</div>
+            </section>
+            <section>
+                <h2>{word::FIRST_LOAD.s()}</h2>
+                <div class="card text">{hand::hand_over(state)}</div>
             </section>
         </main>
         {show::sheet(codes)}
@@ -81,7 +86,7 @@ impl Work {
 /// What waits on this phone. A file is made first and handed on by a second press: browsers hand a
 /// file on only right after a press.
 fn hand_on(state: State, codes: RwSignal<Vec<String>>) -> AnyView {
-    let file: RwSignal<Option<(Vec<u8>, Code)>> = RwSignal::new(None);
+    let file = Ready::new(None);
     let work = Work::new();
     let show = move |_| {
         file.set(None);
@@ -99,18 +104,7 @@ fn hand_on(state: State, codes: RwSignal<Vec<String>>) -> AnyView {
             Ok(Some(word::CARRY_CODE.with(bundle.records)))
         });
     };
-    let ready = move || {
-        let (_, code) = file.get()?;
-        let give = move |_| {
-            if let Some((file, _)) = file.get_untracked() {
-                Actions::hand_on(file);
-            }
-        };
-        Some(view! {
-            <p class="carry-code" lang="en">{code.grouped()}</p>
-            <button type="button" class="button" on:click=give>{word::CARRY_GIVE.s()}</button>
-        })
-    };
+    let ready = move || ready(file);
     let count = move || state.status.with(|status| status.on_phone);
     let waiting = move || match count() {
         0 => word::EXPORT_NOTHING.s().to_owned(),
@@ -130,6 +124,24 @@ fn hand_on(state: State, codes: RwSignal<Vec<String>>) -> AnyView {
         <div role="status">{move || work.words()} {ready}</div>
     }
     .into_any()
+}
+
+/// A file that is ready, with its code.
+type Ready = RwSignal<Option<(Vec<u8>, Code)>>;
+
+/// The code to tell, and the press that hands the file on.
+fn ready(file: Ready) -> Option<AnyView> {
+    let (_, code) = file.get()?;
+    let give = move |_| {
+        if let Some((file, _)) = file.get_untracked() {
+            Actions::hand_on(file);
+        }
+    };
+    let view = view! {
+        <p class="carry-code" lang="en">{code.grouped()}</p>
+        <button type="button" class="button" on:click=give>{word::CARRY_GIVE.s()}</button>
+    };
+    Some(view.into_any())
 }
 
 /// A colleague's work.
@@ -158,7 +170,10 @@ fn take_along(state: State, filming: RwSignal<bool>) -> AnyView {
             work.said.set(Some(Err(word::CARRY_CODE_FORM)));
             return;
         };
-        work.begin(async move { take_file(&file, &code).await.map(|()| None) });
+        work.begin(async move {
+            let taken = take_file(&file, &code).await?;
+            Ok(taken.map(|records| word::FIRST_LOAD_TAKEN.with(records)))
+        });
     };
     view! {
         <p>{word::CARRY_IN_LEAD.s()}</p>
@@ -207,7 +222,7 @@ fn delivery(state: State) -> Option<AnyView> {
     (!all.is_empty()).then(|| all.into_any())
 }
 
-async fn take_file(file: &web_sys::File, code: &Code) -> Result<(), CarryFault> {
+async fn take_file(file: &web_sys::File, code: &Code) -> Result<Option<u32>, CarryFault> {
     // A film chosen by mistake is not read into the memory of a small phone.
     if file.size() > FILE_BYTES_MAX as f64 {
         return Err(CarryFault::NotOurs);
@@ -217,7 +232,7 @@ async fn take_file(file: &web_sys::File, code: &Code) -> Result<(), CarryFault> 
         .ok()
         .and_then(|buffer| buffer.dyn_into().ok())
         .ok_or(CarryFault::NotOurs)?;
-    Actions::carry_file(&js_sys::Uint8Array::new(&buffer).to_vec(), code).await
+    Actions::take_file(&js_sys::Uint8Array::new(&buffer).to_vec(), code).await
 }
 
 const fn word_of(fault: CarryFault) -> Word {
@@ -225,6 +240,10 @@ const fn word_of(fault: CarryFault) -> Word {
         CarryFault::Nothing => word::EXPORT_NOTHING,
         CarryFault::NoKey => word::CARRY_NO_KEY,
         CarryFault::TooMuch => word::CARRY_TOO_MUCH,
+        CarryFault::TooMuchForAFile => word::FIRST_LOAD_TOO_MUCH,
+        CarryFault::NoRecords => word::FIRST_LOAD_NOTHING,
+        CarryFault::NotForYou => word::FIRST_LOAD_NOT_FOR_YOU,
+        CarryFault::NoRoom => word::SYNC_STORE,
         CarryFault::Store => word::CARRY_NO_STORE,
         CarryFault::Full => word::CARRY_FULL,
         CarryFault::NotOurs => word::CARRY_NOT_OURS,

@@ -1,6 +1,7 @@
 //! What the screens may ask for where there is no network.
 
-use domain::sync::bundle::{self, Code};
+use domain::id::UnitId;
+use domain::sync::bundle::{Code, Content};
 
 use super::Actions;
 use crate::platform;
@@ -16,6 +17,15 @@ impl Actions {
         session.ok_or(CarryFault::NoKey)?.bundle().await
     }
 
+    /// What the server confirmed here of the records in these grids, for a new phone.
+    ///
+    /// # Errors
+    /// When there are none, or too many for a file.
+    pub async fn first_load(grids: Vec<UnitId>) -> Result<Bundle, CarryFault> {
+        let session = Self::phone().and_then(|phone| phone.session());
+        session.ok_or(CarryFault::Store)?.first_load(grids).await
+    }
+
     /// Hands its file on, right after a press.
     pub fn hand_on(file: Vec<u8>) {
         let name = format!("fengge-{}.txt", platform::now().to_local_text())
@@ -27,13 +37,20 @@ impl Actions {
         });
     }
 
-    /// Takes a colleague's file along.
+    /// Takes a colleague's file: work to be sent is taken along, and a first load goes into the store;
+    /// of that the number of its records is told.
     ///
     /// # Errors
     /// When it cannot be opened, or not be kept on this phone.
-    pub async fn carry_file(file: &[u8], code: &Code) -> Result<(), CarryFault> {
-        let requests = carry::open(file, code).await?;
-        Self::carry(&requests).await
+    pub async fn take_file(file: &[u8], code: &Code) -> Result<Option<u32>, CarryFault> {
+        match carry::open(file, code).await? {
+            Content::Requests(requests) => Self::carry(&requests).await.map(|()| None),
+            Content::Load(load) => {
+                let session = Self::phone().and_then(|phone| phone.session());
+                let taken = session.ok_or(CarryFault::Store)?.take_in(load).await?;
+                Ok(Some(taken))
+            }
+        }
     }
 
     /// Takes along what a colleague's QR codes held.
@@ -41,8 +58,8 @@ impl Actions {
     /// # Errors
     /// When it is nothing that can be carried, or cannot be kept on this phone.
     pub async fn carry_filmed(content: &[u8]) -> Result<(), CarryFault> {
-        let requests = bundle::read(content).map_err(|_| CarryFault::NotOurs)?;
-        Self::carry(&requests).await
+        let requests = Content::read(content).and_then(Content::requests);
+        Self::carry(&requests.map_err(|_| CarryFault::NotOurs)?).await
     }
 
     async fn carry(requests: &[Vec<u8>]) -> Result<(), CarryFault> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::set_aside;
+use super::hand::Handed;
 use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, WriteBatch,
 };
@@ -36,6 +37,8 @@ pub(super) struct Applying {
     /// The sums of the store once the batch is written.
     pub(super) sums: Sums,
     pub(super) now: Millis,
+    /// Where it came from a colleague's device and not from the server.
+    pub(super) handed: Option<Handed>,
 }
 
 /// The hashes of the records that an answer touches.
@@ -96,6 +99,12 @@ impl Applying {
         for entry in entries.filter(|entry| entry.doc.record == stored.id) {
             self.take(entry, &mut opened, batch);
         }
+        let row = opened.row(stored.id, stored.row.as_ref());
+        let takes = |handed: &Handed| row.as_ref().is_ok_and(|row| handed.takes(&row.grid));
+        if !self.handed.as_ref().is_none_or(takes) {
+            batch.changes.truncate(written);
+            return;
+        }
         let tally = self.conclude(stored, batch);
         // A vault whose body has not come yet has no row; its changes are kept all the same.
         let rev = stored.row.as_ref().map_or(0, |row| row.delivery.rev);
@@ -110,7 +119,7 @@ impl Applying {
             new.iter()
                 .filter_map(|(doc, c)| Some(((*doc, c.hash), c.seq?))),
         );
-        if let Ok(mut row) = opened.row(stored.id, stored.row.as_ref()) {
+        if let Ok(mut row) = row {
             row.delivery.rev = rev.wrapping_add(1);
             row.delivery.unsent = row.delivery.unsent.saturating_sub(tally.confirmed);
             row.delivery.refused = row.delivery.refused.saturating_add(tally.refused);
@@ -177,6 +186,8 @@ impl Applying {
             (Ok(_), None) => {}
             // It came once before, in the order of the log, and was set aside then.
             (Err(_), _) if self.asked_for(entry) => {}
+            // The server's own copy comes, once the sums have told that it is missing.
+            (Err(_), _) if self.handed.is_some() => {}
             (Err(error), _) => batch.aside.push(Aside {
                 doc: Some(entry.doc),
                 hash: None,
@@ -204,6 +215,10 @@ impl Applying {
             }
         };
         put(MetaKey::Cursor, self.answer.cursor.clone());
+        put(MetaKey::Sums, postcard::to_allocvec(&self.sums).ok());
+        if self.handed.is_some() {
+            return;
+        }
         let directory = self.answer.directory.as_ref();
         put(
             MetaKey::Directory,
@@ -212,7 +227,6 @@ impl Applying {
         put(MetaKey::Seen, postcard::to_allocvec(&self.answer.seen).ok());
         let at = last.map_or(self.now, |last| last.max(self.now));
         put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());
-        put(MetaKey::Sums, postcard::to_allocvec(&self.sums).ok());
         put(MetaKey::CheckedAt, postcard::to_allocvec(&checked).ok());
     }
 }

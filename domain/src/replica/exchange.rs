@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::applying::{Applying, Stored};
+use super::hand::TakeInError;
 use super::mend::Requeuing;
 use super::{
     Activity, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica, StoreFault, StoredRecord,
@@ -14,7 +15,7 @@ use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
 use crate::sync::message::{
     Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
-    ItemResult, PAGE_KIB_MAX, PageDigest, Receipt, Request,
+    ItemResult, LeanAnswer, PAGE_KIB_MAX, PageDigest, Receipt, Request,
 };
 use crate::time::Millis;
 
@@ -78,7 +79,7 @@ impl Replica {
     /// Mends what is to be mended first, or reads the outbox for an exchange.
     fn begin(&mut self, effects: &mut Vec<Effect>) {
         self.again = false;
-        if self.mend(effects) {
+        if self.next_handed(effects) || self.mend(effects) {
             return;
         }
         self.phase = Phase::Reading;
@@ -158,21 +159,40 @@ impl Replica {
             records: records.clone(),
         });
         let applying = Applying {
-            ticket,
-            answer: lean.answer.clone(),
-            lean,
             pushed,
             kept_back,
             wanted: self.mending.wanted(),
-            me: self.directory.as_ref().map(|known| known.me.person.clone()),
             left,
             enrols,
+            ..self.applying(ticket, lean, records, now)
+        };
+        self.phase = Phase::Applying(Box::new(applying));
+    }
+
+    /// An answer that is to be written, with nothing pushed.
+    pub(super) fn applying(
+        &self,
+        ticket: Ticket,
+        lean: LeanAnswer,
+        records: Vec<RecordId>,
+        now: Millis,
+    ) -> Applying {
+        Applying {
+            ticket,
+            answer: lean.answer.clone(),
+            lean,
+            pushed: Vec::new(),
+            enrols: false,
+            kept_back: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+            me: self.directory.as_ref().map(|known| known.me.person.clone()),
+            left: false,
             records,
             changed: Vec::new(),
             sums: self.sums.clone(),
             now,
-        };
-        self.phase = Phase::Applying(Box::new(applying));
+            handed: None,
+        }
     }
 
     pub(super) fn page_loaded(
@@ -187,7 +207,12 @@ impl Replica {
         if applying.ticket != ticket {
             return;
         }
-        applying.answer = match applying.lean.rebuild(&Stored::of(records)) {
+        let rebuilt = applying.lean.rebuild(&Stored::of(records));
+        if rebuilt.is_none() && applying.handed.is_some() {
+            let now = applying.now;
+            return self.give_up_handed(TakeInError::Damaged, now, effects);
+        }
+        applying.answer = match rebuilt {
             Some(answer) => answer,
             // Every name was in full and still they do not fit together: damaged on the way.
             None if self.whole => {
@@ -204,7 +229,9 @@ impl Replica {
                 ..applying.lean.answer.clone()
             },
         };
-        self.whole = applying.answer.entries.len() < applying.lean.docs().count();
+        if applying.handed.is_none() {
+            self.whole = applying.answer.entries.len() < applying.lean.docs().count();
+        }
         let mut batch = WriteBatch {
             rows_ahead: applying.lean.rows.clone(),
             ..WriteBatch::default()
@@ -254,7 +281,10 @@ impl Replica {
         }
     }
 
-    fn applied(&mut self, applying: Applying, now: Millis, effects: &mut Vec<Effect>) {
+    fn applied(&mut self, mut applying: Applying, now: Millis, effects: &mut Vec<Effect>) {
+        if let Some(handed) = applying.handed.take() {
+            return self.handed_applied(handed, applying, now, effects);
+        }
         let Applying {
             answer,
             changed,
@@ -324,7 +354,9 @@ impl Replica {
             Phase::Reading => true,
             Phase::Idle | Phase::Sent(_) => false,
         };
-        if ours {
+        if matches!(&self.phase, Phase::Applying(applying) if ours && applying.handed.is_some()) {
+            self.give_up_handed(TakeInError::Store(fault), now, effects);
+        } else if ours {
             // Nothing of the answer was kept, nor its cursor: the same page comes again.
             self.phase = Phase::Idle;
             self.failures += 1;

@@ -1,4 +1,5 @@
-//! Bundles: signed requests in an encrypted file, which somebody with a network carries to the server.
+//! Bundles: an encrypted file with signed requests, which somebody with a network carries to the
+//! server, or with a first load for a new device.
 //!
 //! The edge encrypts and decrypts: AES-256-GCM with a key from PBKDF2 (SHA-256) over the code, and
 //! [`MAGIC`] as what is authenticated beside it. A file is magic, salt, nonce and ciphertext with its
@@ -7,6 +8,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use serde::{Deserialize, Serialize};
+
+use crate::id::UnitId;
 use crate::sync::message::MESSAGE_BYTES_MAX;
 
 /// The first bytes of a file, with the version of its form.
@@ -32,9 +36,12 @@ pub enum BundleError {
     /// It begins otherwise, or is too short or too long.
     #[error("this file is no bundle")]
     NotOurs,
-    /// What was in it is no list of requests.
+    /// What was in it is neither requests nor a first load.
     #[error("the bundle is damaged")]
     Damaged,
+    /// It holds records of the server, for a new device.
+    #[error("the bundle is a first load for a device: open it there")]
+    ForADevice,
 }
 
 /// The parts of a file.
@@ -81,22 +88,57 @@ impl Sealed {
     }
 }
 
-/// The content of a bundle, before it is encrypted.
-#[must_use]
-pub fn write(requests: &[Vec<u8>]) -> Vec<u8> {
-    postcard::to_allocvec(requests).unwrap_or_default()
+/// What is in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// What waits on a phone: requests, in the order in which they are to be posted.
+    Requests(Vec<Vec<u8>>),
+    /// What a new device begins with.
+    Load(Load),
 }
 
-/// The requests of a bundle, in the order in which they are to be posted.
-///
-/// # Errors
-/// When the bytes are no content of a bundle.
-pub fn read(content: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
-    let requests: Vec<Vec<u8>> = postcard::from_bytes(content).map_err(|_| BundleError::Damaged)?;
-    let sound = |request: &Vec<u8>| !request.is_empty() && request.len() <= MESSAGE_BYTES_MAX;
-    let fits = (1..=REQUESTS_MAX).contains(&requests.len());
-    let sound = fits && requests.iter().all(sound);
-    sound.then_some(requests).ok_or(BundleError::Damaged)
+/// A first load: what the server confirmed to a colleague's device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// The grids of which it holds every record.
+    pub grids: Vec<UnitId>,
+    /// Answers of which the changes count, and the cursor of the last one.
+    pub pages: Vec<Vec<u8>>,
+}
+
+impl Content {
+    /// The content's bytes, before they are encrypted.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// Reads the content of a bundle.
+    ///
+    /// # Errors
+    /// When the bytes are none.
+    pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
+        let content = postcard::from_bytes(bytes).map_err(|_| BundleError::Damaged)?;
+        let parts = match &content {
+            Self::Requests(requests) if requests.len() <= REQUESTS_MAX => requests,
+            Self::Requests(_) => return Err(BundleError::Damaged),
+            Self::Load(load) => &load.pages,
+        };
+        let sound = |part: &Vec<u8>| !part.is_empty() && part.len() <= MESSAGE_BYTES_MAX;
+        let sound = !parts.is_empty() && parts.iter().all(sound);
+        sound.then_some(content).ok_or(BundleError::Damaged)
+    }
+
+    /// The requests, where it is that.
+    ///
+    /// # Errors
+    /// When it is a first load.
+    pub fn requests(self) -> Result<Vec<Vec<u8>>, BundleError> {
+        match self {
+            Self::Requests(requests) => Ok(requests),
+            Self::Load(_) => Err(BundleError::ForADevice),
+        }
+    }
 }
 
 /// What opens a bundle: said on the phone or shown, never in the file.
@@ -170,17 +212,36 @@ mod tests {
 
     #[test]
     fn bd1_a_bundle_is_read_back_and_anything_else_is_refused() {
-        let requests = vec![vec![5, 1, 2], vec![5; 300]];
-        let content = write(&requests);
-        assert_eq!(read(&content), Ok(requests));
-        for len in 0..content.len() {
-            assert_eq!(read(&content[..len]), Err(BundleError::Damaged), "{len}");
+        let requests = Content::Requests;
+        let pages = |pages| {
+            let grids = vec!["g1".parse().expect("a code")];
+            Content::Load(Load { grids, pages })
+        };
+        let parts = vec![vec![5, 1, 2], vec![5; 300]];
+        let (load, content) = (pages(parts.clone()), requests(parts.clone()));
+        for content in [load.clone(), content.clone()] {
+            let bytes = content.write();
+            assert_eq!(Content::read(&bytes), Ok(content));
+            for len in 0..bytes.len() {
+                let cut = Content::read(&bytes[..len]);
+                assert_eq!(cut, Err(BundleError::Damaged), "{len}");
+            }
         }
-        assert_eq!(read(&write(&[])), Err(BundleError::Damaged));
-        assert_eq!(read(&write(&[Vec::new()])), Err(BundleError::Damaged));
         let many = vec![vec![5]; REQUESTS_MAX + 1];
-        assert_eq!(read(&write(&many)), Err(BundleError::Damaged));
+        for damaged in [
+            requests(Vec::new()),
+            requests(vec![Vec::new()]),
+            requests(many),
+            pages(Vec::new()),
+            pages(vec![vec![5; MESSAGE_BYTES_MAX + 1]]),
+        ] {
+            let read = Content::read(&damaged.write());
+            assert_eq!(read, Err(BundleError::Damaged));
+        }
+        assert_eq!(content.clone().requests(), Ok(parts));
+        assert_eq!(load.requests(), Err(BundleError::ForADevice));
 
+        let content = content.write();
         let sealed = Sealed {
             salt: [1; SALT_BYTES],
             nonce: [2; NONCE_BYTES],

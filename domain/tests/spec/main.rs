@@ -13,6 +13,7 @@ mod access;
 mod convergence;
 mod fixture;
 mod forge;
+mod hand;
 mod hostile;
 mod merge;
 mod mutation;

@@ -6,6 +6,7 @@ use domain::access::{self, Refusal};
 use domain::command::Command;
 use domain::document::{Document, check};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
+use domain::replica::hand::TakeInError;
 use domain::replica::memory::{CommitError, MemoryStore};
 use domain::replica::{
     Cause, CommandError, Effect, Event, LinkFailure, Replica, StoreFault, SyncStatus,
@@ -46,6 +47,7 @@ pub struct Phone {
     pub requests: Vec<Vec<u8>>,
     pub answers: Vec<Vec<u8>>,
     pub finished: Vec<Result<RecordId, CommandError>>,
+    pub took_in: Vec<Result<u32, TakeInError>>,
     device: DeviceId,
     entropy: u8,
 }
@@ -72,6 +74,7 @@ impl Phone {
             requests: Vec::new(),
             answers: Vec::new(),
             finished: Vec::new(),
+            took_in: Vec::new(),
             device,
             entropy: n,
         }
@@ -177,6 +180,10 @@ impl Phone {
             Effect::Send { bytes } => Some(self.send(server, &bytes)),
             Effect::Finished { result, .. } => {
                 self.finished.push(result);
+                None
+            }
+            Effect::TookIn { result, .. } => {
+                self.took_in.push(result);
                 None
             }
             Effect::Status(status) => {

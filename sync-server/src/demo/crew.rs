@@ -164,6 +164,7 @@ impl Crew {
                 | Effect::ReadOutbox { .. }
                 | Effect::Scan { .. }
                 | Effect::Send { .. }
+                | Effect::TookIn { .. }
                 | Effect::Changed { .. }
                 | Effect::Directory(_)
                 | Effect::Status(_)

@@ -1,6 +1,6 @@
 //! Bundles: what somebody else carries to the server, and what they hear.
 
-use domain::sync::bundle::{BundleError, Code};
+use domain::sync::bundle::{BundleError, Code, Content, Load};
 use domain::sync::message::{Answer, ItemResult};
 use sync_server::Server;
 use sync_server::carry::{self, Carried, CarryError};
@@ -62,7 +62,12 @@ async fn bd3_a_file_comes_in_once_however_often_it_is_carried() {
     let config = server.config.clone();
     let folder = server.leave().await;
     let path = folder.path().join("work.fengge");
-    let file = carry::seal(&requests, &code(), ([1; 16], [2; 12])).expect("seals");
+    let file = carry::seal(
+        &Content::Requests(requests.clone()),
+        &code(),
+        ([1; 16], [2; 12]),
+    )
+    .expect("seals");
     std::fs::write(&path, &file).expect("written");
 
     let server = Server::open(&config).await.expect("opens");
@@ -94,12 +99,22 @@ async fn bd3_a_file_comes_in_once_however_often_it_is_carried() {
     let mut forged = requests.clone();
     let place = forged[0].len() - 1;
     forged[0][place] ^= 1;
-    let file = carry::seal(&forged, &code(), ([1; 16], [3; 12])).expect("seals");
+    let file = carry::seal(&Content::Requests(forged), &code(), ([1; 16], [3; 12])).expect("seals");
     std::fs::write(&path, &file).expect("written");
     let refused = carry::import(&server, &path, "7K2M-9QXD-R4TB").await;
     assert!(
         matches!(refused, Err(CarryError::Refused(_))),
         "{refused:?}"
     );
+    // What is for a new phone is not for the server.
+    let load = Content::Load(Load {
+        grids: vec!["a1".parse().expect("a code")],
+        pages: vec![vec![5]],
+    });
+    let file = carry::seal(&load, &code(), ([1; 16], [4; 12])).expect("seals");
+    std::fs::write(&path, &file).expect("written");
+    let other = carry::import(&server, &path, "7K2M-9QXD-R4TB").await;
+    let other = other.expect_err("not for here");
+    assert!(matches!(other, CarryError::Bundle(BundleError::ForADevice)));
     server.close().await;
 }

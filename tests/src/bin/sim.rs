@@ -7,7 +7,7 @@ use std::time::Instant;
 use tests::simulator::bug::Bug;
 use tests::simulator::invariant::Broken;
 use tests::simulator::many::{Sum, play_all};
-use tests::simulator::plan::{FAULTS, Plan};
+use tests::simulator::plan::{Mix, Plan};
 use tests::simulator::setting::Setting;
 use tests::simulator::{shortest, tell};
 
@@ -24,7 +24,7 @@ struct Asked {
     seed: Option<u64>,
     bugs: bool,
     plain: bool,
-    unhealed: bool,
+    mix: Mix,
     bug: Option<Bug>,
     threads: Option<usize>,
 }
@@ -32,14 +32,14 @@ struct Asked {
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
         println!(
-            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--unhealed]"
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--unhealed | --by-hand]"
         );
         return ExitCode::from(2);
     };
     // A panic of the code under test is caught and told as what it is.
     std::panic::set_hook(Box::new(|_| {}));
     let mut setting = Setting::make();
-    setting.unhealed = asked.unhealed;
+    setting.mix = asked.mix;
     let good = match asked.seed {
         Some(seed) => one(&setting, seed, &asked),
         None if asked.bugs => bugs(&setting, &asked),
@@ -64,7 +64,8 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--long" => asked.seeds = Some(SEEDS_LONG),
             "--bugs" => asked.bugs = true,
             "--plain" => asked.plain = true,
-            "--unhealed" => asked.unhealed = true,
+            "--unhealed" => asked.mix = Mix::Unhealed,
+            "--by-hand" => asked.mix = Mix::ByHand,
             _ => return None,
         }
     }
@@ -114,7 +115,7 @@ fn many(setting: &Setting, asked: &Asked) -> bool {
         all.checks,
         f64::from(u32::try_from(all.runs).unwrap_or(u32::MAX)) / seconds
     );
-    for fault in FAULTS {
+    for fault in asked.mix.faults().into_iter().flatten() {
         let count = all.faults.get(fault).copied().unwrap_or(0);
         println!("  {:<14} {count:>8}", format!("{fault:?}"));
     }
@@ -127,7 +128,7 @@ fn many(setting: &Setting, asked: &Asked) -> bool {
 
 /// One seed, told from its beginning to its end.
 fn one(setting: &Setting, seed: u64, asked: &Asked) -> bool {
-    let outcome = tell(setting, &Plan::new(seed, setting.unhealed), asked.bug);
+    let outcome = tell(setting, &Plan::new(seed, setting.mix), asked.bug);
     match &outcome.broken {
         Some(why) if !asked.plain => short(setting, seed, asked.bug, why),
         why => {
@@ -141,12 +142,7 @@ fn one(setting: &Setting, seed: u64, asked: &Asked) -> bool {
 
 /// Prints the shortest story that was found in which the same breaks.
 fn short(setting: &Setting, seed: u64, bug: Option<Bug>, why: &Broken) {
-    let plan = shortest(
-        setting,
-        &Plan::new(seed, setting.unhealed),
-        bug,
-        why.invariant,
-    );
+    let plan = shortest(setting, &Plan::new(seed, setting.mix), bug, why.invariant);
     let outcome = tell(setting, &plan, bug);
     println!("\nseed {seed}, shortened to {} moves:", plan.moves.len());
     outcome.trace.iter().for_each(|line| println!("{line}"));

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::command::Command;
 use domain::id::{ActorKey, Fresh, IdError, RecordId, UnitId};
+use domain::replica::hand::TakeInError;
 use domain::replica::memory::CommitError;
 use domain::replica::{Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica};
+use domain::sync::bundle::Load;
 use domain::sync::message::ErrorCode;
 use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
@@ -36,6 +38,7 @@ pub struct Shell {
     signer: Signer,
     join: String,
     finished: Option<Result<RecordId, CommandError>>,
+    took_in: Option<Result<u32, TakeInError>>,
     joined: bool,
     /// Whether there is a network: without one the outbox need not be read.
     online: bool,
@@ -73,6 +76,7 @@ impl Shell {
             signer,
             join: join.to_owned(),
             finished: None,
+            took_in: None,
             joined,
             online: false,
             on_list: None,
@@ -145,6 +149,37 @@ impl Shell {
         records
             .map(|stored| record::dump(&stored).to_string())
             .collect()
+    }
+
+    /// What the server confirmed here, for a phone that begins; `None` when that is nothing.
+    #[must_use]
+    pub fn hand_over(&self) -> Option<Load> {
+        let grid = self.grid().ok()?;
+        let mut writer = self.replica.hand(vec![grid]);
+        let kept = &self.store.kept;
+        for row in kept.rows() {
+            writer.add(&kept.load(row.id));
+        }
+        writer.finish().map(|(load, _)| load)
+    }
+
+    /// Takes in what another phone hands over, without the network, and puts it on the disk.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn take_in(&mut self, load: Load) -> Result<Option<u32>, HeadlessError> {
+        self.online = false;
+        let now = now();
+        let event = Event::TakeIn {
+            ticket: 1,
+            load,
+            now,
+        };
+        if let Step::Send(_) = self.run(event)? {
+            self.drop_network()?;
+        }
+        self.settle()?;
+        Ok(self.took_in.take().and_then(Result::ok))
     }
 
     /// Puts everything saved on the disk.
@@ -286,6 +321,10 @@ impl Shell {
             }),
             Effect::Finished { result, .. } => {
                 self.finished = Some(result);
+                None
+            }
+            Effect::TookIn { result, .. } => {
+                self.took_in = Some(result);
                 None
             }
             Effect::Send { .. }

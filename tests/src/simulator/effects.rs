@@ -57,6 +57,13 @@ impl World {
                 Event::Wake { cause, now }
             }
             Coming::Timer(_) => return Ok(()),
+            Coming::HandOver(load) => {
+                let ticket = phone.ticket();
+                let load = *load;
+                // Somebody does it, so nobody waits.
+                phone.failed_at = None;
+                Event::TakeIn { ticket, load, now }
+            }
             Coming::Answer(letter, _) if phone.awaits != Some(letter) => return Ok(()),
             Coming::Answer(_, result) => {
                 phone.awaits = None;
@@ -147,7 +154,7 @@ impl World {
                 }
             }
             Effect::Directory(known) => self.purge(no, &known),
-            Effect::Changed { .. } | Effect::Status(_) => {}
+            Effect::TookIn { .. } | Effect::Changed { .. } | Effect::Status(_) => {}
         }
         Ok(())
     }

@@ -12,12 +12,14 @@ use super::chance::Chance;
 use super::disk::{Disk, Trouble};
 use super::invariant::Broken;
 use super::people::{self, GRIDS, SHARED, SHARED_WITH, unit};
-use super::phone::{Net, Phone};
+use super::phone::{Letter, Net, Phone};
 use super::plan::{Fault, PHONES_MAX, PhoneNo};
 use super::world::{Coming, Happening, World};
 
 const YEARS_MS: i64 = 5 * 365 * 24 * 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// The longest way of what is carried by hand, in milliseconds.
+const CARRIED_MS_MAX: i64 = 600_000;
 /// The most copies of phones in a run.
 const CLONES_MAX: usize = 2;
 /// The most instructions that a request's writes take.
@@ -88,6 +90,8 @@ impl World {
             Fault::Hostile => self.attack(chance)?,
             Fault::Restore => self.restore(chance)?,
             Fault::Hole => self.make_hole(no, chance),
+            Fault::Carry => self.carry(no, chance),
+            Fault::HandOver => self.hand_over(no, chance),
         }
         Ok(())
     }
@@ -311,6 +315,67 @@ impl World {
             phone
                 .disk
                 .drop_changes(|of, name| (of, name) == (doc, hash));
+        }
+    }
+
+    /// What waits on a phone is carried to the server; the phone hears nothing of it.
+    fn carry(&mut self, no: PhoneNo, chance: &mut Chance) {
+        let now = self.clock(no);
+        let Some(phone) = self.phones.get_mut(no) else {
+            return;
+        };
+        let (items, _) = phone.disk.kept.outbox(usize::MAX, usize::MAX);
+        let requests = phone
+            .replica
+            .as_ref()
+            .and_then(|replica| replica.carried(&items, now));
+        let signed: Vec<_> = requests
+            .into_iter()
+            .flatten()
+            .map(|bytes| phone.finished(bytes))
+            .collect();
+        for bytes in signed {
+            self.letters += 1;
+            let letter = Letter {
+                phone: no,
+                no: self.letters,
+                bytes,
+                items: Vec::new(),
+                query: String::new(),
+                fault: None,
+                answered: false,
+            };
+            for _ in 0..1 + chance.below(2) {
+                let late = chance.span(0, CARRIED_MS_MAX);
+                self.later(late, Happening::Arrive(Box::new(letter.clone())));
+            }
+        }
+    }
+
+    /// Another phone's records come to this one as a first load, soon or late.
+    fn hand_over(&mut self, no: PhoneNo, chance: &mut Chance) {
+        let from = chance.place(self.phones.len());
+        let made = self.phones.get(from).and_then(|phone| {
+            let replica = phone.replica.as_ref()?;
+            let mut grids: Vec<UnitId> = replica
+                .directory()?
+                .grids
+                .iter()
+                .map(|grid| grid.id.clone())
+                .collect();
+            if chance.one_in(3) {
+                grids.truncate(1);
+            }
+            let mut writer = replica.hand(grids);
+            let kept = &phone.disk.kept;
+            for row in kept.rows() {
+                writer.add(&kept.load(row.id));
+            }
+            writer.finish()
+        });
+        if let Some((load, _)) = made {
+            let late = chance.span(0, 120_000);
+            self.later_to(no, late, Coming::HandOver(Box::new(load)));
         }
     }
 

@@ -45,7 +45,7 @@ pub fn play_all(
                     if seed >= seeds.end {
                         return;
                     }
-                    let outcome = super::play(setting, &Plan::new(seed, setting.unhealed), bug);
+                    let outcome = super::play(setting, &Plan::new(seed, setting.mix), bug);
                     let mut sum = sum.lock().expect("no thread died");
                     sum.runs += 1;
                     sum.steps += u64::try_from(outcome.steps).unwrap_or(0);

@@ -138,6 +138,22 @@ pub enum Fault {
     Restore,
     /// A change is gone from a phone's store.
     Hole,
+    /// Somebody carries to the server what waits on the phone, late or twice.
+    Carry,
+    /// Another phone hands its records over as a first load.
+    HandOver,
+}
+
+/// Which faults there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mix {
+    /// Those of [`FAULTS`].
+    #[default]
+    Usual,
+    /// Those of [`UNHEALED`] as well.
+    Unhealed,
+    /// Those of [`FAULTS`], and in each run those of [`BY_HAND`].
+    ByHand,
 }
 
 /// Faults of the normal mix.
@@ -180,6 +196,9 @@ pub const FAULTS: &[Fault] = &[
 /// faults, and a hole in a device's store, which only the weekly look through the store finds.
 pub const UNHEALED: &[Fault] = &[Fault::Restore, Fault::Hole];
 
+/// What people carry from phone to phone and to the server.
+pub const BY_HAND: &[Fault] = &[Fault::Carry, Fault::HandOver];
+
 /// The most phones of a run, copies not counted.
 pub const PHONES_MAX: usize = 5;
 
@@ -198,12 +217,12 @@ const WORKS: &[(Work, u64)] = &[
 ];
 
 impl Plan {
-    /// The plan of a seed, with the faults of [`UNHEALED`] or without.
+    /// The plan of a seed, with the faults of a mix.
     #[must_use]
-    pub fn new(seed: u64, unhealed: bool) -> Self {
+    pub fn new(seed: u64, mix: Mix) -> Self {
         let mut chance = Chance::new(seed);
         let phones = 2 + chance.place(PHONES_MAX - 1);
-        let faults = mix(&mut chance, unhealed);
+        let faults = faults(&mut chance, mix);
         let moves = 40 + chance.below(41);
         let moves = (0..moves).map(|_| Move::new(&mut chance, phones, &faults));
         let moves = moves.collect();
@@ -215,13 +234,26 @@ impl Plan {
     }
 }
 
+impl Mix {
+    /// The faults of this mix: those of which a run has some, and those that every run has.
+    #[must_use]
+    pub const fn faults(self) -> [&'static [Fault]; 3] {
+        match self {
+            Self::Usual => [FAULTS, &[], &[]],
+            Self::Unhealed => [FAULTS, UNHEALED, &[]],
+            Self::ByHand => [FAULTS, &[], BY_HAND],
+        }
+    }
+}
+
 /// The faults of one run: some of them, so that each also comes often and with few others.
-fn mix(chance: &mut Chance, unhealed: bool) -> Vec<Fault> {
-    let more = if unhealed { UNHEALED } else { &[] };
-    let all: Vec<Fault> = FAULTS.iter().chain(more).copied().collect();
+fn faults(chance: &mut Chance, mix: Mix) -> Vec<Fault> {
+    let [usual, more, always] = mix.faults();
+    let all: Vec<Fault> = usual.iter().chain(more).copied().collect();
     let some = 3 + chance.place(10);
     (0..some)
         .filter_map(|_| chance.pick(&all).copied())
+        .chain(always.iter().copied())
         .collect()
 }
 

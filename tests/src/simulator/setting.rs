@@ -11,6 +11,7 @@ use domain::time::Millis;
 use super::disk::Disk;
 use super::people::{self, HOSTILE, PHONES, SHARED, Town};
 use super::phone::Phone;
+use super::plan::Mix;
 use super::station::{Copy, Station};
 use super::world::BEGIN;
 use crate::headless::signer::Signer;
@@ -20,8 +21,8 @@ use crate::headless::signer::Signer;
 pub struct Setting {
     /// The server's database.
     pub database: Copy,
-    /// Whether the faults that are not always healed yet are part of the mix.
-    pub unhealed: bool,
+    /// Which faults there are.
+    pub mix: Mix,
     stores: Vec<MemoryStore>,
     signers: Vec<Arc<Signer>>,
 }
@@ -41,7 +42,7 @@ impl Setting {
         station.power_cut();
         Self {
             database: station.copy(),
-            unhealed: false,
+            mix: Mix::Usual,
             stores,
             signers: PHONES.iter().map(|_| signer()).collect(),
         }
@@ -111,6 +112,7 @@ fn join(station: &Station, who: &PersonId, (device, secret): (DeviceId, Secret))
                 }
                 Effect::Finished { .. }
                 | Effect::Scan { .. }
+                | Effect::TookIn { .. }
                 | Effect::Changed { .. }
                 | Effect::Directory(_)
                 | Effect::Status(_)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use domain::id::{ActorKey, RecordId};
 use domain::replica::{Cause, Event, LinkFailure, Ticket, WriteBatch};
+use domain::sync::bundle::Load;
 use domain::time::Millis;
 
 use super::bug::Bug;
@@ -34,6 +35,8 @@ pub enum Coming {
     Timer(u64),
     /// An answer, or why there is none.
     Answer(u64, Result<Vec<u8>, LinkFailure>),
+    /// A first load that was made on another phone.
+    HandOver(Box<Load>),
 }
 
 /// What is to come.
