@@ -9,7 +9,7 @@ use crate::component::shell::{Tab, tab_bar};
 use crate::locale::{self, fault, word};
 use crate::nav::{self, Route};
 use crate::screen;
-use crate::state::{Actions, State};
+use crate::state::State;
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::{icon, platform};
 
@@ -110,7 +110,7 @@ fn frame(state: State) -> AnyView {
     let page = move || {
         nav::arrive();
         match stage.get() {
-            Stage::Plain => plain(state),
+            Stage::Plain => plain(),
             Stage::Closed(error) => closed(error),
             Stage::Opening => ().into_any(),
             Stage::Joining => screen::join::join(),
@@ -174,7 +174,7 @@ fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {
 }
 
 /// After crashes in a row: what can be done without reading any record.
-fn plain(state: State) -> AnyView {
+fn plain() -> AnyView {
     let again = |_| {
         platform::attempts::ran_well();
         platform::go("/");
@@ -183,9 +183,7 @@ fn plain(state: State) -> AnyView {
         <main class="alone">
             <h1>{word::APP.s()}</h1>
             <p role="alert">{word::PLAIN_LEAD.s()}</p>
-            <button type="button" class="button" on:click=move |_| Actions::export_unsent(state)>
-                {word::EXPORT.s()}
-            </button>
+            {screen::carry::unsent()}
             <button type="button" class="button primary" on:click=again>
                 {word::OPEN_AGAIN.s()}
             </button>
@@ -246,9 +244,7 @@ fn notices(state: State) -> AnyView {
         view! {
             <div class="notice">
                 <span>{word::EXPORT_LEAD.s()}</span>
-                <button type="button" class="mini" on:click=move |_| Actions::export_unsent(state)>
-                    {word::EXPORT.s()}
-                </button>
+                <a class="mini" href=Route::Carry.path()>{word::NO_SIGNAL.s()}</a>
             </div>
         }
     });

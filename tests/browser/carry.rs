@@ -13,8 +13,18 @@ const SHARE: &str = "navigator.canShare = () => true;\
 
 /// The name and text of the file that was handed on, and the code on the screen.
 async fn handed_on(officer: &Person, make: words::Word) -> (String, String, String) {
-    let page = officer.page();
     officer.go("/carry").await;
+    made(officer, make).await
+}
+
+/// The text of the file of what was not sent, and its code, where the app opens no record.
+pub async fn exported(officer: &Person) -> (String, String) {
+    let (_, file, code) = made(officer, words::EXPORT).await;
+    (file, code)
+}
+
+async fn made(officer: &Person, make: words::Word) -> (String, String, String) {
+    let page = officer.page();
     page.run(SHARE).await;
     page.press(make).await;
     page.press(words::CARRY_GIVE).await;
@@ -31,7 +41,7 @@ async fn handed_on(officer: &Person, make: words::Word) -> (String, String, Stri
 }
 
 /// Chooses a file with this text, types the code and sends it.
-async fn send_along(person: &Person, text: &str, code: &str) {
+pub async fn send_along(person: &Person, text: &str, code: &str) {
     let page = person.page();
     let choose = format!(
         "const field = document.getElementById('carry-file');\

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tests::browser::PHONE;
+use tests::browser::{DESK, PHONE};
 use tests::gate::Mode;
 use tests::server::Server;
 use tests::walk::Person;
@@ -158,7 +158,7 @@ async fn f06_a_database_that_does_not_open_stops_nobody() {
         .await;
     officer.go("/").await;
     officer.page().sees("备用存储").await;
-    officer.page().sees("导出未送达").await;
+    officer.page().sees("没有信号时").await;
     officer
         .register_dispute("桥头", "数据库打不开时的纠纷")
         .await;
@@ -239,7 +239,16 @@ async fn dm4_f18_after_three_crashes_in_a_row_the_app_offers_what_was_not_sent()
     officer.page().run(crashed).await;
     officer.go("/").await;
     officer.page().sees("连续几次出错停下").await;
-    officer.page().sees("导出未送达").await;
+    // What waits goes to the station on a colleague's tablet, without a record being opened here.
+    let (file, code) = crate::carry::exported(&officer).await;
+    assert!(!file.contains("只在本机的甲"));
+    let tablet = Person::join(&mut server, "station", DESK).await;
+    tablet.go("/carry").await;
+    crate::carry::send_along(&tablet, &file, &code).await;
+    tablet.page().sees_word(words::CARRY_TAKEN).await;
+    tablet.go("/").await;
+    tablet.page().fill(words::SEARCH, "只在本机的甲").await;
+    tablet.page().sees("显示 1 / 1").await;
     officer.page().press(words::OPEN_AGAIN).await;
     officer.page().heading(words::TODAY).await;
     officer.go("/records").await;

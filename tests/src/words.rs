@@ -144,11 +144,13 @@ pub const CARRY_POINT: Word = word("请对准同事手机上的二维码", "Poin
 pub const CARRY_CODE: Word = word("提取码", "Code");
 /// Button that takes a colleague's file along.
 pub const CARRY_TAKE: Word = word("收下", "Take");
-/// What is said of a code that does not open a file.
+/// A control.
+pub const EXPORT: Word = word("导出未送达", "Export unsent");
+/// A control.
 pub const FIRST_LOAD_MAKE: Word = word("打包记录", "Pack the records");
-/// Said.
+/// What is said of records that came from a file.
 pub const FIRST_LOAD_TAKEN: Word = word("已收下", "Records taken in");
-/// Said.
+/// What is said of a code that does not open a file.
 pub const CARRY_WRONG_CODE: Word = word("提取码不对", "The code is wrong");
 /// What is said when all is sent.
 pub const CARRY_TAKEN: Word = word("已代为送达", "Changes sent for them");

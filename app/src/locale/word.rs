@@ -372,7 +372,7 @@ words! {
     PLAIN_LEAD: "枫格连续几次出错停下。已保存的记录都在本机，没有丢失。可以先导出未送达的记录交给所里，再重新打开。", "Fengge stopped several times in a row. Saved records are safe on this phone. Export what was not sent, then open again.";
     OPEN_AGAIN: "重新打开", "Open again";
     NOTICE_SPARE: "手机上的数据库打不开，枫格改用备用存储：可以照常登记，联网后送达。请重启手机再试，不要清除浏览器数据。", "The database on this phone does not open. Fengge keeps your work in a second place: go on recording, it is sent when online. Restart the phone; do not clear the browser’s data.";
-    EXPORT_LEAD: "没有网络时，可把未送达的记录存成文件交给所里。", "Without a network, save what was not sent as a file for the station.";
+    EXPORT_LEAD: "没有网络时，可请同事代为送达未送达的记录。", "Without a network, let a colleague send what waits.";
     EXPORT: "导出未送达", "Export unsent";
     EXPORT_NOTHING: "没有未送达的记录", "Nothing waits to be sent";
     UNDERSTOOD: "知道了", "OK";

@@ -2,19 +2,24 @@
 //! theirs is kept on this phone until it reaches the server. A new phone gets its first load as a file.
 
 use core::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use domain::id::{RecordId, UnitId};
-use domain::replica::carry::Fate;
+use domain::replica::carry::{Fate, requests};
 use domain::replica::hand::TakeInError;
 use domain::replica::{Activity, Cause, Event, StoreFault, SyncStatus};
-use domain::sync::bundle::{Code, Content, FILE_BYTES_MAX, Load};
+use domain::sync::bundle::{Code, Content, FILE_BYTES_MAX, Load, REQUESTS_MAX};
 use domain::sync::leaf;
+use domain::unit::Directory;
 
 use super::phone::Session;
 use super::{Runtime, Screens};
 use crate::link;
 use crate::platform::{self, webcrypto};
+use crate::store::identities::Identities;
+use crate::store::indexed_db::open::Listener;
+use crate::store::journal::Journal;
 use crate::store::{Fault, List, Store};
 
 /// Records read at a time for a first load.
@@ -182,6 +187,50 @@ impl<S: Store + 'static> Runtime<S> {
         });
         Ok(done.wait().await?)
     }
+}
+
+/// What waits on this phone, signed, by its journals alone: no record is read and no session opened.
+///
+/// # Errors
+/// When nothing waits, or the keys that sign it are not here.
+pub async fn unsent() -> Result<Bundle, CarryFault> {
+    let index = Identities::open(&(Rc::new(|_| {}) as Listener)).await;
+    let index = index.map_err(|_| CarryFault::NoKey)?;
+    let signed = signed_journals(&index).await;
+    index.close();
+    let (requests, records) = signed?;
+    if requests.is_empty() {
+        return Err(CarryFault::Nothing);
+    }
+    Ok(Bundle {
+        content: Content::Requests(requests),
+        records,
+    })
+}
+
+async fn signed_journals(index: &Identities) -> Result<(Vec<Vec<u8>>, u32), CarryFault> {
+    let (mut signed, mut records) = (Vec::new(), BTreeSet::new());
+    for known in Journal::people().await {
+        let Some((journal, entries)) = Journal::open(known.device).await else {
+            continue;
+        };
+        let items: Vec<_> = (0..)
+            .zip(entries)
+            .map(|(n, entry)| entry.waiting(n))
+            .collect();
+        let directory = journal.directory().await;
+        let directory: Option<Directory> =
+            directory.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+        let me = directory.as_ref().map(|known| &known.me.person);
+        let requests = requests(known.device, me, &items, platform::now());
+        let signer = index.signer(known.device).await.ok_or(CarryFault::NoKey)?;
+        for request in requests.unwrap_or_default() {
+            signed.push(signer.finish(request).await.ok_or(CarryFault::NoKey)?);
+        }
+        records.extend(items.iter().map(|item| item.doc.record));
+    }
+    signed.truncate(REQUESTS_MAX);
+    Ok((signed, u32::try_from(records.len()).unwrap_or(u32::MAX)))
 }
 
 /// What is in a file.

@@ -137,11 +137,36 @@ fn ready(file: Ready) -> Option<AnyView> {
             Actions::hand_on(file);
         }
     };
+    // The code and the next press come into view, wherever the file was asked for.
+    let button: NodeRef<leptos::html::Button> = NodeRef::new();
+    button.on_load(|button| drop(button.focus()));
     let view = view! {
         <p class="carry-code" lang="en">{code.grouped()}</p>
-        <button type="button" class="button" on:click=give>{word::CARRY_GIVE.s()}</button>
+        <button type="button" class="button give" node_ref=button on:click=give>
+            {word::CARRY_GIVE.s()}
+        </button>
     };
     Some(view.into_any())
+}
+
+/// What was not sent, as a file, where the app opens no record.
+pub fn unsent() -> AnyView {
+    let (file, work) = (Ready::new(None), Work::new());
+    let make = move |_| {
+        file.set(None);
+        work.begin(async move {
+            let bundle = Actions::unsent().await?;
+            file.try_set(Some(bundle.file().await?));
+            Ok(Some(word::CARRY_CODE.with(bundle.records)))
+        });
+    };
+    view! {
+        <button type="button" class="button" on:click=make prop:disabled=move || work.busy.get()>
+            {word::EXPORT.s()}
+        </button>
+        <div role="status" class="carry">{move || work.words()} {move || ready(file)}</div>
+    }
+    .into_any()
 }
 
 /// A colleague's work.

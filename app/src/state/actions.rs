@@ -12,17 +12,9 @@ use domain::view::case::Case;
 use domain::view::supervisor::Period;
 
 use crate::link;
-use crate::locale::word;
 use crate::platform::{self, attempts};
 use crate::runtime::phone::{Phone, PhoneError};
 use crate::store::Store;
-use crate::store::journal::Journal;
-
-use super::State;
-
-/// The file of what was not sent.
-const EXPORT_NAME: &str = "fengge-unsent.bin";
-const EXPORT_KIND: &str = "application/octet-stream";
 
 thread_local! {
     static PHONE: RefCell<Option<Rc<Phone>>> = const { RefCell::new(None) };
@@ -82,19 +74,6 @@ impl Actions {
     #[must_use]
     pub fn new_id() -> RecordId {
         RecordId::new(platform::now(), platform::random())
-    }
-
-    /// Hands over what waits to be sent as a file.
-    pub fn export_unsent(state: State) {
-        platform::spawn(async move {
-            match Journal::export().await {
-                Some(bytes) => {
-                    // Whoever closes the share sheet can press again.
-                    let _given = platform::hand_over(EXPORT_NAME, EXPORT_KIND, &bytes).await;
-                }
-                None => state.say(word::EXPORT_NOTHING.s()),
-            }
-        });
     }
 
     /// Carries out a command; drafts with these keys are dropped in the same transaction.

@@ -26,6 +26,14 @@ impl Actions {
         session.ok_or(CarryFault::Store)?.first_load(grids).await
     }
 
+    /// What waits on this phone, when the app opens no record: after crashes in a row.
+    ///
+    /// # Errors
+    /// When nothing waits, or the keys that sign it are not here.
+    pub async fn unsent() -> Result<Bundle, CarryFault> {
+        carry::unsent().await
+    }
+
     /// Hands its file on, right after a press.
     pub fn hand_on(file: Vec<u8>) {
         let name = format!("fengge-{}.txt", platform::now().to_local_text())

@@ -113,19 +113,6 @@ impl Journal {
         known.is_ok().then_some(bytes)
     }
 
-    /// What all journals of this phone hold, as one file; none when they are empty.
-    pub async fn export() -> Option<Vec<u8>> {
-        let mut all = Vec::new();
-        for known in Self::people().await {
-            all.extend(
-                Self::open(known.device)
-                    .await
-                    .map_or_else(Vec::new, |open| open.1),
-            );
-        }
-        (!all.is_empty()).then(|| journal::encode(&all))
-    }
-
     /// Writes down what a batch puts into the outbox; false when it did not come to the disk.
     pub async fn keep(&self, batch: &WriteBatch) -> bool {
         let entries = Entry::of(batch);

@@ -2,9 +2,10 @@
 
 use super::exchange::batch;
 use super::{LinkFailure, OutboxItem, Replica};
+use crate::id::{DeviceId, PersonId};
 use crate::sync::bundle::REQUESTS_MAX;
 use crate::sync::message::{
-    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, ErrorCode, ItemResult, Request,
+    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, ErrorCode, ItemResult, Request, Secret,
 };
 use crate::time::Millis;
 
@@ -19,27 +20,40 @@ impl Replica {
             return None;
         }
         let me = self.directory.as_ref().map(|known| &known.me.person);
-        let requests = batches(items).take(REQUESTS_MAX).map(|items| {
-            let request = Request {
-                device: self.device,
-                secret: self.secret,
-                join: None,
-                ask: Ask {
-                    cursor: Vec::new(),
-                    directory: None,
-                    now,
-                    page_kib: 0,
-                    sound: false,
-                    // The server may not have what an exchange that is under way brings.
-                    whole: true,
-                    repair: None,
-                },
-                batch: batch(items, me),
-            };
-            request.encode_to_sign(None)
-        });
-        requests.collect()
+        requests(self.device, me, items, now)
     }
+}
+
+/// What waits on a device as requests for somebody else to carry, each to be ended with the device's
+/// signature. `me` is the device's person; `None` where nothing else than that person's work waits.
+#[must_use]
+pub fn requests(
+    device: DeviceId,
+    me: Option<&PersonId>,
+    items: &[OutboxItem],
+    now: Millis,
+) -> Option<Vec<Vec<u8>>> {
+    let requests = batches(items).take(REQUESTS_MAX).map(|items| {
+        let request = Request {
+            device,
+            // A signature stands in its place.
+            secret: Secret([0; 16]),
+            join: None,
+            ask: Ask {
+                cursor: Vec::new(),
+                directory: None,
+                now,
+                page_kib: 0,
+                sound: false,
+                // The server may not have what an exchange that is under way brings.
+                whole: true,
+                repair: None,
+            },
+            batch: batch(items, me),
+        };
+        request.encode_to_sign(None)
+    });
+    requests.collect()
 }
 
 /// What becomes of a request that somebody carries.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{AsideReason, StoredChange, StoredRecord, WriteBatch};
+use super::{AsideReason, OutboxItem, StoredChange, StoredRecord, WriteBatch};
 use crate::id::{ChangeHash, DocId, Part, UnitId};
 use crate::view::Row;
 use crate::view::case::Opened;
@@ -143,6 +143,19 @@ impl Entry {
             })
         };
         batch.outbox_add.iter().filter_map(entry).collect()
+    }
+
+    /// The same as it waits in an outbox, at this place.
+    #[must_use]
+    pub fn waiting(self, n: u64) -> OutboxItem {
+        OutboxItem {
+            n,
+            doc: self.doc,
+            grid: self.grid,
+            author: self.change.author,
+            hash: self.change.hash,
+            bytes: self.change.bytes,
+        }
     }
 }
 
