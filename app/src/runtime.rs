@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use domain::command::Command;
-use domain::id::{DeviceId, Fresh, RecordId};
+use domain::id::{DeviceId, Fresh, RecordId, UnitId};
 use domain::replica::hand::TakeInError;
 use domain::replica::{
     Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica, SyncStatus, Ticket,
@@ -212,6 +212,13 @@ impl<S: Store + 'static> Runtime<S> {
             record,
             now: platform::now(),
         });
+    }
+
+    /// Whether a grid is this person's.
+    pub fn holds(&self, grid: &UnitId) -> bool {
+        let replica = self.replica.borrow();
+        let known = replica.directory();
+        known.is_some_and(|known| known.grid(grid).is_some())
     }
 
     /// A record for its page; `None` when it is not here, or when nothing of it can be read.

@@ -22,6 +22,8 @@ pub const PIECE_BYTES: u32 = 16 * 1024;
 pub const PIECE_BYTES_MIN: u32 = 8 * 1024;
 /// The largest piece, where all goes well.
 pub const PIECE_BYTES_MAX: u32 = 64 * 1024;
+/// How long a piece should take, in milliseconds: a connection that breaks costs no more than one.
+const PIECE_MS: i64 = 8_000;
 /// How often a picture that arrived damaged is begun again before it is let be.
 const SPOILT_MAX: u32 = 3;
 
@@ -136,6 +138,8 @@ pub struct Uploader {
     failures: u32,
     not_before: Millis,
     piece: u32,
+    /// When the last piece went out.
+    sent_at: Millis,
 }
 
 impl Default for Uploader {
@@ -148,6 +152,7 @@ impl Default for Uploader {
             failures: 0,
             not_before: Millis(0),
             piece: PIECE_BYTES,
+            sent_at: Millis(0),
         }
     }
 }
@@ -238,10 +243,11 @@ impl Uploader {
                 return;
             }
             if bytes == at.saturating_add(len) {
-                self.piece = self.piece.saturating_mul(2).min(PIECE_BYTES_MAX);
+                self.pace(len, when.0);
             }
         }
         self.failures = 0;
+        self.sent_at = when.0;
         if bytes == picture.bytes {
             self.queue.retain(|waiting| waiting.name != picture.name);
             effects.push(Effect::Arrived(picture));
@@ -251,6 +257,16 @@ impl Uploader {
         } else {
             self.send(picture, bytes, effects);
         }
+    }
+
+    /// Makes the next pieces as long as this line carries in [`PIECE_MS`], by and by.
+    fn pace(&mut self, len: u32, now: Millis) {
+        let took = now.since(self.sent_at).max(1);
+        let fitting = i64::from(len).saturating_mul(PIECE_MS) / took;
+        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+        // The last piece of a picture is short, and says little.
+        let near = fitting.clamp(self.piece / 2, self.piece.saturating_mul(2));
+        self.piece = near.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
     }
 
     fn send(&mut self, picture: Picture, at: u32, effects: &mut Vec<Effect>) {

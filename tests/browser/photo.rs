@@ -134,3 +134,48 @@ async fn a_photo_that_is_taken_away_is_gone_for_all_and_its_removal_is_seen() {
     station.page().sees("删除了照片").await;
     station.page().sees_no_text("张照片").await;
 }
+
+/// A folder as it was, in the place of what it is.
+fn put_back(data: &std::path::Path, backup: &std::path::Path) {
+    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+        let done = std::process::Command::new(program).args(arguments).status();
+        assert!(done.expect("runs").success(), "{program} {arguments:?}");
+    };
+    run("rm", &["-rf".as_ref(), data.as_os_str()]);
+    run("cp", &["-a".as_ref(), backup.as_os_str(), data.as_os_str()]);
+}
+
+#[tokio::test]
+async fn ph11_f31_a_server_restored_from_a_backup_gets_its_photos_back() {
+    let mut server = Server::demo().await;
+    let officer = Person::join(&mut server, "officer", PHONE).await;
+    let shot = Shot::draw(&officer.page(), 40).await;
+    officer.register_dispute("渡口", "备份之前的纠纷").await;
+    officer.sync().await;
+    let backup = tempfile::tempdir().expect("a folder");
+    let backup = backup.path().join("data");
+    server.kill().await;
+    put_back(&backup, server.data());
+    server.restart().await;
+
+    let case = officer.register_dispute("石桥", "备份之后的纠纷").await;
+    officer.page().shoot(shot.path()).await;
+    officer.page().sees("1 张照片").await;
+    officer.page().sees_no_text("0 / 1").await;
+    assert_eq!(files(&server.data().join("photos")).len(), 2);
+    server.kill().await;
+    put_back(server.data(), &backup);
+    server.restart().await;
+    assert_eq!(files(&server.data().join("photos")).len(), 0);
+
+    officer.sync().await;
+    tests::eventually("the photo and its thumbnail at the server", || async {
+        (files(&server.data().join("photos")).len() == 2).then_some(())
+    })
+    .await;
+    let station = Person::join(&mut server, "station", DESK).await;
+    station.go(&case).await;
+    station.page().sees("1 张照片").await;
+    station.page().press(words::PHOTO_1).await;
+    assert_eq!(station.page().picture(WHOLE).await, (1200, 1600));
+}

@@ -1,7 +1,7 @@
 //! `test`: formatting, lints, house rules and every test there is, counted at the end.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -45,12 +45,19 @@ pub fn run() -> Result<(), Failure> {
     step("lints, wasm", &mut |_| {
         lints(&["-p", "app", "--target", WASM, "--all-targets"])
     });
+    step("native programs and tests", &mut |_| build_native());
+    // Linking the app takes minutes of one core, while the tests mostly wait for each other.
+    let app = std::thread::spawn(|| dist::build(Profile::App));
     step("unit, spec, property and HTTP tests", &mut native_tests);
     step("the app's own tests, in a browser", &mut |report| {
         wasm_tests(&browser, report)
     });
+    let mut app = Some(app);
     step("browser tests of the whole", &mut |report| {
-        browser_tests(&browser, report)
+        let built = app.take().map(std::thread::JoinHandle::join);
+        let dist = built.and_then(Result::ok);
+        let died = || Failure::Check("the build of the app died".to_owned());
+        browser_tests(&browser, &dist.ok_or_else(died)??, report)
     });
     println!("\ntook {} s\n{report}", started.elapsed().as_secs());
     if report.is_good() {
@@ -66,7 +73,6 @@ fn lints(scope: &[&str]) -> Result<(), Failure> {
 }
 
 fn native_tests(report: &mut Report) -> Result<(), Failure> {
-    build_native()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast", "--tests"]);
     command
         .args(NATIVE)
@@ -96,17 +102,21 @@ fn wasm_tests(browser: &Browser, report: &mut Report) -> Result<(), Failure> {
     counted(&mut command, report, true)
 }
 
-fn browser_tests(browser: &Browser, report: &mut Report) -> Result<(), Failure> {
-    let dist = dist::build(Profile::App)?;
-    build_native()?;
+fn browser_tests(browser: &Browser, dist: &Path, report: &mut Report) -> Result<(), Failure> {
     let mut command = shell::cargo(&["test", "--no-fail-fast", "--test", "browser"]);
     command
         .args(NATIVE)
         .env("FENGGE_DIST", dist)
         .env("FENGGE_SERVER", workspace::server("debug"))
         .env("CHROMIUM", &browser.chromium)
-        .env("CHROMEDRIVER", &browser.driver);
+        .env("CHROMEDRIVER", &browser.driver)
+        .args(["--", "--test-threads", &browsers_at_once().to_string()]);
     counted(&mut command, report, true)
+}
+
+/// These tests wait more than they work: for lines, timers and each other's pages.
+fn browsers_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 /// Runs a test command, passes its output on and counts the verdicts in it.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use domain::command::Command;
-use domain::id::{DeviceId, ItemId, PhotoHash, PhotoKey, RecordId};
+use domain::id::{DeviceId, ItemId, PhotoHash, PhotoKey, RecordId, UnitId};
 use domain::record::photo::{Photo, Size};
-use domain::replica::{Activity, CommandError, StoreFault, SyncStatus};
+use domain::replica::{Activity, CHECK_EVERY_MS, CommandError, StoreFault, SyncStatus};
 use domain::sync::message::{Secret, decode, encode};
 use domain::time::{MINUTE_MS, Millis};
 use domain::upload::{Arrived, ArrivedRequest, Effect, Event, Picture, RECORDS_MAX, Uploader};
@@ -24,6 +24,8 @@ use crate::store::photos::{Book, PhotoNote, Taken};
 pub const WIFI_ONLY: &str = "fengge.wifi";
 /// How often the server is asked about photos of others that had not arrived, in milliseconds.
 const ASK_MS: i64 = 5 * MINUTE_MS;
+/// When this device last asked whether the server still has what it sent.
+const CHECKED: &str = "fengge.photos-";
 /// The longest wait for another tab that is sending, in milliseconds.
 const LOCK_MS: u32 = 500;
 
@@ -47,6 +49,18 @@ pub fn may_send_full() -> bool {
     platform::setting(WIFI_ONLY).is_none_or(|set| set != "1") || on_wifi() == Some(true)
 }
 
+/// What a row tells of its record's photos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Naming {
+    grid: UnitId,
+    photos: Vec<PhotoKey>,
+    /// The server has all of the record: a photo that is offered before its name has come would be
+    /// refused.
+    sent: bool,
+    /// The place in the log of what came last.
+    seq: u64,
+}
+
 /// The courier of one identity.
 pub struct Courier {
     session: Rc<Session>,
@@ -54,14 +68,14 @@ pub struct Courier {
     screens: Rc<dyn Screens>,
     uploader: RefCell<Uploader>,
     book: RefCell<Book>,
-    /// Photos by record, as the rows have them, and whether the server has all of the record: a
-    /// photo that is offered before its name has come would be refused.
-    rows: RefCell<BTreeMap<RecordId, (Vec<PhotoKey>, bool)>>,
+    rows: RefCell<BTreeMap<RecordId, Naming>>,
     /// Texts are on their way, or there is no network: photos wait.
     hold: Cell<bool>,
     looking: Cell<bool>,
     again: Cell<bool>,
     asked_at: Cell<Millis>,
+    /// The server may have lost what it had: it was put back to an older state.
+    doubt: Cell<bool>,
     timer: RefCell<Option<Timer>>,
     lock: RefCell<Option<Lock>>,
 }
@@ -90,6 +104,7 @@ impl Courier {
             looking: Cell::new(false),
             again: Cell::new(false),
             asked_at: Cell::new(Millis(0)),
+            doubt: Cell::new(false),
             timer: RefCell::default(),
             lock: RefCell::default(),
         })
@@ -99,10 +114,21 @@ impl Courier {
     pub fn rows(self: &Rc<Self>, rows: &[Row]) {
         let mut changed = false;
         for row in rows {
-            let sent = row.delivery.unsent == 0 && row.delivery.seq > 0;
-            let known = (row.photos.clone(), sent);
-            let before = self.rows.borrow_mut().insert(row.id, known.clone());
-            changed |= before.as_ref() != Some(&known);
+            let naming = Naming {
+                grid: row.grid.clone(),
+                photos: row.photos.clone(),
+                sent: row.delivery.unsent == 0 && row.delivery.seq > 0,
+                seq: row.delivery.seq,
+            };
+            let before = self.rows.borrow_mut().insert(row.id, naming.clone());
+            // Only changes that the server lost take a record back in its log.
+            if before
+                .as_ref()
+                .is_some_and(|before| before.seq > naming.seq)
+            {
+                self.doubt.set(true);
+            }
+            changed |= before.as_ref() != Some(&naming);
         }
         if changed {
             self.look(false);
@@ -141,6 +167,7 @@ impl Courier {
                     courier.set_book(book);
                     courier.name_all().await;
                     courier.ask_arrived().await;
+                    courier.ask_kept().await;
                     courier.upload(urgent).await;
                 }
             }
@@ -320,8 +347,11 @@ impl Courier {
         }
         let records: Vec<RecordId> = {
             let (book, rows) = (self.book.borrow(), self.rows.borrow());
-            let open = |(record, (photos, _)): (&RecordId, &(Vec<PhotoKey>, bool))| {
-                let mut notes = photos.iter().map(|photo| book.get(&(*record, *photo)));
+            let open = |(record, naming): (&RecordId, &Naming)| {
+                let mut notes = naming
+                    .photos
+                    .iter()
+                    .map(|photo| book.get(&(*record, *photo)));
                 let waits =
                     notes.any(|note| note.is_none_or(|note| !note.arrived && note.taken.is_none()));
                 waits.then_some(*record)
@@ -337,14 +367,7 @@ impl Courier {
             return;
         }
         self.asked_at.set(now);
-        let (device, secret) = self.proof;
-        let request = ArrivedRequest {
-            device,
-            secret,
-            records,
-        };
-        let answer = link::post(wire::ARRIVED, &encode(&request)).await;
-        let Some(arrived) = answer.ok().and_then(|bytes| decode::<Arrived>(&bytes).ok()) else {
+        let Some(arrived) = self.arrived_of(records).await else {
             return;
         };
         let notes: Vec<_> = {
@@ -369,6 +392,62 @@ impl Courier {
         }
     }
 
+    /// Asks whether the server still has what this phone sent, after it was put back to an older
+    /// state and once a week; what it has lost is offered again.
+    async fn ask_kept(&self) {
+        let (now, setting) = (platform::now(), format!("{CHECKED}{}", self.proof.0.hex()));
+        let asked = platform::setting(&setting).and_then(|at| at.parse().ok());
+        let rested = asked.is_some_and(|at| (0..CHECK_EVERY_MS).contains(&now.since(Millis(at))));
+        if self.hold.get() || (rested && !self.doubt.get()) {
+            return;
+        }
+        let sent: Vec<(RecordId, PhotoKey)> = {
+            let book = self.book.borrow();
+            let rows = self.rows.borrow();
+            // Of a grid that is not this person's any more the server tells nothing.
+            let mine = |record| {
+                rows.get(record)
+                    .is_some_and(|naming| self.session.holds(&naming.grid))
+            };
+            let sent = book
+                .iter()
+                .filter(|((record, _), note)| note.arrived && note.taken.is_some() && mine(record));
+            sent.map(|(key, _)| *key).collect()
+        };
+        let mut records: Vec<RecordId> = sent.iter().map(|(record, _)| *record).collect();
+        records.dedup();
+        for some in records.chunks(RECORDS_MAX) {
+            let Some(arrived) = self.arrived_of(some.to_vec()).await else {
+                return;
+            };
+            let asked = sent.iter().filter(|(record, _)| some.contains(record));
+            for key in asked.filter(|key| !arrived.photos.contains(key)) {
+                self.note(*key, |note| {
+                    note.arrived = false;
+                    note.taken = note.taken.map(|taken| Taken {
+                        thumb_sent: false,
+                        ..taken
+                    });
+                })
+                .await;
+            }
+        }
+        self.doubt.set(false);
+        platform::keep_setting(&setting, &now.0.to_string());
+    }
+
+    /// Which photos of some records the server has whole; `None` when it does not say.
+    async fn arrived_of(&self, records: Vec<RecordId>) -> Option<Arrived> {
+        let (device, secret) = self.proof;
+        let request = ArrivedRequest {
+            device,
+            secret,
+            records,
+        };
+        let answer = link::post(wire::ARRIVED, &encode(&request)).await;
+        answer.ok().and_then(|bytes| decode(&bytes).ok())
+    }
+
     fn waiting(&self) -> Vec<Picture> {
         if self.hold.get() {
             return Vec::new();
@@ -380,7 +459,7 @@ impl Courier {
             let Some(taken) = note.taken.filter(|taken| taken.named && !note.arrived) else {
                 continue;
             };
-            let ready = |(photos, sent): &(Vec<PhotoKey>, bool)| *sent && photos.contains(key);
+            let ready = |naming: &Naming| naming.sent && naming.photos.contains(key);
             if !rows.get(record).is_some_and(ready) {
                 continue;
             }

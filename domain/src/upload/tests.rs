@@ -1,5 +1,7 @@
 //! The uploader against a server that is written down in three lines.
 
+use std::collections::VecDeque;
+
 use super::*;
 
 const NOW: Millis = Millis(1_795_000_000_000);
@@ -172,4 +174,85 @@ fn texts_that_come_meanwhile_go_first_and_nothing_of_the_picture_is_lost() {
     assert_eq!(look(&mut uploader, &[one]), [Effect::Ask(one)]);
     let (arrived, sent) = run(&mut uploader, vec![Effect::Ask(one)], PIECE_BYTES);
     assert_eq!((arrived, sent), (vec![1], 100_000 - PIECE_BYTES));
+}
+
+/// A line of 20 kbit/s that loses every fifth packet, with 1.5 s there and back, cut every 45 s.
+struct Slow {
+    now: Millis,
+    held: std::collections::BTreeMap<PhotoHash, u32>,
+    sent: i64,
+}
+
+impl Slow {
+    const BYTES_PER_S: i64 = 2_000;
+    const ROUND_MS: i64 = 1_500;
+    const CUT_MS: i64 = 45_000;
+
+    /// Carries a request with so many bytes; false when the line is cut before its answer is there.
+    fn carries(&mut self, bytes: u32) -> bool {
+        let begins = self.now;
+        let cut = Millis((begins.0 / Self::CUT_MS + 1) * Self::CUT_MS);
+        let on_way = i64::from(bytes) * 1_000 / Self::BYTES_PER_S;
+        let there = begins.plus(on_way + Self::ROUND_MS);
+        let moved = cut.since(begins) * Self::BYTES_PER_S / 1_000;
+        self.sent += moved.min(i64::from(bytes));
+        self.now = there.min(cut);
+        there < cut
+    }
+
+    fn answer(&mut self, effect: Effect, waiting: &mut Vec<Picture>) -> Option<Event> {
+        let (picture, bytes) = match effect {
+            Effect::Ask(picture) => (picture, 0),
+            Effect::Send { picture, len, .. } => (picture, len),
+            Effect::Arrived(picture) => {
+                waiting.retain(|waits| waits.name != picture.name);
+                return None;
+            }
+            Effect::WakeAt(at) => {
+                self.now = self.now.max(at);
+                let waiting = waiting.clone();
+                let (urgent, now) = (false, self.now);
+                return Some(Event::Look {
+                    waiting,
+                    urgent,
+                    now,
+                });
+            }
+            Effect::Rest | Effect::LetBe(_) => return None,
+        };
+        let good = self.carries(bytes);
+        let (now, random) = (self.now, 0);
+        let held = self.held.entry(picture.name).or_default();
+        if good {
+            *held += bytes;
+            let bytes = *held;
+            return Some(Event::Held { bytes, now, random });
+        }
+        Some(Event::Failed { now, random })
+    }
+}
+
+#[test]
+fn f36_thirty_photos_pass_a_line_that_is_cut_every_45_seconds() {
+    let mut waiting = Vec::new();
+    for n in 0..30 {
+        waiting.push(picture(n, Size::Thumb, 6_000));
+        waiting.push(picture(n + 100, Size::Full, 150_000));
+    }
+    let all: i64 = waiting.iter().map(|picture| i64::from(picture.bytes)).sum();
+    let mut line = Slow {
+        now: NOW,
+        held: std::collections::BTreeMap::new(),
+        sent: 0,
+    };
+    let mut uploader = Uploader::default();
+    let mut effects: VecDeque<Effect> = look(&mut uploader, &waiting).into();
+    while let Some(effect) = effects.pop_front() {
+        if let Some(event) = line.answer(effect, &mut waiting) {
+            effects.extend(uploader.handle(event));
+        }
+    }
+    assert_eq!(waiting, []);
+    let again = line.sent - all;
+    assert!(again * 5 < all, "{again} of {all} bytes were sent again");
 }
