@@ -1,8 +1,13 @@
-/* Starts the app and keeps its service worker fresh. */
+/* Starts the app, shows the last page when it stops, and keeps its service worker fresh. */
 const RELOADED = "fengge.reloaded";
+/* Read and folded by the app at its next start. */
+const STOPS = "fengge.stops";
 const UPDATE_CHECK_MS = 60 * 60 * 1000;
 
 const tag = document.getElementById("start");
+let stopped = false;
+window.addEventListener("error", (event) => stop(event.error));
+window.addEventListener("unhandledrejection", (event) => stop(event.reason));
 keepServiceWorker();
 
 try {
@@ -12,9 +17,38 @@ try {
   sessionStorage.removeItem(RELOADED);
 } catch (error) {
   console.error(error);
+  noteStop(error);
   if (!reloadOnce()) {
+    stop(error);
     window.dispatchEvent(new Event("fengge:failed"));
   }
+}
+
+/* A fault of ours ends the wasm in a trap, and so do an exhausted stack and exhausted memory,
+   wherever it runs: in a listener or in a promise. Nothing inside could say so any more. */
+function isTrap(error) {
+  return error instanceof WebAssembly.RuntimeError
+    || (error instanceof RangeError && /call stack|memory/i.test(error.message));
+}
+
+/* A page stops once: what a stopped program still does counts no more. */
+function noteStop(error) {
+  if (stopped || !isTrap(error)) return;
+  stopped = true;
+  try {
+    localStorage.setItem(STOPS, String(Number(localStorage.getItem(STOPS)) + 1));
+  } catch {
+    /* Storage is blocked: nothing was read from it either. */
+  }
+}
+
+/* Covers whatever is on the screen. What was typed stays in its draft, up to the last pause. */
+function stop(error) {
+  noteStop(error);
+  const page = document.getElementById("stopped");
+  if (!isTrap(error) || !page.hidden) return;
+  page.hidden = false;
+  page.querySelector("a").focus();
 }
 
 /* An update may have replaced files between this page and its code: one fresh start heals that. */

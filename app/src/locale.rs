@@ -102,13 +102,3 @@ fn capital(name: &str) -> String {
         None => String::new(),
     }
 }
-
-/// What stands on the page when the app has stopped: both languages, for nobody can be asked.
-pub const LAST_WORDS: crate::platform::panic::LastWords = crate::platform::panic::LastWords {
-    heading: "枫格出错停下了 · Fengge has stopped",
-    paragraphs: &[
-        "已保存的记录都在本机，没有丢失；正在填写的内容已存为草稿。",
-        "Saved records are safe on this phone; what you were typing is kept as a draft.",
-    ],
-    again: "重新打开 · Open again",
-};

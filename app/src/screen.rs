@@ -35,18 +35,27 @@ pub(crate) fn submit<D: Send + Sync + 'static>(
     drafts: Vec<String>,
     done: impl FnOnce(RecordId) + 'static,
 ) {
-    if form.busy.get_untracked() {
+    send((form.busy, form.failure), command, drafts, Box::new(done));
+}
+
+fn send(
+    (busy, failure): (RwSignal<bool>, RwSignal<Option<String>>),
+    command: Command,
+    drafts: Vec<String>,
+    done: Box<dyn FnOnce(RecordId)>,
+) {
+    if busy.get_untracked() {
         return;
     }
-    form.busy.set(true);
-    form.failure.set(None);
+    busy.set(true);
+    failure.set(None);
     platform::spawn(async move {
         let result = Actions::submit(command, drafts).await;
-        form.busy.try_set(false);
+        busy.try_set(false);
         match result {
             Ok(id) => done(id),
             Err(error) => {
-                form.failure.try_set(Some(fault::command(&error)));
+                failure.try_set(Some(fault::command(&error)));
             }
         }
     });

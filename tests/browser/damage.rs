@@ -254,3 +254,38 @@ async fn dm4_f18_after_three_crashes_in_a_row_the_app_offers_what_was_not_sent()
     officer.go("/records").await;
     officer.page().sees("只在本机的甲").await;
 }
+
+/// Overwrites the running app's memory: whatever it does next ends in a trap.
+const WRECK: &str = r"
+    const done = arguments[arguments.length - 1];
+    import(document.getElementById('start').dataset.script)
+        .then(({ default: init }) => init())
+        .then((app) => { new Uint8Array(app.memory.buffer).fill(255); done(true); });
+";
+
+#[tokio::test]
+async fn dm5_f18_an_app_that_stops_says_so_and_starts_without_records_after_the_third_time() {
+    let mut server = Server::demo().await;
+    let officer = officer_with_work(&mut server).await;
+    for _ in 0..3 {
+        officer.go("/").await;
+        officer.page().heading(words::TODAY).await;
+        officer.page().sees_no_text("出错停下").await;
+        officer.page().run_async(WRECK).await;
+        officer
+            .page()
+            .run("window.dispatchEvent(new Event('popstate'))")
+            .await;
+        officer.page().sees("枫格出错停下了").await;
+        officer.page().sees("已保存的记录都在本机").await;
+    }
+    officer
+        .page()
+        .run("document.querySelector('#stopped a').click()")
+        .await;
+    officer.page().sees("连续几次出错停下").await;
+    officer.page().press(words::OPEN_AGAIN).await;
+    officer.page().heading(words::TODAY).await;
+    officer.go("/records").await;
+    officer.page().sees("只在本机的甲").await;
+}

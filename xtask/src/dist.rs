@@ -16,6 +16,15 @@ use crate::shell::{self, say};
 use crate::workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// How the shipped app is compiled, beyond its profile: the standard library is built with it, for
+/// size, and a panic ends the app at once, without words that nobody reads (decision 0014). The
+/// compiler is pinned, so these flags mean the same tomorrow.
+const SMALL_STD: [&str; 2] = [
+    "-Zbuild-std=std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
+];
+const SMALL_CODE: &str =
+    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none";
 /// The modules that browsers load: the app, and what it loads when it is needed.
 const MODULES: [&str; 2] = ["app", "qr"];
 /// Written beside the dist folder: the inputs that it was made from.
@@ -56,13 +65,21 @@ impl Profile {
 
 /// Makes `target/dist` and returns its path; does nothing when it is up to date.
 pub fn build(profile: Profile) -> Result<PathBuf, Failure> {
-    ensure_wasm_target()?;
+    ensure_toolchain()?;
     say(&format!(
         "app: cargo build -p app -p qr --target {TARGET} --profile {}",
         profile.name()
     ));
     let args = ["build", "-p", "app", "-p", "qr", "--target", TARGET];
-    shell::run(shell::cargo(&args).args(["--profile", profile.name()]))?;
+    let mut command = shell::cargo(&args);
+    command.args(["--profile", profile.name()]);
+    if profile == Profile::App {
+        command
+            .args(SMALL_STD)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL_CODE);
+    }
+    shell::run(&mut command)?;
 
     let built = workspace::target().join(TARGET).join(profile.folder());
     let dist = workspace::dist();
@@ -150,21 +167,25 @@ fn fingerprint(built: &Path, profile: Profile) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// `rust-toolchain.toml` names the target, but a toolchain that is older than it may lack it.
-fn ensure_wasm_target() -> Result<(), Failure> {
+/// `rust-toolchain.toml` names both, but a toolchain that is older than it may lack them.
+fn ensure_toolchain() -> Result<(), Failure> {
+    let target = ["--print", "target-libdir", "--target", TARGET];
+    ensure(&target, "", &["target", "add", TARGET])?;
+    let source = "lib/rustlib/src/rust/library/std/src/lib.rs";
+    let add = ["component", "add", "rust-src"];
+    ensure(&["--print", "sysroot"], source, &add)
+}
+
+/// Lets rustup add what is not at `below` the folder that the compiler prints.
+fn ensure(print: &[&str], below: &str, add: &[&str]) -> Result<(), Failure> {
     let mut rustc = Command::new("rustc");
-    rustc
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(workspace::root());
-    let there = shell::read(&mut rustc).is_ok_and(|text| Path::new(text.trim()).exists());
+    rustc.args(print).current_dir(workspace::root());
+    let there =
+        shell::read(&mut rustc).is_ok_and(|text| Path::new(text.trim()).join(below).exists());
     if there {
         return Ok(());
     }
-    say(&format!("toolchain: rustup target add {TARGET}"));
+    say(&format!("toolchain: rustup {}", add.join(" ")));
     let mut rustup = Command::new("rustup");
-    shell::run(
-        rustup
-            .args(["target", "add", TARGET])
-            .current_dir(workspace::root()),
-    )
+    shell::run(rustup.args(add).current_dir(workspace::root()))
 }

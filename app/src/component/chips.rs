@@ -1,5 +1,7 @@
 //! Choices as chips: radio buttons that look like what they are for.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 
 /// One choice.
@@ -27,7 +29,17 @@ pub fn chips(
     choices: Vec<Choice>,
     shown: usize,
     chosen: Signal<String>,
-    choose: impl Fn(String) + Clone + 'static,
+    choose: impl Fn(String) + 'static,
+) -> AnyView {
+    group(legend.into(), choices, shown, chosen, Rc::new(choose))
+}
+
+fn group(
+    legend: String,
+    choices: Vec<Choice>,
+    shown: usize,
+    chosen: Signal<String>,
+    choose: Rc<dyn Fn(String)>,
 ) -> AnyView {
     let name = format!(
         "chips-{}",
@@ -45,7 +57,7 @@ pub fn chips(
     let chip = move |(place, choice): (usize, Choice)| {
         let id = format!("{name}-{place}");
         let (value, test) = (choice.value.clone(), choice.value);
-        let choose = choose.clone();
+        let choose = Rc::clone(&choose);
         let visible = move || open.get() || place < shown;
         view! {
             <label class="chip-box" hidden=move || !visible()>
@@ -59,7 +71,7 @@ pub fn chips(
     let all: Vec<_> = choices.into_iter().enumerate().map(chip).collect();
     view! {
         <fieldset class="chips">
-            <legend>{legend.into()}</legend>
+            <legend>{legend}</legend>
             {all}
             <button type="button" class="chip more" hidden=move || open.get()
                 on:click=move |_| open.set(true)>

@@ -170,7 +170,7 @@ impl Text {
 
 /// The id of a field's element.
 fn element_id(field: FieldName) -> String {
-    format!("f-{field:?}").to_lowercase()
+    format!("field-{}", field as u8)
 }
 
 fn problem(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> Option<String> {

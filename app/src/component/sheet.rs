@@ -7,12 +7,20 @@ use crate::icon::{self, icon};
 use crate::locale::word;
 use crate::{nav, platform};
 
+/// What is drawn whenever something that it reads changes. Boxed: whoever draws it is compiled once,
+/// and not once for each closure.
+type Drawn<T> = Box<dyn Fn() -> T + Send + Sync>;
+
 /// A sheet that shows `body` while `open`.
 pub fn sheet(
     open: RwSignal<bool>,
     title: impl Fn() -> String + Send + Sync + 'static,
     body: impl Fn() -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
+    place(open, Box::new(title), Box::new(body))
+}
+
+fn place(open: RwSignal<bool>, title: Drawn<String>, body: Drawn<AnyView>) -> AnyView {
     Effect::new(move |before: Option<bool>| {
         let is_open = open.get();
         if is_open && before != Some(true) {

@@ -1,10 +1,12 @@
 //! The browser's side of crashes: they are counted in its settings, outside the database.
 
 use domain::id::RecordId;
-use domain::replica::attempts::Attempts;
+use domain::replica::attempts::{Attempts, CRASHES_MAX};
 
 /// Where they are kept.
 const KEY: &str = "fengge.attempts";
+/// Where `public/start.js` notes that the app has stopped.
+const STOPS: &str = "fengge.stops";
 
 /// What is remembered.
 #[must_use]
@@ -16,9 +18,15 @@ fn keep(attempts: &Attempts) {
     super::keep_setting(KEY, &attempts.to_string());
 }
 
-/// The app has crashed.
-pub fn crashed() {
-    keep(&attempts().crashed());
+/// Counts the stops of earlier starts, which the page noted where the app no longer could.
+pub fn count_stops() {
+    let noted = super::setting(STOPS).and_then(|text| text.parse().ok());
+    let stops: u32 = noted.unwrap_or(0).min(CRASHES_MAX);
+    if stops > 0 {
+        let counted = (0..stops).fold(attempts(), |attempts, _| attempts.crashed());
+        keep(&counted);
+        super::keep_setting(STOPS, "0");
+    }
 }
 
 /// The app runs well.

@@ -4,6 +4,8 @@ mod film;
 mod hand;
 mod show;
 
+use core::pin::Pin;
+
 use domain::sync::bundle::{Code, FILE_BYTES_MAX};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -47,6 +49,9 @@ pub fn carry() -> AnyView {
     .into_any()
 }
 
+/// What a piece of work leaves to be said.
+type Said = Result<Option<String>, CarryFault>;
+
 /// One piece of work at a time, and what the officer is told of it.
 #[derive(Clone, Copy)]
 struct Work {
@@ -62,7 +67,11 @@ impl Work {
         }
     }
 
-    fn begin(self, work: impl Future<Output = Result<Option<String>, CarryFault>> + 'static) {
+    fn begin(self, work: impl Future<Output = Said> + 'static) {
+        self.run(Box::pin(work));
+    }
+
+    fn run(self, work: Pin<Box<dyn Future<Output = Said>>>) {
         if self.busy.get_untracked() {
             return;
         }

@@ -3,11 +3,11 @@
 use domain::codelist::{self, List};
 use domain::command::Command;
 use domain::id::RecordId;
-use domain::record::FieldName;
 use domain::record::dispute::{
     AgreementDraft, CloseDraft, Dispute, Draft, EventDraft, SessionDraft, TermDraft,
 };
 use domain::record::vault::{Party, PartyRole};
+use domain::record::{FieldError, FieldName};
 use domain::view::case::Contents;
 use leptos::prelude::*;
 
@@ -106,19 +106,30 @@ fn sheet_form<D: Send + Sync + 'static>(
     command: impl Fn() -> Option<Command> + 'static,
 ) -> AnyView {
     let state = state();
-    let send = move |event: web_sys::SubmitEvent| {
-        event.prevent_default();
+    let send = Box::new(move || {
         if let Some(command) = command() {
             submit(form, command, Vec::new(), move |_| {
                 nav::sheet_dismissed();
                 state.say(word::SAVED.s());
             });
         }
+    });
+    sheet_page(fields, (form.busy, form.failure), send)
+}
+
+fn sheet_page(
+    fields: AnyView,
+    (busy, failure): (RwSignal<bool>, RwSignal<Option<String>>),
+    send: Box<dyn Fn()>,
+) -> AnyView {
+    let submitted = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        send();
     };
     view! {
-        <form novalidate on:submit=send>
+        <form novalidate on:submit=submitted>
             <div class="card">{fields}</div>
-            {save_bar(word::SAVE, form.busy, form.failure, || "")}
+            {save_bar(word::SAVE, busy, failure, || "")}
         </form>
     }
     .into_any()
@@ -132,17 +143,28 @@ pub(super) fn code_chips<D: Send + Sync + 'static>(
     part: fn(&mut D) -> &mut String,
 ) -> AnyView {
     let initial = form.draft.try_update_untracked(|draft| part(draft).clone());
-    let chosen = RwSignal::new(initial.unwrap_or_default());
+    let choose = Box::new(move |code| form.draft.update(|draft| *part(draft) = code));
+    let initial = initial.unwrap_or_default();
+    chips_field(form.errors, (label, field), choices, initial, choose)
+}
+
+fn chips_field(
+    errors: RwSignal<Vec<FieldError>>,
+    (label, field): (Word, FieldName),
+    choices: Vec<Choice>,
+    initial: String,
+    chosen_is: Box<dyn Fn(String)>,
+) -> AnyView {
+    let chosen = RwSignal::new(initial);
     let choose = move |code: String| {
         chosen.set(code.clone());
-        form.errors
-            .update(|errors| errors.retain(|error| error.field != field));
-        form.draft.update(|draft| *part(draft) = code);
+        errors.update(|errors| errors.retain(|error| error.field != field));
+        chosen_is(code);
     };
     view! {
         <div class="field chips-field">
             {chips(label.s(), choices, 8, chosen.into(), choose)}
-            {field_error(form.errors, field)}
+            {field_error(errors, field)}
         </div>
     }
     .into_any()

@@ -44,8 +44,11 @@ fn parts(kind: Kind, id: RecordId, here: Here) -> Parts {
 
 /// A part of a page, drawn anew when the record changes.
 pub(crate) fn part(here: Here, draw: impl Fn(&Case) -> AnyView + Send + Sync + 'static) -> AnyView {
-    let drawn = move || here.get().map(|case| draw(&case));
-    view! { {drawn} }.into_any()
+    part_of(here, Box::new(draw))
+}
+
+fn part_of(here: Here, draw: Box<dyn Fn(&Case) -> AnyView + Send + Sync>) -> AnyView {
+    view! { {move || here.get().map(|case| draw(&case))} }.into_any()
 }
 
 /// The record for its page: read anew whenever its row changes.

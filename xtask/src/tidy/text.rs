@@ -17,6 +17,9 @@ const WRITTEN: [&str; 9] = [
 ];
 /// Marks of unfinished work, spelt so that this file does not carry them.
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
+/// What is compiled into the app that people load, and what must not be in it.
+const SHIPPED: [&str; 3] = ["app/src/", "app/qr/src/", "domain/src/"];
+const DEBUG_FORM: &str = ":?}";
 /// Where Chinese may stand in code: the officer's words, code lists, invented people, tests.
 const CHINESE: [&str; 9] = [
     "app/src/locale",
@@ -80,6 +83,12 @@ fn check_rust(source: &Source, offences: &mut Vec<Offence>) {
             format!("{lines} lines, at most {LINES_MAX}"),
         ));
     }
+    if SHIPPED.iter().any(|start| path.starts_with(start)) {
+        for (number, _) in source.code().filter(|(_, line)| line.contains(DEBUG_FORM)) {
+            let rule = "the shipped app has no debug forms: they come out empty";
+            offences.push(Offence::new(path, number, rule));
+        }
+    }
     if path.ends_with("/mod.rs") {
         offences.push(Offence::new(path, 0, "name it `foo.rs` beside `foo/`"));
     }
@@ -138,6 +147,11 @@ mod tests {
                 "//! Words.\nconst A: &str = \"纠纷\";\n"
             ),
             0
+        );
+        let debug = "//! Words.\nformat!(\"{:?}\", id)\n";
+        assert_eq!(
+            (rules("app/src/b.rs", debug), rules("a/src/b.rs", debug)),
+            (1, 0)
         );
         assert_eq!(rules("a/src/b.rs", &"//! Long.\n".repeat(601)), 1);
         assert_eq!(
