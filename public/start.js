@@ -45,10 +45,9 @@ function noteStop(error) {
 /* Covers whatever is on the screen. What was typed stays in its draft, up to the last pause. */
 function stop(error) {
   noteStop(error);
-  const page = document.getElementById("stopped");
-  if (!isTrap(error) || !page.hidden) return;
-  page.hidden = false;
-  page.querySelector("a").focus();
+  if (!isTrap(error) || document.getElementById("stopped")) return;
+  document.body.append(document.getElementById("last-page").content.cloneNode(true));
+  document.querySelector(".stopped a").focus();
 }
 
 /* An update may have replaced files between this page and its code: one fresh start heals that. */

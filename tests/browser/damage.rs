@@ -281,7 +281,7 @@ async fn dm5_f18_an_app_that_stops_says_so_and_starts_without_records_after_the_
     }
     officer
         .page()
-        .run("document.querySelector('#stopped a').click()")
+        .run("document.querySelector('.stopped a').click()")
         .await;
     officer.page().sees("连续几次出错停下").await;
     officer.page().press(words::OPEN_AGAIN).await;
