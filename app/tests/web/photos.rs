@@ -2,11 +2,11 @@
 
 use app::platform::photo::redraw;
 use app::store::indexed_db::{IndexedDb, delete};
-use app::store::photos::{PhotoNote, Taken};
+use app::store::photos::{PhotoNote, Taken, WHOLE_MS, spare};
 use app::store::{Fault, List, Store};
 use domain::id::{ItemId, PhotoHash};
 use domain::record::photo::Photo;
-use domain::time::Millis;
+use domain::time::{DAY_MS, Millis};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -118,4 +118,59 @@ async fn ph1_a_large_picture_comes_out_small_and_in_its_own_shape() {
     assert!(shot.thumb.len() <= 20 * 1024, "{} bytes", shot.thumb.len());
     let none = redraw(&web_sys::Blob::new().expect("a blob")).await;
     assert!(none.is_none(), "what is no picture is refused");
+}
+
+#[wasm_bindgen_test]
+async fn ph13_what_the_server_gives_out_again_goes_after_90_days_and_nothing_else() {
+    let store = database("photo-spare").await;
+    let pictures = |n: u8| (vec![n; 20_000], vec![n + 100; 900]);
+    let mut all = Vec::new();
+    // Old and arrived; old and not arrived; old and not named; new and arrived; old, in two records.
+    for (n, arrived, named, age) in [
+        (1, true, true, 100),
+        (2, false, true, 100),
+        (3, true, false, 100),
+        (4, true, true, 10),
+        (5, true, true, 100),
+    ] {
+        let (full, thumb) = pictures(n);
+        let mut taken = taken(&full, &thumb);
+        taken.named = named;
+        taken.photo.taken_at = Millis(WHOLE_MS - age * DAY_MS);
+        let kept = store.keep_photo(id(n), taken, (&full, &thumb)).await;
+        kept.expect("kept");
+        let note = PhotoNote {
+            arrived,
+            taken: Some(taken),
+        };
+        all.push(((id(n), taken.photo.full.key()), note));
+    }
+    let (fifth, mut again) = (all[4].0.1, all[4].1);
+    again.arrived = false;
+    all.push(((id(6), fifth), again));
+    // One that was only looked at.
+    let looked_at = PhotoHash::of(&[9]);
+    store.keep_picture(looked_at, &[9]).await.expect("kept");
+    let note = PhotoNote {
+        arrived: true,
+        taken: None,
+    };
+    all.push(((id(7), looked_at.key()), note));
+    store.note_photos(&all).await.expect("noted");
+
+    let book = store.photos().await.expect("notes");
+    let gone = spare(&book, Millis(WHOLE_MS));
+    store.drop_spare(&gone).await.expect("dropped");
+    let is_here = async |hash| store.picture(hash).await.expect("answers").is_some();
+    for (n, stays) in [(1, false), (2, true), (3, true), (4, true), (5, true)] {
+        let (full, thumb) = pictures(n);
+        assert_eq!(is_here(PhotoHash::of(&full)).await, stays, "{n}");
+        assert!(is_here(PhotoHash::of(&thumb)).await, "{n}");
+    }
+    assert!(!is_here(looked_at).await);
+    let book = store.photos().await.expect("notes");
+    assert_eq!(book.len(), all.len());
+    assert_eq!(book.get(&all[0].0), Some(&note));
+    assert_eq!(book.get(&all[1].0), Some(&all[1].1));
+    store.close();
 }

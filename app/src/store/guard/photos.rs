@@ -5,7 +5,7 @@ use domain::id::{PhotoHash, PhotoKey, RecordId};
 use super::{Base, Guarded};
 use crate::store::Fault;
 use crate::store::indexed_db::IndexedDb;
-use crate::store::photos::{Book, PhotoNote, Taken};
+use crate::store::photos::{Book, PhotoNote, Spare, Taken};
 
 impl Guarded {
     const fn album(&self) -> Result<&IndexedDb, Fault> {
@@ -57,6 +57,14 @@ impl Guarded {
         pictures: &[PhotoHash],
     ) -> Result<(), Fault> {
         self.album()?.drop_photo(key, pictures).await
+    }
+
+    /// Drops whole pictures that the server gives out again, and notes that they went.
+    ///
+    /// # Errors
+    /// When nothing was dropped.
+    pub async fn drop_spare(&self, spare: &Spare) -> Result<(), Fault> {
+        self.album()?.drop_spare(spare).await
     }
 
     /// The bytes of a picture, where they are here.

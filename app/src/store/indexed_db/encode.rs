@@ -3,11 +3,12 @@
 use domain::replica::WriteBatch;
 use domain::view::Row;
 use wasm_bindgen::JsValue;
+use web_sys::IdbKeyRange;
 
 use super::bridge::{object, to_js};
 use super::save::{Plan, Tally, Write};
 use super::schema::{ASIDE, CHANGES, DRAFTS, META, OUTBOX, ROWS};
-use crate::store::codec;
+use crate::store::{Fault, codec};
 
 /// Everything that the batch writes.
 pub(crate) fn plan(batch: &WriteBatch) -> Plan {
@@ -100,6 +101,16 @@ pub(crate) fn delete(store: &'static str, key: &str) -> Write {
         store,
         key: key.into(),
     }
+}
+
+/// Deletes everything whose key begins so; the last sign of a key is never the last one there is.
+pub(crate) fn delete_from(store: &'static str, start: &str) -> Result<Write, Fault> {
+    let end = format!("{start}\u{ffff}");
+    let range = IdbKeyRange::bound(&start.into(), &end.into()).map_err(|_| Fault::Aborted)?;
+    Ok(Write::Delete {
+        store,
+        key: range.into(),
+    })
 }
 
 pub(crate) fn leave_outbox(place: u64) -> Write {

@@ -7,7 +7,7 @@ use super::save::Plan;
 use super::schema::{PHOTOS, PICTURES};
 use super::{IndexedDb, encode};
 use crate::store::Fault;
-use crate::store::photos::{Book, PhotoNote, Taken, decode_note, encode_note, note_key};
+use crate::store::photos::{Book, PhotoNote, Spare, Taken, decode_note, encode_note, note_key};
 
 impl IndexedDb {
     /// All notes; one that cannot be read is left out.
@@ -76,6 +76,21 @@ impl IndexedDb {
             .map(|hash| encode::delete(PICTURES, &hash.hex()));
         let mut writes = vec![encode::delete(PHOTOS, &note_key(key))];
         writes.extend(pictures);
+        self.write(writes).await
+    }
+
+    /// Drops whole pictures that the server gives out again, and notes that they went.
+    ///
+    /// # Errors
+    /// When nothing was dropped.
+    pub async fn drop_spare(&self, spare: &Spare) -> Result<(), Fault> {
+        if !spare.notes.is_empty() {
+            self.note_photos(&spare.notes).await?;
+        }
+        let mut writes = Vec::with_capacity(spare.pictures.len());
+        for photo in &spare.pictures {
+            writes.push(encode::delete_from(PICTURES, &photo.hex())?);
+        }
         self.write(writes).await
     }
 
