@@ -172,6 +172,7 @@ impl Server {
             .map(|(cert, key)| tls::acceptor(cert, key))
             .transpose()?;
         let files = config.app.as_deref().map(AppFiles::load).transpose()?;
+        let files = files.map(|files| files.over_tls(tls.is_some()));
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
         projection::refresh(&store)
