@@ -74,7 +74,7 @@ const CATEGORIES: &str = concat!(
 
 const OPEN: &str = concat!(
     below!(),
-    "SELECT bytes FROM mine WHERE open \
+    "SELECT bytes FROM mine WHERE open = 1 \
      ORDER BY COALESCE(due_at, 9223372036854775807), number, record LIMIT ?2"
 );
 
