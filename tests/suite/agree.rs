@@ -91,16 +91,18 @@ fn edits(ids: &[String], (round, side): (usize, usize)) -> String {
         0 => (round / 3, round / 3),
         _ => (round * 5 + side * 7, round + side * 2),
     };
-    let id = &ids[record % ids.len()];
+    let id = ids.get(record % ids.len()).expect("a record");
+    let field = FIELDS.get(field % FIELDS.len()).expect("a field");
     let value = format!("第{round}轮，第{side}部手机写的话");
-    let set = json!({ "set": { "id": id, "field": FIELDS[field % FIELDS.len()], "value": value } });
+    let set = json!({ "set": { "id": id, "field": field, "value": value } });
     set.to_string()
 }
 
 fn ids(operations: &[String]) -> Vec<String> {
     let id = |line: &String| {
         let line: Value = serde_json::from_str(line).expect("an operation");
-        line["put"]["id"].as_str().expect("an id").to_owned()
+        let id = line.pointer("/put/id").and_then(Value::as_str);
+        id.expect("an id").to_owned()
     };
     operations.iter().map(id).collect()
 }

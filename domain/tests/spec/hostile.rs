@@ -407,7 +407,7 @@ fn sy16_a_change_writes_no_deeper_than_any_reader_looks() {
     // A level a change is no way round it.
     let path = ["k"; PATH_KEYS_MAX].join("/");
     let mut level = Document::default();
-    let first = commit(&mut level, 9, &[Edit::new(format!("{path}").as_str(), "A")]);
+    let first = commit(&mut level, 9, &[Edit::new(path.as_str(), "A")]);
     let map = Row {
         action: 0,
         object: Some((1, PATH_KEYS_MAX as u64 - 1)),

@@ -119,7 +119,7 @@ fn sy25_rows_whose_grid_left_the_scope_before_their_records_came_go_again() {
     rows.push(phone.row(record(3)));
     phone.link = Link::Up;
     // Rows come; by the next request the person has one grid alone.
-    server.ahead = Some((rows, one.clone()));
+    server.ahead = Some((rows, one));
     phone.sync(&mut server);
     assert!(phone.store.load(record(2)).is_absent());
     assert!(!phone.store.load(record(1)).is_ahead());

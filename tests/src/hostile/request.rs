@@ -112,51 +112,43 @@ fn endless() -> Vec<u8> {
 
 /// As much as a request may have, from callers who are not known: nobody hashes or unpacks it.
 fn strangers() -> Vec<Hostile> {
-    let from = |device, join: Option<&str>, name, code| {
+    let from = |device, join: Option<&str>, name, (status, code)| {
         let mut request = seed::request(9, &[], true);
         (request.device, request.join) = (device, join.map(str::to_owned));
         let mut body = request.encode();
         body.resize(MESSAGE_BYTES_MAX, 7);
-        let status = match code {
-            ErrorCode::BadRequest => 400,
-            ErrorCode::UnknownCode => 403,
-            _ => 401,
-        };
         Hostile {
             name,
             bytes: post("", &body),
             fate: Fate::Whole(status, code),
         }
     };
-    let (nobody, known) = (DeviceId([99; 16]), seed::DEVICE);
-    let code = Some("0000-0001");
-    let mut key = vec![SIGNED];
-    key.extend([98; 8]);
-    key.resize(MESSAGE_BYTES_MAX, 0);
+    let nobody = DeviceId([99; 16]);
+    let unknown = (401, ErrorCode::UnknownDevice);
+    let no_code = (403, ErrorCode::UnknownCode);
+    let damaged = (400, ErrorCode::BadRequest);
+    let mut keyless = vec![SIGNED];
+    keyless.extend([98; 8]);
+    keyless.resize(MESSAGE_BYTES_MAX, 0);
     vec![
+        from(nobody, None, "1 MiB of a stranger", unknown),
         from(
             nobody,
-            None,
-            "1 MiB of a stranger",
-            ErrorCode::UnknownDevice,
+            Some("0000-0001"),
+            "1 MiB with a code that nobody gave",
+            no_code,
         ),
         from(
-            nobody,
-            code,
-            "1 MiB with a code that nobody gave",
-            ErrorCode::UnknownCode,
+            seed::DEVICE,
+            None,
+            "1 MiB of a known device, damaged",
+            damaged,
         ),
         Hostile {
             name: "1 MiB signed by a device without a key",
-            bytes: post("", &key),
+            bytes: post("", &keyless),
             fate: Fate::Whole(401, ErrorCode::UnknownKey),
         },
-        from(
-            known,
-            None,
-            "1 MiB of a known device, damaged",
-            ErrorCode::BadRequest,
-        ),
     ]
 }
 

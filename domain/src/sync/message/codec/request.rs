@@ -264,7 +264,7 @@ impl WireBatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeanBatch {
     no: u64,
-    digest: PageDigest,
+    pub(super) digest: PageDigest,
     grids: Vec<UnitId>,
     authors: Vec<PersonId>,
     items: Vec<LeanItem>,
