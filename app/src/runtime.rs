@@ -7,7 +7,7 @@ pub mod photos;
 mod screens;
 
 use core::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use domain::command::Command;
@@ -388,6 +388,9 @@ impl<S: Store + 'static> Runtime<S> {
         self.spawn(|this| async move {
             // Where the rows cannot be read the screen keeps the older ones.
             if let Ok(rows) = this.store.rows_of(&records).await {
+                let came: BTreeSet<RecordId> = rows.iter().map(|row| row.id).collect();
+                let gone = records.into_iter().filter(|id| !came.contains(id));
+                this.screens.gone(&gone.collect());
                 this.screens.rows(rows);
             }
         });

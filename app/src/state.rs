@@ -4,7 +4,7 @@ mod actions;
 mod carry;
 mod photos;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -200,6 +200,20 @@ impl Screens for Board {
             let known = Arc::make_mut(known);
             known.extend(rows.into_iter().map(|row| (row.id, row)));
         });
+    }
+
+    fn gone(&self, records: &BTreeSet<RecordId>) {
+        // A row of the device's own that cannot be read just now stays: it is folded again.
+        let went = |row: &Row| row.delivery.rev == 0 && records.contains(&row.id);
+        let any = self.state.rows.with_untracked(|known| {
+            let mut known = records.iter().filter_map(|id| known.get(id));
+            known.any(went)
+        });
+        if any {
+            self.state.rows.update(|known| {
+                Arc::make_mut(known).retain(|_, row| !went(row));
+            });
+        }
     }
 
     fn status(&self, status: SyncStatus) {

@@ -4,6 +4,7 @@
 //! waits: whatever takes time leaves as an effect and comes back as an event with the same ticket.
 
 mod act;
+pub mod ahead;
 mod applying;
 pub mod attempts;
 pub mod carry;
@@ -316,6 +317,8 @@ pub struct Replica {
     mending: mend::Mending,
     /// First loads that a colleague's device handed over.
     handed: VecDeque<hand::Handed>,
+    /// The rows that came before their records, as the store remembers them.
+    ahead: ahead::Ahead,
 }
 
 impl Replica {
@@ -354,6 +357,7 @@ impl Replica {
             checked_at: meta.checked_at,
             mending: mend::Mending::default(),
             handed: VecDeque::new(),
+            ahead: meta.ahead.clone(),
         }
     }
 

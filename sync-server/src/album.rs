@@ -9,9 +9,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::id::{DeviceId, PhotoHash};
+use domain::time::Millis;
 
 use crate::error::ApiError;
 use crate::limits;
@@ -92,6 +93,8 @@ pub struct Coming {
 pub struct Album {
     folder: PathBuf,
     busy: Mutex<BTreeSet<Coming>>,
+    /// Held while a picture gets its place or leaves it.
+    moving: Mutex<()>,
 }
 
 impl Album {
@@ -101,6 +104,7 @@ impl Album {
         Self {
             folder: data.join("photos"),
             busy: Mutex::default(),
+            moving: Mutex::default(),
         }
     }
 
@@ -159,6 +163,7 @@ impl Album {
                 return Err(Refused::Because(error));
             }
         };
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = self.whole(&coming.hash);
         let folder = whole.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
@@ -174,6 +179,25 @@ impl Album {
     #[must_use]
     pub fn read(&self, hash: &PhotoHash) -> Option<Vec<u8>> {
         fs::read(self.whole(hash)).ok()
+    }
+
+    /// Takes a whole picture away unless its file is new; whether it is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be taken away.
+    pub fn take_away(&self, hash: &PhotoHash, now: Millis) -> io::Result<bool> {
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.whole(hash);
+        let written = match fs::metadata(&path) {
+            Ok(meta) => millis(meta.modified()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        if now.since(written) < limits::PHOTO_FILE_AGE_MIN_MS {
+            return Ok(false);
+        }
+        fs::remove_file(path)?;
+        Ok(true)
     }
 
     fn whole(&self, hash: &PhotoHash) -> PathBuf {
@@ -219,6 +243,11 @@ impl Album {
         }
         Ok(())
     }
+}
+
+fn millis(time: SystemTime) -> Millis {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Held by the one request that adds to a picture of a device.

@@ -34,6 +34,8 @@ pub enum FilesError {
 #[derive(Debug, Default)]
 pub struct AppFiles {
     by_path: BTreeMap<String, AppFile>,
+    /// Whether the listener speaks TLS.
+    is_secure: bool,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,10 @@ struct AppFile {
 const CSP: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
     object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
+
+/// For half a year a browser that was here over TLS comes over nothing else. Neighbours under the same
+/// name are not ours to speak for.
+const ONLY_TLS: &str = "max-age=15552000";
 
 const PERMISSIONS: &str =
     "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), interest-cohort=()";
@@ -81,7 +87,16 @@ impl AppFiles {
                 (path.clone(), file)
             })
             .collect();
-        Ok(Self { by_path })
+        Ok(Self {
+            by_path,
+            is_secure: false,
+        })
+    }
+
+    /// The same behind a listener that speaks TLS, or does not.
+    #[must_use]
+    pub fn over_tls(self, is_secure: bool) -> Self {
+        Self { is_secure, ..self }
     }
 
     /// Answers a request for a file, or for a page of the app.
@@ -101,12 +116,12 @@ impl AppFiles {
             None if is_navigation(path, headers) => self.by_path.get("index.html"),
             None => None,
         };
-        file.map_or_else(not_found, |file| file.answer(headers))
+        file.map_or_else(not_found, |file| file.answer(headers, self.is_secure))
     }
 }
 
 impl AppFile {
-    fn answer(&self, request: &HeaderMap) -> Response {
+    fn answer(&self, request: &HeaderMap, is_secure: bool) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, self.etag.clone());
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -122,6 +137,10 @@ impl AppFile {
         );
         if self.media.starts_with("text/html") {
             page_headers(&mut headers);
+            if is_secure {
+                let only = HeaderValue::from_static(ONLY_TLS);
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, only);
+            }
         }
         if is_known(request, &self.etag) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();

@@ -36,6 +36,7 @@ mod route;
 mod router;
 pub mod scope;
 pub mod store;
+mod sweep;
 pub mod tls;
 
 use std::future::Future;
@@ -171,6 +172,7 @@ impl Server {
             .map(|(cert, key)| tls::acceptor(cert, key))
             .transpose()?;
         let files = config.app.as_deref().map(AppFiles::load).transpose()?;
+        let files = files.map(|files| files.over_tls(tls.is_some()));
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
         projection::refresh(&store)
@@ -232,12 +234,16 @@ impl Server {
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let router = router::router(Arc::clone(&self.shared));
         let shared = Arc::clone(&self.shared);
+        let sweeping = tokio::spawn(sweep::daily(Arc::clone(&self.shared)));
         let shutdown = async move {
             shutdown.await;
             // Their answers never end by themselves.
             shared.news.close();
         };
         listener::run(listener, router, self.tls.clone(), shutdown).await;
+        // Broken off anywhere, it goes on with the next start.
+        sweeping.abort();
+        let _ended = sweeping.await;
         self.close().await;
     }
 }

@@ -27,6 +27,18 @@ pub const PHOTO_PARTS_PER_DEVICE_MAX: usize = 8;
 /// How long a photo that was begun and not finished is kept.
 pub const PHOTO_PARTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a picture that no record names is kept, in milliseconds: as long as the changes that might
+/// name it can still come back after a restore.
+pub const PHOTO_UNNAMED_KEPT_MS: i64 = HEALING_MS;
+/// How old the file of such a picture must be in any case, in milliseconds.
+pub const PHOTO_FILE_AGE_MIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How often pictures are looked through.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Entries of the log that are read at a time for it.
+pub const SWEEP_ENTRIES: u64 = 100;
+/// Pictures that go in one transaction.
+pub const SWEEP_PICTURES: i64 = 200;
+
 /// How long a client may take to send the head of a request.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may stay silent before its first byte, the TLS handshake included.

@@ -1,11 +1,11 @@
 //! Rows: folded from changes, kept for lists and counts; they can be dropped and made again.
 
-use domain::id::{RecordId, UnitId};
+use domain::id::RecordId;
 use domain::view::{ROW_VERSION, Row};
 use sqlx::{QueryBuilder, SqliteConnection};
 
 use crate::gate;
-use crate::store::{Store, bytes, damaged, log};
+use crate::store::{Store, bytes, log};
 
 /// Writes records' rows, in place of older ones.
 ///
@@ -15,7 +15,7 @@ pub async fn put(db: &mut SqliteConnection, rows: &[Row]) -> Result<(), sqlx::Er
     for some in rows.chunks(ROWS_A_STATEMENT) {
         let mut statement = QueryBuilder::new(
             "INSERT OR REPLACE INTO row (record, grid, kind, category, status, level, outcome, \
-             open, happened_at, due_at, closed_at, conflicts, review, bytes) ",
+             open, happened_at, due_at, closed_at, conflicts, review, bytes, number, checkins) ",
         );
         statement.push_values(some, |mut values, row| {
             values
@@ -32,7 +32,9 @@ pub async fn put(db: &mut SqliteConnection, rows: &[Row]) -> Result<(), sqlx::Er
                 .push_bind(row.closed_at.map(|at| at.0))
                 .push_bind(row.conflicts)
                 .push_bind(row.review)
-                .push_bind(row.encode());
+                .push_bind(row.encode())
+                .push_bind(&row.number)
+                .push_bind(row.checkins);
         });
         statement.build().execute(&mut *db).await?;
     }
@@ -41,21 +43,6 @@ pub async fn put(db: &mut SqliteConnection, rows: &[Row]) -> Result<(), sqlx::Er
 
 /// Rows in one statement.
 const ROWS_A_STATEMENT: usize = 64;
-
-/// The rows of a grid.
-///
-/// # Errors
-/// When the database fails or a row is of another version: `sync-server rebuild` makes it anew.
-pub async fn of_grid(db: &mut SqliteConnection, grid: &UnitId) -> Result<Vec<Row>, sqlx::Error> {
-    let stored: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM row WHERE grid = ?")
-        .bind(grid.as_str())
-        .fetch_all(db)
-        .await?;
-    let decode = |bytes: &Vec<u8>| {
-        Row::decode(bytes).ok_or_else(|| damaged("row of another version: rebuild".to_owned()))
-    };
-    stored.iter().map(decode).collect()
-}
 
 /// What a rebuild found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -19,41 +19,61 @@ pub fn holds(key: &PublicKey, claim: &Claim, signature: &[u8]) -> bool {
         .is_ok()
 }
 
-/// The device whose signature this is, and the key.
+/// A key that signs for a device, and whether that device was revoked.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    device: Device,
+    key: PublicKey,
+    revoked: bool,
+}
+
+/// Whose signature a request may end with: the keys of all devices with this beginning of a name.
 ///
 /// # Errors
-/// [`ApiError::UnknownKey`] when it is nobody's that is known here.
-pub async fn signer(
-    db: &mut SqliteConnection,
-    signed: &Signed,
-) -> Result<(Device, PublicKey), ApiError> {
-    let (from, to) = range(signed.claim.device);
+/// [`ApiError::UnknownKey`] when there are none.
+pub async fn signers(db: &mut SqliteConnection, head: DeviceHead) -> Result<Vec<Signer>, ApiError> {
+    let (from, to) = range(head);
     let rows = sqlx::query(
-        "SELECT d.id, d.person, d.revoked_at, k.key FROM device d \
+        "SELECT d.id, d.person, d.revoked_at IS NOT NULL, k.key FROM device d \
          JOIN device_key k ON k.device = d.id WHERE d.id BETWEEN ? AND ?",
     )
     .bind(from.as_slice())
     .bind(to.as_slice())
     .fetch_all(db)
     .await?;
+    let mut signers = Vec::new();
     for row in &rows {
         let stored: &[u8] = row.try_get(3)?;
-        let Some(key) = PublicKey::from_bytes(stored) else {
-            continue;
-        };
-        if !holds(&key, &signed.claim, &signed.signature) {
-            continue;
+        if let Some(key) = PublicKey::from_bytes(stored) {
+            let device = Device {
+                id: DeviceId(bytes::<16>(row, 0)?),
+                person: org::code(row, 1)?,
+            };
+            signers.push(Signer {
+                device,
+                key,
+                revoked: row.try_get(2)?,
+            });
         }
-        if row.try_get::<Option<i64>, _>(2)?.is_some() {
-            return Err(ApiError::Revoked);
-        }
-        let device = Device {
-            id: DeviceId(bytes::<16>(row, 0)?),
-            person: org::code(row, 1)?,
-        };
-        return Ok((device, key));
     }
-    Err(ApiError::UnknownKey)
+    if signers.is_empty() {
+        return Err(ApiError::UnknownKey);
+    }
+    Ok(signers)
+}
+
+/// The one of them whose signature this is, and the key.
+///
+/// # Errors
+/// [`ApiError::UnknownKey`] when it is nobody's.
+pub fn signer(signers: Vec<Signer>, signed: &Signed) -> Result<(Device, PublicKey), ApiError> {
+    let theirs = |signer: &Signer| holds(&signer.key, &signed.claim, &signed.signature);
+    let signer = signers.into_iter().find(theirs);
+    let signer = signer.ok_or(ApiError::UnknownKey)?;
+    if signer.revoked {
+        return Err(ApiError::Revoked);
+    }
+    Ok((signer.device, signer.key))
 }
 
 /// All names that begin so.

@@ -1,5 +1,6 @@
 //! The routes of the API, and the reading of bodies within limits.
 
+mod caller;
 pub(crate) mod exchange;
 pub(crate) mod health;
 pub(crate) mod news;

@@ -1,5 +1,6 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
+pub mod count;
 pub mod device;
 pub mod directory;
 pub(crate) mod frame;
@@ -21,7 +22,7 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 use crate::limits;
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -38,6 +39,14 @@ const MIGRATIONS: [(&str, &str); 7] = [
         include_str!("../migrations/0006_poison_by_record.sql"),
     ),
     ("proof", include_str!("../migrations/0007_proof.sql")),
+    (
+        "photo named",
+        include_str!("../migrations/0008_photo_named.sql"),
+    ),
+    (
+        "row counts",
+        include_str!("../migrations/0009_row_counts.sql"),
+    ),
 ];
 
 /// The setting that says that everything here is a demonstration.

@@ -4,6 +4,7 @@
     reason = "helpers of tests, which clippy takes for other code"
 )]
 
+mod agree;
 mod faults;
 mod gate;
 mod headless;

@@ -395,6 +395,10 @@ impl Screens for Ears {
         self.screens.rows(rows);
     }
 
+    fn gone(&self, records: &std::collections::BTreeSet<domain::id::RecordId>) {
+        self.screens.gone(records);
+    }
+
     fn status(&self, status: domain::replica::SyncStatus) {
         if let Some(courier) = self.courier() {
             courier.status(&status);

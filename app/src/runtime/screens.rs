@@ -1,5 +1,8 @@
 //! What the runtime tells the screens.
 
+use std::collections::BTreeSet;
+
+use domain::id::RecordId;
 use domain::replica::SyncStatus;
 use domain::replica::journal::Damage;
 use domain::unit::Directory;
@@ -13,11 +16,13 @@ use crate::store::photos::Book;
 
 /// The screens' ears; each call sets what they may read.
 ///
-/// The first four are told by an identity's runtime; the rest by the phone alone, so that ears of
+/// The first five are told by an identity's runtime; the rest by the phone alone, so that ears of
 /// a runtime need not have them.
 pub trait Screens {
     /// These rows are new, or not what they were.
     fn rows(&self, rows: Vec<Row>);
+    /// The rows of these records may have gone: what was shown before its record came, and never did.
+    fn gone(&self, _records: &BTreeSet<RecordId>) {}
     /// The state of the exchange.
     fn status(&self, status: SyncStatus);
     /// Who and where.

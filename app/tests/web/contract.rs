@@ -237,6 +237,16 @@ async fn sy24_a_row_goes_before_its_record_and_never_over_one(store: &impl Store
         (records[0].row.clone(), records[0].body.len()),
         (Some(row(3, 1, 3)), 1)
     );
+    // One whose record never comes goes again, and only it.
+    let stray = WriteBatch {
+        expect: vec![(id(1), 0)],
+        rows_drop: vec![id(1)],
+        ..WriteBatch::default()
+    };
+    store.commit(&stray).await.expect("saved");
+    let rows = store.rows_of(&[1, 2, 3].map(id)).await.expect("rows");
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.id != id(1)));
 }
 
 async fn what_is_remembered_reads_back(store: &impl Store) {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use super::PATH_KEYS_MAX;
 use super::check::{Action, ChangeHead, DecodeError, Framed, OpId, Sound, Step};
 use super::tree::Span;
 use crate::id::{ActorKey, ChangeHash};
@@ -35,10 +36,12 @@ struct Entry {
     places: usize,
 }
 
-/// Where an operation wrote: a digest of the map and the key, and what it did there.
+/// Where an operation wrote: a digest of the map and the key, how many keys lead there, and what it
+/// did there.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     field: u64,
+    keys: u8,
     action: Action,
 }
 
@@ -256,9 +259,20 @@ impl Walk<'_> {
                 key,
                 scalar: _,
             } => {
-                let object = object.map(|id| self.map(id)).transpose()?;
+                let (object, above) = match object {
+                    Some(id) => self.map(id).map(|(map, keys)| (Some(map), keys))?,
+                    None => (None, 0),
+                };
+                // Deeper than any reader looks: the merge library would go down all the way.
+                if usize::from(above) >= PATH_KEYS_MAX {
+                    return Err(DecodeError::Bounds);
+                }
                 let field = self.history.keyed.hash_one((object as Object, key));
-                self.history.places.push(Place { field, action });
+                self.history.places.push(Place {
+                    field,
+                    keys: above.saturating_add(1),
+                    action,
+                });
                 Ok(())
             }
             Step::Over(id) => {
@@ -273,9 +287,12 @@ impl Walk<'_> {
         }
     }
 
-    fn map(&self, id: OpId) -> Result<(usize, u64), DecodeError> {
+    /// A map, and how many keys lead to it.
+    fn map(&self, id: OpId) -> Result<((usize, u64), u8), DecodeError> {
         match self.find(id)? {
-            (author, place) if place.action == Action::Make => Ok((author, id.counter)),
+            (author, place) if place.action == Action::Make => {
+                Ok(((author, id.counter), place.keys))
+            }
             _ => Err(DecodeError::History),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::set_aside;
+use super::ahead::{self, Ahead};
 use super::hand::Handed;
 use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, WriteBatch,
@@ -13,6 +14,7 @@ use crate::sync::lean::{self, Known};
 use crate::sync::message::{Answer, Entry, ItemResult, LeanAnswer};
 use crate::sync::sum::{Mark, Sums};
 use crate::time::Millis;
+use crate::unit::Directory;
 use crate::view::case::Opened;
 
 /// An answer on its way into the store.
@@ -34,6 +36,10 @@ pub(super) struct Applying {
     pub(super) left: bool,
     pub(super) records: Vec<RecordId>,
     pub(super) changed: Vec<RecordId>,
+    /// Of the records, those that it does not touch and of which only the row may be there.
+    pub(super) strays: BTreeSet<RecordId>,
+    /// What is still ahead once the batch is written.
+    pub(super) ahead: Ahead,
     /// The sums of the store once the batch is written.
     pub(super) sums: Sums,
     pub(super) now: Millis,
@@ -135,6 +141,13 @@ impl Applying {
         }
     }
 
+    /// What is ahead once this is written. A first load is over when there is no more to come.
+    pub(super) fn still_ahead(&self, before: &Ahead, known: Option<&Directory>) -> Ahead {
+        let known = self.answer.directory.as_ref().or(known);
+        let over = known.filter(|_| !self.answer.more && self.handed.is_none());
+        ahead::after(before.clone(), &self.lean.rows, &self.strays, over)
+    }
+
     /// Writes down what the server said of what was pushed of one record.
     fn conclude(&self, stored: &StoredRecord, batch: &mut WriteBatch) -> Tally {
         let mut tally = Tally::default();
@@ -207,6 +220,7 @@ impl Applying {
     pub(super) fn remember(
         &self,
         (last, checked): (Option<Millis>, Millis),
+        ahead: &Ahead,
         batch: &mut WriteBatch,
     ) {
         let mut put = |key, bytes: Option<Vec<u8>>| {
@@ -216,6 +230,9 @@ impl Applying {
         };
         put(MetaKey::Cursor, self.answer.cursor.clone());
         put(MetaKey::Sums, postcard::to_allocvec(&self.sums).ok());
+        if self.ahead != *ahead {
+            put(MetaKey::Ahead, postcard::to_allocvec(&self.ahead).ok());
+        }
         if self.handed.is_some() {
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ahead;
 use super::applying::{Applying, Stored};
 use super::hand::TakeInError;
 use super::mend::Requeuing;
@@ -150,7 +151,11 @@ impl Replica {
         };
         self.status.clock_gap_ms = lean.answer.now.since(now);
         let docs = pushed.iter().map(|(item, _)| item.doc).chain(lean.docs());
-        let records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
+        let mut records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
+        let known = lean.answer.directory.as_ref().or(self.directory.as_ref());
+        let strays = known.map(|known| ahead::strays(&self.ahead, known));
+        let strays: BTreeSet<_> = &strays.unwrap_or_default() - &records;
+        records.extend(&strays);
         let ticket = self.ticket();
         let kept_back = self.mending.keep_back(&pushed, left);
         let records: Vec<_> = records.into_iter().collect();
@@ -162,6 +167,7 @@ impl Replica {
             pushed,
             kept_back,
             wanted: self.mending.wanted(),
+            strays,
             left,
             enrols,
             ..self.applying(ticket, lean, records, now)
@@ -189,6 +195,8 @@ impl Replica {
             left: false,
             records,
             changed: Vec::new(),
+            strays: BTreeSet::new(),
+            ahead: self.ahead.clone(),
             sums: self.sums.clone(),
             now,
             handed: None,
@@ -238,12 +246,18 @@ impl Replica {
         };
         applying.sums.clone_from(&self.sums);
         for stored in records {
-            applying.apply(stored, &mut batch);
+            if applying.strays.contains(&stored.id) {
+                ahead::drop_row(stored, &mut batch);
+            } else {
+                applying.apply(stored, &mut batch);
+            }
         }
         let rows = batch.rows.iter().chain(&batch.rows_ahead);
-        applying.changed = rows.map(|row| row.id).collect();
+        let rows = rows.map(|row| row.id).chain(batch.rows_drop.clone());
+        applying.changed = rows.collect();
+        applying.ahead = applying.still_ahead(&self.ahead, self.directory.as_ref());
         let checked = self.checked_at.unwrap_or(applying.now);
-        applying.remember((self.status.synced_at, checked), &mut batch);
+        applying.remember((self.status.synced_at, checked), &self.ahead, &mut batch);
         // The server took what was signed, so it knows the key.
         if applying.enrols {
             self.enrolled = self.key;
@@ -291,10 +305,12 @@ impl Replica {
             left,
             kept_back,
             sums,
+            ahead,
             ..
         } = applying;
         let news = !answer.entries.is_empty();
         self.sums = sums;
+        self.ahead = ahead;
         self.failures = 0;
         self.joining = None;
         self.status.activity = Activity::Idle;
@@ -321,7 +337,7 @@ impl Replica {
             self.status.on_phone = 0;
         }
         self.examine(&answer, now);
-        let mending = self.mending.is_busy() || !kept_back.is_empty();
+        let mending = self.mending.is_busy() || !kept_back.is_empty() || self.has_strays();
         if answer.more || left || self.again || tell || mending {
             self.wake(Cause::Button, now, effects);
         } else {

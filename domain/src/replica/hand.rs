@@ -247,6 +247,7 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) {
         self.sums = applying.sums;
+        self.ahead = applying.ahead;
         if let Some(cursor) = applying.answer.cursor {
             self.cursor = cursor;
         }

@@ -164,6 +164,9 @@ impl MemoryStore {
         for row in &batch.rows_ahead {
             self.rows.entry(row.id).or_insert_with(|| row.clone());
         }
+        for id in &batch.rows_drop {
+            self.rows.remove(id);
+        }
         for (doc, grid, hash) in &batch.outbox_add {
             self.outbox_last += 1;
             self.outbox

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ahead::Ahead;
 use crate::access::Refusal;
 use crate::document::DecodeError;
 use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
@@ -142,6 +143,8 @@ pub struct Meta {
     pub checked_at: Option<Millis>,
     /// The key of the device that the server knows, once it has taken a batch signed with it.
     pub enrolled: Option<PublicKey>,
+    /// The records whose rows came before them, until the first load is over.
+    pub ahead: Ahead,
 }
 
 /// The name of one thing that a device remembers.
@@ -161,11 +164,13 @@ pub enum MetaKey {
     CheckedAt,
     /// See [`Meta::enrolled`].
     Enrolled,
+    /// See [`Meta::ahead`].
+    Ahead,
 }
 
 impl MetaKey {
     /// All names.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Directory,
         Self::Cursor,
         Self::Seen,
@@ -173,6 +178,7 @@ impl MetaKey {
         Self::Sums,
         Self::CheckedAt,
         Self::Enrolled,
+        Self::Ahead,
     ];
 
     /// The key in the store.
@@ -186,6 +192,7 @@ impl MetaKey {
             Self::Sums => "sums",
             Self::CheckedAt => "checked_at",
             Self::Enrolled => "enrolled",
+            Self::Ahead => "ahead",
         }
     }
 }
@@ -206,6 +213,7 @@ impl Meta {
             sums: read(stored(MetaKey::Sums)).unwrap_or_default(),
             checked_at: read(stored(MetaKey::CheckedAt)),
             enrolled: read(stored(MetaKey::Enrolled)).flatten(),
+            ahead: read(stored(MetaKey::Ahead)).unwrap_or_default(),
         }
     }
 }
@@ -233,6 +241,8 @@ pub struct WriteBatch {
     pub aside: Vec<Aside>,
     /// Drafts to drop.
     pub drafts_remove: Vec<String>,
+    /// Rows to take away whose records never come; each stands in `expect` with 0.
+    pub rows_drop: Vec<RecordId>,
 }
 
 /// How a store failed; nothing was written.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 use super::lean;
 use super::repair::{Repair, Repaired};
-use super::signed::{self, Signed};
+use super::signed::{self, DeviceHead, Enrolment};
 use super::sum::ShortSum;
 use crate::access::Refusal;
 use crate::id::{ChangeHash, DeviceId, DocId, PersonId, UnitId};
@@ -70,7 +70,7 @@ pub struct Request {
     pub batch: Option<Batch>,
 }
 
-/// Who sends a request: read before anything else of it.
+/// Who sends a request, as it says itself: read before anything else of it costs anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// A device that proves itself with its secret.
@@ -83,7 +83,12 @@ pub enum Caller {
         join: Option<String>,
     },
     /// A device that proves itself with its signature.
-    Signed(Box<Signed>),
+    Signed {
+        /// The beginning of its name.
+        device: DeviceHead,
+        /// What it tells of itself, the first time.
+        enrolment: Option<Box<Enrolment>>,
+    },
 }
 
 /// What a device wants to know.

@@ -43,6 +43,19 @@ pub fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Unpacks `len` bytes.
 #[must_use]
 pub fn unpack(packed: &[u8], len: usize) -> Option<Vec<u8>> {
+    unpack_while(packed, len, &mut |_| true)
+}
+
+/// The first bytes of what is unpacked that are shown.
+const HEAD_BYTES: usize = 1024;
+
+/// Unpacks `len` bytes as long as `sound` agrees to their beginning, of which it is shown ever more.
+#[must_use]
+pub fn unpack_while(
+    packed: &[u8],
+    len: usize,
+    sound: &mut dyn FnMut(&[u8]) -> bool,
+) -> Option<Vec<u8>> {
     if len > packed.len().saturating_mul(RATIO_MAX) {
         return None;
     }
@@ -51,8 +64,17 @@ pub fn unpack(packed: &[u8], len: usize) -> Option<Vec<u8>> {
     let mut sample = vec![0; SAMPLE.len()];
     decoder.read_exact(&mut sample).ok()?;
     let mut bytes = vec![0; len];
-    decoder.read_exact(&mut bytes).ok()?;
-    (sample == SAMPLE).then_some(bytes)
+    let (mut from, mut to) = (0, HEAD_BYTES.min(len));
+    loop {
+        decoder.read_exact(bytes.get_mut(from..to)?).ok()?;
+        if to == len {
+            return (sample == SAMPLE).then_some(bytes);
+        }
+        if !sound(bytes.get(..to)?) {
+            return None;
+        }
+        (from, to) = (to, to.saturating_mul(2).min(len));
+    }
 }
 
 fn stream(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -117,27 +117,50 @@ pub struct Signed {
     pub claim: Claim,
     /// The signature.
     pub signature: [u8; SIGNATURE_BYTES],
-    /// What the device tells of itself, the first time.
-    pub enrolment: Option<Enrolment>,
 }
 
-/// Reads the proof of a signed request, and gives the rest unread.
-pub(super) fn open(bytes: &[u8]) -> Result<(Signed, &[u8]), MessageError> {
+/// A request that ends with a signature which nobody has looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unproven<'a> {
+    /// The device's clock, as the head says.
+    pub(super) now: Millis,
+    /// The digest of the batch, as the head says.
+    pub(super) digest: PageDigest,
+    device: DeviceHead,
+    message: &'a [u8],
+    signature: &'a [u8; SIGNATURE_BYTES],
+}
+
+impl Unproven<'_> {
+    /// The proof, for which all of the request is hashed.
+    pub(super) fn signed(&self) -> Signed {
+        let head = (self.device, self.now, self.digest);
+        Signed {
+            claim: claim(head, self.message),
+            signature: *self.signature,
+        }
+    }
+}
+
+/// Reads the ends of a signed request, and gives its head and the rest unread.
+pub(super) fn open(bytes: &[u8]) -> Result<(Head, Unproven<'_>, &[u8]), MessageError> {
     let (message, signature) = bytes.split_last_chunk().ok_or(MessageError::Damaged)?;
     let (head, rest) = read(message).ok_or(MessageError::Damaged)?;
-    let signed = Signed {
-        claim: claim(&head, message),
-        signature: *signature,
-        enrolment: head.enrolment,
+    let unproven = Unproven {
+        now: head.now,
+        digest: head.digest,
+        device: head.device,
+        message,
+        signature,
     };
-    Ok((signed, rest))
+    Ok((head, unproven, rest))
 }
 
 /// The bytes to sign, where this request wants a signature.
 #[must_use]
 pub fn to_sign(message: &[u8]) -> Option<Vec<u8>> {
     let (head, _) = read(message)?;
-    Some(claim(&head, message).bytes())
+    Some(claim((head.device, head.now, head.digest), message).bytes())
 }
 
 /// Ends a request with its signature.
@@ -154,11 +177,11 @@ fn read(message: &[u8]) -> Option<(Head, &[u8])> {
     }
 }
 
-fn claim(head: &Head, message: &[u8]) -> Claim {
+fn claim((device, now, digest): (DeviceHead, Millis, PageDigest), message: &[u8]) -> Claim {
     Claim {
-        device: head.device,
-        now: head.now,
-        digest: head.digest,
+        device,
+        now,
+        digest,
         message: Sha256::digest(message).into(),
     }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use domain::document::check::{ACTORS_MAX, DEPS_MAX, KEY_BYTES_MAX, OP_MAX, OPS_MAX};
 use domain::document::{
-    CHANGE_BYTES_MAX, DecodeError, Document, Edit, NewChange, Stamp, WAITING_MAX, check,
+    CHANGE_BYTES_MAX, DecodeError, Document, Edit, NewChange, PATH_KEYS_MAX, Stamp, WAITING_MAX,
+    check,
 };
 use domain::time::Millis;
 use flate2::Compression;
@@ -381,6 +382,52 @@ fn sy16_a_change_follows_from_the_ones_that_it_names() {
     assert_eq!(after(two, 4, 2, over("place", 3)), Ok(1));
     // Its own later operation.
     assert_eq!(named(1, over("place", 3)), Err(DecodeError::Bounds));
+}
+
+#[test]
+fn sy16_a_change_writes_no_deeper_than_any_reader_looks() {
+    // Maps in each other, and one value in the last.
+    let nested = |maps: usize| {
+        let row = |n: usize| Row {
+            action: u64::from(n == maps),
+            object: (n > 0).then_some((0, n as u64)),
+            ..Row::put("k")
+        };
+        let rows: Vec<Row> = (0..=maps).map(row).collect();
+        Forged::of(1, &rows).bytes()
+    };
+    let deepest = nested(PATH_KEYS_MAX - 1);
+    let mut document = Document::default();
+    assert!(document.apply(&deepest).is_ok());
+    assert!(document.tree().field("k/k/k/k").is_some() && document.reopens());
+    for maps in [PATH_KEYS_MAX, 100, 1_999] {
+        let name = format!("{maps} maps in each other");
+        poison(&name, &nested(maps), DecodeError::Bounds);
+    }
+    // A level a change is no way round it.
+    let path = ["k"; PATH_KEYS_MAX].join("/");
+    let mut level = Document::default();
+    let first = commit(&mut level, 9, &[Edit::new(path.as_str(), "A")]);
+    let map = Row {
+        action: 0,
+        object: Some((1, PATH_KEYS_MAX as u64 - 1)),
+        ..Row::put("m")
+    };
+    let follow = |row: Row, head: [u8; 32], at: u64, seq: u64| {
+        let mut forged = Forged::of(3, &[row]);
+        (forged.deps, forged.seq, forged.start_op) = (vec![head], seq, at);
+        forged
+    };
+    let mut map = follow(map, first.hash.0, PATH_KEYS_MAX as u64 + 1, 1);
+    map.others = vec![vec![9; 8]];
+    let map = level.apply(&map.bytes()).expect("a map at the last level");
+    let value = Row {
+        object: Some((0, map.start_op)),
+        ..Row::put("v")
+    };
+    let value = follow(value, map.hash.0, map.start_op + 1, 2).bytes();
+    assert_eq!(level.apply(&value), Err(DecodeError::Bounds));
+    assert!(level.reopens());
 }
 
 #[test]

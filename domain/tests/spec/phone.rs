@@ -11,6 +11,7 @@ use domain::replica::memory::{CommitError, MemoryStore};
 use domain::replica::{
     Cause, CommandError, Effect, Event, LinkFailure, Replica, StoreFault, SyncStatus,
 };
+use domain::sync::frame;
 use domain::sync::lean::{self, Known};
 use domain::sync::message::{
     Answer, Caller, Entry, ErrorCode, ItemResult, Receipt, Request, Secret,
@@ -263,6 +264,8 @@ pub struct Server {
     acked: BTreeMap<DeviceId, u64>,
     /// The most entries of one answer.
     pub page: usize,
+    /// Rows that the next answer brings before anything else, and who asked from then on.
+    pub ahead: Option<(Vec<Row>, Directory)>,
 }
 
 impl Server {
@@ -341,11 +344,16 @@ impl Server {
             cursor: None,
             more: false,
             seen: self.seen(),
-            directory: None,
+            directory: (ask.directory != Some(directory.digest())).then(|| directory.clone()),
             sum: None,
             repaired: None,
             frame: None,
         };
+        if let Some((rows, next)) = self.ahead.take() {
+            (answer.frame, answer.more) = (Some(frame::rows(&rows)), true);
+            self.members.insert(device, next);
+            return Ok(answer.encode(ask.whole));
+        }
         self.pull(device, &directory, cursor, &mut answer);
         self.repair(&directory, ask.repair, &mut answer);
         Ok(answer.encode(ask.whole))

@@ -11,13 +11,10 @@ use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
 use domain::access;
-use domain::id::{ChangeHash, DeviceId, DocId};
+use domain::id::{ChangeHash, DocId};
 use domain::sync::lean::{self, Known};
-use domain::sync::message::{
-    self, Answer, Ask, Batch, Caller, ItemResult, LeanBatch, Receipt, Secret,
-};
+use domain::sync::message::{self, Answer, Ask, Batch, ItemResult, LeanBatch, Receipt};
 use domain::sync::repair::Repair;
-use domain::sync::signed::{PublicKey, Signed, head_of_device};
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
@@ -27,12 +24,13 @@ use crate::ingest::{self, Sender};
 use crate::listener::Peer;
 use crate::parts::PartId;
 use crate::pull::{self, Page, Place, Reader};
+use crate::route::caller::{self, Proof};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{bench, frames, healing, limits, proof, repair};
+use crate::{frames, healing, limits, proof, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -86,29 +84,15 @@ fn respond(shared: &Shared, id: Option<PartId>, bytes: Bytes, named: bool) -> Re
     response
 }
 
-/// A device and what it may see.
-type Who = (Device, Arc<Scope>);
-
 /// One exchange: who asks, what is pushed, what is new.
 async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let now = shared.clock.now();
-    // Who asks is known before the rest of the body costs anything.
+    // Who asks is known before the rest of the body costs anything, and nothing is written before
+    // all of it was read.
     let (caller, sealed) = message::Request::open(body)?;
-    let mut proof = None;
-    let (device, scope) = match &caller {
-        Caller::Plain {
-            device,
-            secret,
-            join: Some(code),
-        } => join(shared, peer, (*device, secret, code), now).await?,
-        Caller::Plain { device, secret, .. } => known(shared, *device, secret).await?,
-        Caller::Signed(signed) => {
-            let (device, key) = signer(shared, peer, signed, now).await?;
-            proof = Some((signed.as_ref(), key));
-            device
-        }
-    };
+    let guest = caller::look(shared, peer, (&caller, &sealed), now).await?;
     let (ask, batch) = sealed.unseal()?;
+    let ((device, scope), proof) = guest.enter(shared, now).await?;
     let receipt = match batch {
         None => None,
         Some(batch) => {
@@ -117,7 +101,7 @@ async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, A
                 scope: Arc::clone(&scope),
                 now,
             };
-            Some(push(shared, &sender, (batch, proof)).await?)
+            Some(push(shared, &sender, (batch, proof.as_ref())).await?)
         }
     };
     if ask.page_kib == 0 {
@@ -129,48 +113,11 @@ async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, A
     Ok(answer.encode(ask.whole))
 }
 
-async fn known(shared: &Shared, device: DeviceId, secret: &Secret) -> Result<Who, ApiError> {
-    let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, device, &secret.0).await?;
-    let scope = shared.scopes.of(&mut view, &device.person).await?;
-    Ok((device, scope))
-}
-
-/// Whose signature a request ends with; a device that has just made its key proves itself once more
-/// with its secret.
-async fn signer(
-    shared: &Shared,
-    peer: Peer,
-    signed: &Signed,
-    now: Millis,
-) -> Result<(Who, PublicKey), ApiError> {
-    let Some(enrolment) = &signed.enrolment else {
-        let mut view = shared.store.view().await?;
-        let (device, key) = proof::signer(&mut view, signed).await?;
-        let scope = shared.scopes.of(&mut view, &device.person).await?;
-        return Ok(((device, scope), key));
-    };
-    let (device, key) = (enrolment.device, enrolment.key);
-    if head_of_device(device) != signed.claim.device
-        || !proof::holds(&key, &signed.claim, &signed.signature)
-    {
-        return Err(ApiError::UnknownKey);
-    }
-    let who = match &enrolment.join {
-        Some(code) => join(shared, peer, (device, &enrolment.secret, code), now).await?,
-        None => known(shared, device, &enrolment.secret).await?,
-    };
-    let mut write = shared.store.begin().await?;
-    proof::enrol(&mut write, device, &key, now).await?;
-    write.commit().await?;
-    Ok((who, key))
-}
-
 /// Takes a batch, or finds the receipt of the same batch taken before.
 async fn push(
     shared: &Shared,
     sender: &Sender,
-    (lean, proof): (LeanBatch, Option<(&Signed, PublicKey)>),
+    (lean, proof): (LeanBatch, Option<&Proof>),
 ) -> Result<Receipt, ApiError> {
     let mut write = shared.store.begin().await?;
     // Whoever has its secret alone cannot write in a device's name.
@@ -185,7 +132,7 @@ async fn push(
     let names = proof.as_ref().map(|_| batch.names());
     let receipt = ingest::push(&mut write, sender, batch).await?;
     if let (Some((signed, key)), Some(names)) = (proof, names) {
-        let of = (sender.device, &key);
+        let of = (sender.device, key);
         proof::keep(&mut write, of, (signed, &names), sender.now).await?;
     }
     write.commit().await?;
@@ -224,38 +171,6 @@ impl Known for Hashes {
     fn resolve(&self, doc: DocId, prefix: [u8; 4]) -> Option<ChangeHash> {
         lean::only(self.0.get(&doc)?, prefix)
     }
-}
-
-async fn join(
-    shared: &Shared,
-    peer: Peer,
-    (device, secret, code): (DeviceId, &Secret, &str),
-    now: Millis,
-) -> Result<Who, ApiError> {
-    shared.brake.check(peer.0)?;
-    let mut write = shared.store.begin().await?;
-    let who = (device, secret.0.as_slice());
-    let bench = peer.0.is_loopback() && bench::is_code(shared.bench_join.as_deref(), code);
-    let joined = match bench::person().filter(|_| bench) {
-        Some(person) => device::join_as(&mut write, who, &person, now).await,
-        None => device::join(&mut write, who, code, now).await,
-    };
-    let device = match joined {
-        Ok(device) => device,
-        Err(error) => {
-            if matches!(
-                error,
-                ApiError::UnknownCode | ApiError::UsedCode | ApiError::ExpiredCode
-            ) {
-                shared.brake.count(peer.0);
-            }
-            return Err(error);
-        }
-    };
-    let scope = shared.scopes.of(&mut write, &device.person).await?;
-    write.commit().await?;
-    tracing::info!(device = ?device.id, person = %device.person, "device joined");
-    Ok((device, scope))
 }
 
 /// Reads what is new, and notes how far the device has come.

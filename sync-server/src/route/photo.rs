@@ -262,7 +262,7 @@ async fn named(
 }
 
 /// The photos that a record names.
-fn photos(known: &log::Known) -> Option<(Kind, Vec<Photo>)> {
+pub(crate) fn photos(known: &log::Known) -> Option<(Kind, Vec<Photo>)> {
     let changes = known.part(Part::Body).iter().map(|c| c.bytes.as_slice());
     let tree = Document::from_changes(changes).0.tree();
     let kind = Header::fold(&tree).ok()?.kind;

@@ -45,19 +45,26 @@ pub async fn invite(
     Ok(code)
 }
 
-/// Joins a device with a code. The same device may ask again with the same code and secret: its
-/// first answer may have been lost on the way.
+/// What a code is good for.
+#[derive(Debug, Clone)]
+pub enum Invited {
+    /// A device may join as this person.
+    New(PersonId),
+    /// The device that joined with it asks again: its first answer may have been lost on the way.
+    Again(Device),
+}
+
+/// Looks what a code is good for; nothing is written.
 ///
 /// # Errors
 /// When the code is unknown, has run out or was used by another device.
-pub async fn join(
+pub async fn invited(
     db: &mut SqliteConnection,
     (device, secret): (DeviceId, &[u8]),
     code: &str,
     now: Millis,
-) -> Result<Device, ApiError> {
-    let normal = normal_code(code).ok_or(ApiError::UnknownCode)?;
-    let code_hash = auth::hash(normal.as_bytes());
+) -> Result<Invited, ApiError> {
+    let code_hash = code_hash(code)?;
     let row = sqlx::query("SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?")
         .bind(code_hash.as_slice())
         .fetch_optional(&mut *db)
@@ -67,7 +74,7 @@ pub async fn join(
     if let Some(used_by) = used_by {
         let again = used_by == device.0;
         return if again {
-            find(db, device, secret).await
+            find(db, device, secret).await.map(Invited::Again)
         } else {
             Err(ApiError::UsedCode)
         };
@@ -75,11 +82,32 @@ pub async fn join(
     if expires_at <= now.0 {
         return Err(ApiError::ExpiredCode);
     }
-    let person: PersonId = org::code(&row, 0)?;
+    Ok(Invited::New(org::code(&row, 0)?))
+}
+
+fn code_hash(code: &str) -> Result<[u8; 32], ApiError> {
+    let normal = normal_code(code).ok_or(ApiError::UnknownCode)?;
+    Ok(auth::hash(normal.as_bytes()))
+}
+
+/// Joins a device with a code.
+///
+/// # Errors
+/// As [`invited`].
+pub async fn join(
+    db: &mut SqliteConnection,
+    (device, secret): (DeviceId, &[u8]),
+    code: &str,
+    now: Millis,
+) -> Result<Device, ApiError> {
+    let person = match invited(db, (device, secret), code, now).await? {
+        Invited::Again(device) => return Ok(device),
+        Invited::New(person) => person,
+    };
     add(db, (device, secret), &person, now).await?;
     sqlx::query("UPDATE invitation SET used_by = ? WHERE code_hash = ?")
         .bind(device.0.as_slice())
-        .bind(code_hash.as_slice())
+        .bind(code_hash(code)?.as_slice())
         .execute(db)
         .await?;
     Ok(Device { id: device, person })

@@ -5,7 +5,7 @@ use domain::record::photo::Size;
 use domain::time::Millis;
 use sqlx::{Row, SqliteConnection};
 
-use super::{bytes, org};
+use super::{bytes, log, org};
 
 /// A whole picture.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +81,149 @@ pub async fn find(
     .await?;
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
         .transpose()
+}
+
+/// The records that the log touches after one place and up to another.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touched(
+    db: &mut SqliteConnection,
+    (after, to): (u64, u64),
+) -> Result<Vec<RecordId>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT d.record FROM entry e JOIN change c ON c.id = e.change \
+         JOIN doc d ON d.id = c.doc WHERE e.seq > ? AND e.seq <= ?",
+    )
+    .bind(log::seq_to(after))
+    .bind(log::seq_to(to))
+    .fetch_all(db)
+    .await?;
+    let record = |row| bytes::<16>(row, 0).map(RecordId::from_bytes);
+    rows.iter().map(record).collect()
+}
+
+/// The row of a record, as it is stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn row(
+    db: &mut SqliteConnection,
+    record: RecordId,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT bytes FROM row WHERE record = ?")
+        .bind(record.bytes().as_slice())
+        .fetch_optional(db)
+        .await
+}
+
+/// Writes down which pictures a record names, in place of what it named before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_named(
+    db: &mut SqliteConnection,
+    record: RecordId,
+    pictures: &[PhotoHash],
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM photo_named WHERE record = ?")
+        .bind(record.bytes().as_slice())
+        .execute(&mut *db)
+        .await?;
+    for hash in pictures {
+        sqlx::query("INSERT INTO photo_named (record, hash) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(record.bytes().as_slice())
+            .bind(hash.0.as_slice())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notes which whole pictures no record names, those that are noted already with their time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_unnamed(db: &mut SqliteConnection, now: Millis) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM photo_unnamed WHERE hash IN (SELECT hash FROM photo_named) \
+         OR hash NOT IN (SELECT hash FROM photo)",
+    )
+    .execute(&mut *db)
+    .await?;
+    // A clock that is set back must not make anything older than it is.
+    sqlx::query(
+        "INSERT INTO photo_unnamed (hash, since) SELECT hash, ?1 FROM photo \
+         WHERE hash NOT IN (SELECT hash FROM photo_named) ON CONFLICT DO NOTHING",
+    )
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How many pictures are noted so.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unnamed(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM photo_unnamed")
+        .fetch_one(db)
+        .await?;
+    Ok(log::seq_of(count))
+}
+
+/// Some of those that were noted at a time or before it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unnamed_since(
+    db: &mut SqliteConnection,
+    before: Millis,
+    most: i64,
+) -> Result<Vec<PhotoHash>, sqlx::Error> {
+    let rows = sqlx::query("SELECT hash FROM photo_unnamed WHERE since <= ? LIMIT ?")
+        .bind(before.0)
+        .bind(most)
+        .fetch_all(db)
+        .await?;
+    let hash = |row| bytes::<32>(row, 0).map(PhotoHash);
+    rows.iter().map(hash).collect()
+}
+
+/// Lets the time of a noted picture begin anew.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_again(
+    db: &mut SqliteConnection,
+    hash: &PhotoHash,
+    now: Millis,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE photo_unnamed SET since = ? WHERE hash = ?")
+        .bind(now.0)
+        .bind(hash.0.as_slice())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets a picture whose file is gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(db: &mut SqliteConnection, hash: &PhotoHash) -> Result<(), sqlx::Error> {
+    for table in [
+        "DELETE FROM photo_record WHERE hash = ?",
+        "DELETE FROM photo_unnamed WHERE hash = ?",
+        "DELETE FROM photo WHERE hash = ?",
+    ] {
+        sqlx::query(table)
+            .bind(hash.0.as_slice())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The whole photos of these records that are whole, each with the grid of its record.

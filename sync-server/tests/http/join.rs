@@ -39,6 +39,43 @@ async fn a_join_can_be_repeated_by_the_same_device_and_by_no_other() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_damaged_uses_up_no_invitation() {
+    let server = town().await;
+    let code = invite(&server, "one").await;
+    let mut phone = Phone::new(1, "one");
+    let mut request = Request {
+        join: Some(code),
+        ..phone.request()
+    };
+    // Too long to be checked before the code is looked up: who is in the clear is believed first.
+    let noise = (0..8_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]);
+    request.ask.cursor = noise.collect();
+    for place in [9_000_usize, 100] {
+        let mut bytes = request.encode();
+        let place = place.min(bytes.len() - 1);
+        bytes[place] ^= 1;
+        let answer = server.post("/api/v1/exchange", &bytes).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "bad_request")
+        );
+    }
+    let mut other = Phone::new(2, "one");
+    let first = Request {
+        join: request.join.clone(),
+        ..other.request()
+    };
+    assert!(
+        other.send(&server, &first).await.is_ok(),
+        "the code is free"
+    );
+    request.ask.cursor = Vec::new();
+    let refused = phone.send(&server, &request).await.expect_err("refused");
+    assert_eq!(refused, (403, "used_code".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_refused_and_changes_nothing() {
     let server = town().await;
     let mut phone = Phone::joined(&server, 1, "one").await;

@@ -1,13 +1,16 @@
 //! Photos: sent in pieces, taken up where they were cut, checked, and shown to who may see them.
 
-use domain::document::Document;
+use std::time::Duration;
+
+use domain::document::{Document, Edit};
 use domain::id::{ItemId, PhotoHash, RecordId};
 use domain::record::photo::{self, FULL_BYTES_MAX, Photo, Size};
 use domain::sync::message::{decode, encode};
 use domain::upload::{Arrived, ArrivedRequest};
+use sync_server::store::Store;
 
 use crate::phone::{NOW, Phone, town};
-use crate::server::{Answer, TestServer};
+use crate::server::{Answer, PATIENCE, TestServer};
 
 /// Bytes that begin like a JPEG.
 fn jpeg(fill: u8, len: usize) -> Vec<u8> {
@@ -338,6 +341,83 @@ async fn ph8_a_photo_is_given_in_ranges_and_nothing_in_it_can_run() {
         .get(&scene.phone, &scene.full, "range: bytes=100000-\r\n")
         .await;
     assert_eq!(beyond.status, 416);
+}
+
+impl Scene {
+    /// Takes the photo of the scene away, or adds it again under another name.
+    async fn edit(&mut self, no: u64, edits: &[Edit]) {
+        let change = self.phone.change(self.record, &mut self.document, edits);
+        self.phone.push(&self.server, no, &[(change, "a1")]).await;
+    }
+
+    /// Whether the whole picture and its thumbnail lie in the data folder.
+    fn files(&self) -> [bool; 2] {
+        [&self.full, &self.thumb].map(|bytes| {
+            let name = PhotoHash::of(bytes).hex();
+            let folder = self.server.data().join("photos").join(&name[..2]);
+            folder.join(&name).exists()
+        })
+    }
+
+    /// Starts the server again so many days later, and waits until it finds that so many pictures
+    /// are named by no record.
+    async fn later(mut self, days: i64, unnamed: i64) -> Self {
+        self.server = self.server.restart_later(days).await;
+        let store = Store::open(self.server.data(), false).await.expect("opens");
+        let found = async {
+            loop {
+                let mut view = store.view().await.expect("a view");
+                let count = "SELECT COUNT(*) FROM photo_unnamed";
+                let count: i64 = sqlx::query_scalar(count)
+                    .fetch_one(&mut *view)
+                    .await
+                    .expect("a count");
+                drop(view);
+                if count == unnamed {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.expect("a clean-up in time");
+        store.close().await;
+        self
+    }
+}
+
+#[tokio::test]
+async fn ph12_a_picture_that_no_record_names_goes_after_90_days_and_one_that_is_named_stays() {
+    let mut scene = Scene::new().await;
+    let (item, me) = (ItemId::new(NOW, [9; 10]), scene.phone.person.clone());
+    scene.patch(&scene.full, 0, 100_000).await;
+    let path = scene.path(&scene.thumb, Size::Thumb);
+    patch(&scene.server, &scene.phone, &path, 0, &scene.thumb).await;
+    // What a record names stays for ever.
+    scene = scene.later(400, 0).await;
+    assert_eq!(scene.files(), [true, true]);
+    let remove = |n: u8, of| photo::remove_edits(ItemId::new(NOW, [n; 10]), &me, NOW, of);
+    scene.edit(2, &remove(10, item)).await;
+    scene = scene.later(401, 2).await;
+    assert_eq!(scene.files(), [true, true]);
+    // It is named again in time, under another name.
+    let again = ItemId::new(NOW, [11; 10]);
+    let photo = said(&scene.full, &scene.thumb);
+    scene.edit(3, &photo::add_edits(again, &me, &photo)).await;
+    scene = scene.later(492, 0).await;
+    assert_eq!(scene.files(), [true, true]);
+    assert_eq!(scene.get(&scene.phone, &scene.full, "").await.status, 200);
+    scene.edit(4, &remove(12, again)).await;
+    scene = scene.later(493, 2).await;
+    scene = scene.later(584, 0).await;
+    assert_eq!(scene.files(), [false, false]);
+    // Whoever names it again sends it again.
+    let third = ItemId::new(NOW, [13; 10]);
+    scene.edit(5, &photo::add_edits(third, &me, &photo)).await;
+    let none = scene.head(&scene.phone, &scene.full).await;
+    assert_eq!(none, (200, Some(0)));
+    assert_eq!(scene.patch(&scene.full, 0, 100_000).await.status, 204);
+    assert_eq!(scene.get(&scene.phone, &scene.full, "").await.status, 200);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sync_server::clock::Clock;
 use sync_server::config::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,6 +61,15 @@ impl TestServer {
     }
 
     async fn on(folder: tempfile::TempDir, demo: bool, tls: Option<(PathBuf, PathBuf)>) -> Self {
+        Self::by(Clock::default(), folder, demo, tls).await
+    }
+
+    async fn by(
+        clock: Clock,
+        folder: tempfile::TempDir,
+        demo: bool,
+        tls: Option<(PathBuf, PathBuf)>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = listener.local_addr().expect("address");
         let config = Config {
@@ -76,9 +86,8 @@ impl TestServer {
         let own = config.clone();
         let task = tokio::spawn(async move {
             let until = async move { drop(stopped.await) };
-            sync_server::serve(&own, listener, until)
-                .await
-                .expect("serves");
+            let server = sync_server::Server::open_by(&own, clock).await;
+            server.expect("opens").serve(listener, until).await;
         });
         Self {
             config,
@@ -118,6 +127,15 @@ impl TestServer {
         self.task.await.expect("stops");
         let (demo, tls) = (self.config.demo, self.config.tls.take());
         Self::on(self.folder, demo, tls).await
+    }
+
+    /// Stops the server and starts it again on the same data, so many days later than it is.
+    pub async fn restart_later(mut self, days: i64) -> Self {
+        drop(self.stop.take());
+        self.task.await.expect("stops");
+        let later = days * 24 * 60 * 60 * 1000;
+        let clock = Clock::new(move || sync_server::clock::now().plus(later));
+        Self::by(clock, self.folder, false, None).await
     }
 
     /// Stops the server and waits until it has ended.

@@ -47,15 +47,51 @@ async fn a_server_with_a_certificate_speaks_tls_and_offers_http_2_first() {
     let both = connect(server.address, &trusted, &[b"http/1.1", b"h2"]).await;
     assert_eq!(both.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     drop(both);
-    let mut plain = connect(server.address, &trusted, &[b"http/1.1"]).await;
-    let ask = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    plain.write_all(ask).await.expect("writes");
+    assert_eq!(get(&server, &trusted, "/health").await.status, 200);
+    server.stop().await;
+}
+
+/// Asks for a path as a browser that trusts the certificate.
+async fn get(server: &TestServer, trusted: &CertificateDer<'static>, path: &str) -> Answer {
+    let mut plain = connect(server.address, trusted, &[b"http/1.1"]).await;
+    let ask = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    plain.write_all(ask.as_bytes()).await.expect("writes");
     let mut answer = Vec::new();
     let read = tokio::time::timeout(PATIENCE, plain.read_to_end(&mut answer)).await;
     // A server that closes without a last word of TLS has still said everything before.
     drop(read.expect("in time"));
-    assert_eq!(Answer::parse(&answer).status, 200);
+    Answer::parse(&answer)
+}
+
+#[tokio::test]
+async fn a_page_that_came_over_tls_is_asked_for_over_nothing_else_from_then_on() {
+    let (server, trusted) = server().await;
+    let only = "strict-transport-security";
+    for path in ["/", "/index.html"] {
+        let page = get(&server, &trusted, path).await;
+        assert_eq!(
+            (page.status, page.header(only)),
+            (200, Some("max-age=15552000")),
+            "{path}"
+        );
+    }
+    // What is no page does without: each byte counts on a bad line.
+    for path in [
+        "/health",
+        "/api/v1/parts/00112233445566778899aabb",
+        "/sw.js",
+    ] {
+        assert_eq!(
+            get(&server, &trusted, path).await.header(only),
+            None,
+            "{path}"
+        );
+    }
     server.stop().await;
+    // Without TLS there is nothing to hold a browser to.
+    let clear = TestServer::start().await;
+    assert_eq!(clear.get("/").await.header(only), None);
+    clear.stop().await;
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ pub(super) fn all() -> Vec<Hostile> {
             spoilt(|change| change.actor = vec![1; 16]),
         ),
         ("cut in the middle", cut()),
+        ("2,000 maps in each other", nested(2_000)),
+        ("a map behind five keys", nested(5)),
         ("noise", noise(4_000)),
         ("nothing", Vec::new()),
     ];
@@ -88,10 +90,7 @@ pub(super) fn all() -> Vec<Hostile> {
     let bombs = bombs.map(|(name, bytes)| (name, bytes, Refusal::Damaged));
     let doc = DocId::body(seed::record(RECORD));
     let refused = |(name, bytes, refusal)| (name, bytes, Fate::Change(refusal));
-    let all = bombs.into_iter().chain(harms).map(refused);
-    // Sound, and what it writes is in no form of ours: kept like every field of a newer version.
-    let deep = ("2,000 maps in each other", nested(), Fate::Kept);
-    let all = all.chain([deep]).zip(MATES..);
+    let all = bombs.into_iter().chain(harms).map(refused).zip(MATES..);
     let all = all.map(|((name, bytes, fate), mate)| beside(name, Made { doc, bytes }, mate, fate));
     // What two honest changes cost, to compare with.
     let honest = seed::patrol(MATES - 1).into_iter();
@@ -146,15 +145,15 @@ fn cut() -> Vec<u8> {
     bytes
 }
 
-/// Maps in maps, as deep as a change may have operations.
-fn nested() -> Vec<u8> {
+/// So many maps, each in the one before.
+fn nested(count: u64) -> Vec<u8> {
     let (head, _) = stored();
     let row = |n: u64| Row {
         action: 0,
         object: (n > 0).then_some((0, head.1 + n)),
         ..Row::put("k")
     };
-    let rows: Vec<Row> = (0..2_000).map(row).collect();
+    let rows: Vec<Row> = (0..count).map(row).collect();
     let mut change = Forged::of(200, &rows);
     (change.deps, change.start_op) = (head.0, head.1 + 1);
     change.bytes()

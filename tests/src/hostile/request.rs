@@ -89,6 +89,7 @@ pub(super) fn all() -> Vec<Hostile> {
             ErrorCode::UnknownDevice,
         ),
     ];
+    all.extend(strangers());
     all.extend(unproven());
     all.extend(sealed());
     all.extend(repairs());
@@ -107,6 +108,48 @@ fn endless() -> Vec<u8> {
         bytes.extend(b"\r\n");
     }
     bytes
+}
+
+/// As much as a request may have, from callers who are not known: nobody hashes or unpacks it.
+fn strangers() -> Vec<Hostile> {
+    let from = |device, join: Option<&str>, name, (status, code)| {
+        let mut request = seed::request(9, &[], true);
+        (request.device, request.join) = (device, join.map(str::to_owned));
+        let mut body = request.encode();
+        body.resize(MESSAGE_BYTES_MAX, 7);
+        Hostile {
+            name,
+            bytes: post("", &body),
+            fate: Fate::Whole(status, code),
+        }
+    };
+    let nobody = DeviceId([99; 16]);
+    let unknown = (401, ErrorCode::UnknownDevice);
+    let no_code = (403, ErrorCode::UnknownCode);
+    let damaged = (400, ErrorCode::BadRequest);
+    let mut keyless = vec![SIGNED];
+    keyless.extend([98; 8]);
+    keyless.resize(MESSAGE_BYTES_MAX, 0);
+    vec![
+        from(nobody, None, "1 MiB of a stranger", unknown),
+        from(
+            nobody,
+            Some("0000-0001"),
+            "1 MiB with a code that nobody gave",
+            no_code,
+        ),
+        from(
+            seed::DEVICE,
+            None,
+            "1 MiB of a known device, damaged",
+            damaged,
+        ),
+        Hostile {
+            name: "1 MiB signed by a device without a key",
+            bytes: post("", &keyless),
+            fate: Fate::Whole(401, ErrorCode::UnknownKey),
+        },
+    ]
 }
 
 /// Requests that end with a signature which is nobody's.
@@ -196,7 +239,17 @@ fn sealed() -> Vec<Hostile> {
         seal("packed in an unknown way", &[&[9], &[0; 64]], 400, bad),
         Hostile {
             name: "2,001 changes in a batch",
-            bytes: post("", &many(BATCH_ITEMS_MAX + 1)),
+            bytes: post("", &many(BATCH_ITEMS_MAX + 1, 1)),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+        Hostile {
+            name: "2,001 changes behind 500 grids",
+            bytes: post("", &many(BATCH_ITEMS_MAX + 1, 500)),
+            fate: Fate::Whole(413, ErrorCode::TooLarge),
+        },
+        Hostile {
+            name: "2,001 grids in a batch",
+            bytes: post("", &many(BATCH_ITEMS_MAX, BATCH_ITEMS_MAX + 1)),
             fate: Fate::Whole(413, ErrorCode::TooLarge),
         },
     ]
@@ -214,12 +267,14 @@ pub(super) fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// A batch of so many changes that are noise.
-fn many(count: usize) -> Vec<u8> {
+/// A batch of so many changes that are noise, and of so many grids.
+fn many(count: usize, grids: usize) -> Vec<u8> {
     let mut request = seed::request(9, &seed::patrol(41), true);
     if let Some(batch) = &mut request.batch {
         let items = batch.items.iter().cycle().take(count).cloned();
         batch.items = items.collect();
+        let names = (0..grids).map(|n| format!("g{n}").parse().expect("a code"));
+        batch.grids = names.collect();
         for (item, place) in batch.items.iter_mut().zip(0_usize..) {
             // What packs better than anything honest is refused before it is counted.
             item.change = noise(20 + place % 400);

@@ -187,7 +187,7 @@ impl Phone {
     #[must_use]
     pub fn asks_again_at_once(&self, failure: LinkFailure) -> bool {
         let names_its_key = match Request::open(&self.last_request) {
-            Ok((Caller::Signed(signed), _)) => signed.enrolment.is_some(),
+            Ok((Caller::Signed { enrolment, .. }, _)) => enrolment.is_some(),
             _ => true,
         };
         match failure {

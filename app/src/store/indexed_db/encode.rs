@@ -22,6 +22,8 @@ pub(crate) fn plan(batch: &WriteBatch) -> Plan {
     }
     writes.extend(batch.rows.iter().map(row));
     writes.extend(batch.rows_ahead.iter().map(row_ahead));
+    let dropped = batch.rows_drop.iter();
+    writes.extend(dropped.map(|id| delete(ROWS, &id.to_string())));
     for (doc, grid, hash) in &batch.outbox_add {
         writes.push(append(OUTBOX, &codec::encode_waiting(*doc, grid, *hash)));
     }

@@ -1,5 +1,6 @@
-//! The encoding of messages: who asks in the clear, the rest packed, changes as a lean page.
+//! The encoding of messages: what is in the clear, the rest packed, changes as a lean page.
 
+mod request;
 #[cfg(test)]
 mod tests;
 
@@ -8,20 +9,22 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Answer, Ask, BATCH_ITEMS_MAX, Batch, Caller, Entry, Item, MESSAGE_BYTES_MAX, MessageError,
-    PageDigest, Receipt, Request, UNPACKED_BYTES_MAX, VERSION, head_of,
+    Answer, Entry, MESSAGE_BYTES_MAX, MessageError, PageDigest, Receipt, UNPACKED_BYTES_MAX,
+    VERSION, head_of,
 };
-use crate::id::{ChangeHash, DocId, PersonId, UnitId};
+use crate::id::{ChangeHash, DocId, PersonId};
 use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::pack;
-use crate::sync::repair::{Repair, Repaired};
-use crate::sync::signed::{self, Enrolment, Head, PublicKey, SIGNED, head_of_device};
+use crate::sync::repair::Repaired;
+use crate::sync::signed;
 use crate::sync::sum::ShortSum;
 use crate::sync::wire::{Reader, Writer};
 use crate::time::Millis;
 use crate::unit::Directory;
 use crate::view::Row;
+
+pub use request::{LeanBatch, Sealed};
 
 /// Bodies smaller than this are not worth packing.
 const PACK_BYTES_MIN: usize = 160;
@@ -32,243 +35,6 @@ const CHECK_BYTES: usize = 4;
 const AS_IT_IS: u8 = 0;
 /// Packed with the first sample.
 const PACKED: u8 = 1;
-
-impl Request {
-    /// Writes the request.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let caller = (self.device, self.secret, &self.join);
-        let mut bytes = vec![VERSION];
-        bytes.extend(postcard::to_allocvec(&caller).unwrap_or_default());
-        let batch = self.batch.as_ref().map(|batch| WireBatch {
-            name: Some((batch.no, batch.digest())),
-            ..WireBatch::of(batch, self.ask.whole)
-        });
-        seal(&(WireAsk::of(&self.ask), batch), &mut bytes);
-        closed(bytes)
-    }
-
-    /// Writes the request up to the signature that it is to end with, with the device's key where
-    /// the server does not know it yet; `None` when it brings nothing that is to be signed: neither
-    /// a batch nor a device that joins with its key.
-    #[must_use]
-    pub fn encode_to_sign(&self, key: Option<PublicKey>) -> Option<Vec<u8>> {
-        let digest = match &self.batch {
-            Some(batch) => {
-                let digest = batch.digest();
-                (batch.no == Batch::number(&digest)).then_some(digest)?
-            }
-            None => (self.join.is_some() && key.is_some()).then_some(PageDigest::default())?,
-        };
-        let enrolment = key.map(|key| Enrolment {
-            device: self.device,
-            secret: self.secret,
-            key,
-            join: self.join.clone(),
-        });
-        let head = Head {
-            device: head_of_device(self.device),
-            now: self.ask.now,
-            digest,
-            enrolment,
-        };
-        let mut bytes = vec![SIGNED];
-        bytes.extend(postcard::to_allocvec(&head).unwrap_or_default());
-        let ask = WireAsk {
-            now: Millis(0),
-            ..WireAsk::of(&self.ask)
-        };
-        let batch = self.batch.as_ref();
-        let batch = batch.map(|batch| WireBatch::of(batch, self.ask.whole));
-        seal(&(ask, batch), &mut bytes);
-        Some(bytes)
-    }
-
-    /// Reads who sends a request, and gives the rest unread.
-    ///
-    /// # Errors
-    /// When it is too large, of another version or damaged.
-    pub fn open(bytes: &[u8]) -> Result<(Caller, Sealed<'_>), MessageError> {
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(MessageError::TooLarge);
-        }
-        if let [SIGNED, ..] = bytes {
-            let (signed, rest) = signed::open(bytes)?;
-            let head = Some((signed.claim.now, signed.claim.digest));
-            return Ok((Caller::Signed(Box::new(signed)), Sealed { rest, head }));
-        }
-        let rest = versioned(bytes)?;
-        let ((device, secret, join), rest) =
-            postcard::take_from_bytes(rest).map_err(|_| MessageError::Damaged)?;
-        let caller = Caller::Plain {
-            device,
-            secret,
-            join,
-        };
-        Ok((caller, Sealed { rest, head: None }))
-    }
-}
-
-/// The part of a request that is read once its sender is known.
-#[derive(Debug, Clone, Copy)]
-pub struct Sealed<'a> {
-    rest: &'a [u8],
-    /// What the head of a signed request says already.
-    head: Option<(Millis, PageDigest)>,
-}
-
-impl Sealed<'_> {
-    /// Reads what is asked and what was brought.
-    ///
-    /// # Errors
-    /// When it is too large or damaged.
-    pub fn unseal(self) -> Result<(Ask, Option<LeanBatch>), MessageError> {
-        let (mut ask, mut batch): (WireAsk, Option<WireBatch>) = unseal(self.rest)?;
-        if let Some((now, digest)) = self.head {
-            ask.now = now;
-            if let Some(batch) = &mut batch {
-                batch.name = Some((Batch::number(&digest), digest));
-            }
-        }
-        let batch = batch.map(WireBatch::read).transpose()?;
-        Ok((ask.read(), batch))
-    }
-}
-
-/// What is asked, as it travels.
-#[derive(Serialize, Deserialize)]
-struct WireAsk {
-    cursor: Vec<u8>,
-    directory: Option<[u8; 8]>,
-    now: Millis,
-    page_kib: u16,
-    sound: bool,
-    /// Whether names are wanted in full, and a question of repair: where something went wrong.
-    trouble: Option<(bool, Option<Repair>)>,
-}
-
-impl WireAsk {
-    fn of(ask: &Ask) -> Self {
-        let is_trouble = ask.whole || ask.repair.is_some();
-        Self {
-            cursor: ask.cursor.clone(),
-            directory: ask.directory,
-            now: ask.now,
-            page_kib: ask.page_kib,
-            sound: ask.sound,
-            trouble: is_trouble.then(|| (ask.whole, ask.repair.clone())),
-        }
-    }
-
-    fn read(self) -> Ask {
-        let (whole, repair) = self.trouble.unwrap_or_default();
-        Ask {
-            cursor: self.cursor,
-            directory: self.directory,
-            now: self.now,
-            page_kib: self.page_kib,
-            sound: self.sound,
-            whole,
-            repair,
-        }
-    }
-}
-
-/// A batch as it travels.
-#[derive(Serialize, Deserialize)]
-struct WireBatch {
-    /// Its number and digest; none where the head of a signed request has the digest.
-    name: Option<(u64, PageDigest)>,
-    grids: Vec<UnitId>,
-    authors: Vec<PersonId>,
-    page: Vec<u8>,
-}
-
-impl WireBatch {
-    fn of(batch: &Batch, whole: bool) -> Self {
-        let items = batch.items.iter().zip(1..).map(|(item, seq)| Whole {
-            doc: item.doc,
-            tag: Tag {
-                who: item.grid,
-                seq,
-                at: i64::from(item.author),
-            },
-            bytes: &item.change,
-        });
-        Self {
-            name: None,
-            grids: batch.grids.clone(),
-            authors: batch.authors.clone(),
-            page: lean::write(items, whole),
-        }
-    }
-
-    fn read(self) -> Result<LeanBatch, MessageError> {
-        let items = lean::read(&self.page)?;
-        let names = self.grids.len().max(self.authors.len());
-        if items.len().max(names) > BATCH_ITEMS_MAX {
-            return Err(MessageError::TooLarge);
-        }
-        let (no, digest) = self.name.ok_or(MessageError::Damaged)?;
-        Ok(LeanBatch {
-            no,
-            digest,
-            grids: self.grids,
-            authors: self.authors,
-            items,
-        })
-    }
-}
-
-/// A batch whose changes are to be rebuilt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeanBatch {
-    no: u64,
-    digest: PageDigest,
-    grids: Vec<UnitId>,
-    authors: Vec<PersonId>,
-    items: Vec<LeanItem>,
-}
-
-impl LeanBatch {
-    /// Its number.
-    #[must_use]
-    pub const fn no(&self) -> u64 {
-        self.no
-    }
-
-    /// Its digest, as its sender says.
-    #[must_use]
-    pub const fn digest(&self) -> PageDigest {
-        self.digest
-    }
-
-    /// The documents of which the reader must know the changes.
-    pub fn needed(&self) -> impl Iterator<Item = DocId> {
-        lean::needed(&self.items)
-    }
-
-    /// Rebuilds the batch; `None` when the reader lacks something that the sender thought it had.
-    #[must_use]
-    pub fn rebuild(self, known: &dyn Known) -> Option<Batch> {
-        let changes = lean::rebuild(&self.items, known)?;
-        let (names, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-        let items = self.items.iter().zip(changes).map(|(item, change)| Item {
-            doc: item.doc,
-            grid: item.tag.who,
-            // A number that is no place in the list is none: the item is refused.
-            author: u16::try_from(item.tag.at).unwrap_or(u16::MAX),
-            change,
-        });
-        let batch = Batch {
-            no: self.no,
-            grids: self.grids,
-            authors: self.authors,
-            items: items.collect(),
-        };
-        (batch.digest_of(names.into_iter()) == self.digest).then_some(batch)
-    }
-}
 
 /// An answer as it travels.
 #[derive(Serialize, Deserialize)]
@@ -480,14 +246,25 @@ fn versioned(bytes: &[u8]) -> Result<&[u8], MessageError> {
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(MessageError::TooLarge);
     }
-    let (message, check) = match bytes {
-        [VERSION, ..] => bytes.split_last_chunk().ok_or(MessageError::Damaged)?,
-        [_, ..] => return Err(MessageError::Version),
-        [] => return Err(MessageError::Damaged),
-    };
-    match message {
-        [_, rest @ ..] if *check == check_of(message) => Ok(rest),
-        _ => Err(MessageError::Damaged),
+    let (message, check) = ends(bytes)?;
+    checked(message, check)?;
+    message.get(1..).ok_or(MessageError::Damaged)
+}
+
+/// A message and the check that it ends with.
+fn ends(bytes: &[u8]) -> Result<(&[u8], &[u8; CHECK_BYTES]), MessageError> {
+    match bytes {
+        [VERSION, ..] => bytes.split_last_chunk().ok_or(MessageError::Damaged),
+        [_, ..] => Err(MessageError::Version),
+        [] => Err(MessageError::Damaged),
+    }
+}
+
+fn checked(message: &[u8], check: &[u8; CHECK_BYTES]) -> Result<(), MessageError> {
+    if *check == check_of(message) {
+        Ok(())
+    } else {
+        Err(MessageError::Damaged)
     }
 }
 
@@ -526,6 +303,15 @@ fn seal<T: Serialize>(fields: &T, out: &mut Vec<u8>) {
 }
 
 fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
+    unseal_while(bytes, &mut |_| Ok(true))
+}
+
+/// Unpacks as long as `judge` does not refuse the beginning: it is shown ever more of it until it
+/// says that it has seen enough.
+fn unseal_while<T: DeserializeOwned>(
+    bytes: &[u8],
+    judge: &mut dyn FnMut(&[u8]) -> Result<bool, MessageError>,
+) -> Result<T, MessageError> {
     let unpacked;
     let fields = match bytes {
         [AS_IT_IS, fields @ ..] => fields,
@@ -535,12 +321,29 @@ fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
             if len > UNPACKED_BYTES_MAX {
                 return Err(MessageError::TooLarge);
             }
-            unpacked = pack::unpack(reader.rest, len).ok_or(MessageError::Damaged)?;
+            let mut judged = Ok(false);
+            let whole = pack::unpack_while(reader.rest, len, &mut |head| {
+                if judged == Ok(false) {
+                    judged = judge(head);
+                }
+                judged.is_ok()
+            });
+            judged?;
+            unpacked = whole.ok_or(MessageError::Damaged)?;
             unpacked.as_slice()
         }
         _ => return Err(MessageError::Damaged),
     };
     exactly(fields)
+}
+
+/// Reads the first field of what may go on; none when there is not enough of it.
+fn begun<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, &[u8])>, MessageError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok(read) => Ok(Some(read)),
+        Err(postcard::Error::DeserializeUnexpectedEnd) => Ok(None),
+        Err(_) => Err(MessageError::Damaged),
+    }
 }
 
 fn exactly<T: DeserializeOwned>(fields: &[u8]) -> Result<T, MessageError> {

@@ -1,9 +1,10 @@
 //! Messages read back, are small, and are refused where they are damaged.
 
-use super::super::{PAGE_KIB_MAX, Secret};
+use super::super::{Ask, Batch, Caller, Item, PAGE_KIB_MAX, Request, Secret};
 use super::*;
 use crate::document::{Document, Edit, Stamp};
 use crate::id::{ActorKey, DeviceId, RecordId};
+use crate::sync::signed::PublicKey;
 
 struct Nothing;
 
@@ -67,8 +68,8 @@ fn read(bytes: &[u8]) -> Result<Request, MessageError> {
             secret,
             join,
         } => (device, secret, join),
-        Caller::Signed(signed) => {
-            let enrolment = signed.enrolment.expect("enrols");
+        Caller::Signed { enrolment, .. } => {
+            let enrolment = enrolment.expect("enrols");
             (enrolment.device, enrolment.secret, enrolment.join)
         }
     };
@@ -101,10 +102,8 @@ fn a_signed_request_reads_back_with_what_is_signed() {
     let message = request.encode_to_sign(Some(key)).expect("to sign");
     let input = signed::to_sign(&message).expect("to sign");
     let bytes = signed::signed(message, &[8; 64]);
-    let (caller, _) = Request::open(&bytes).expect("opens");
-    let Caller::Signed(proof) = caller else {
-        panic!("not signed");
-    };
+    let (_, sealed) = Request::open(&bytes).expect("opens");
+    let proof = sealed.proof().expect("signed");
     assert_eq!((proof.claim.bytes(), proof.signature), (input, [8; 64]));
     assert!(proof.claim.is_of(&names));
     assert_eq!(signed::names(&names, item.0, item.1), Some(true));
