@@ -131,7 +131,7 @@ async fn a_request_in_flight_finishes_while_the_server_stops() {
 }
 
 #[tokio::test]
-async fn f37_a_request_spliced_from_two_is_not_taken_and_a_strangers_is_not_kept() {
+async fn pr4_f37_a_request_spliced_from_two_is_not_taken_and_a_strangers_is_not_kept() {
     let server = town().await;
     let known = Phone::joined(&server, 1, "one").await;
     let stranger = Phone::new(2, "one");
