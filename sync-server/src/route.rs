@@ -65,7 +65,7 @@ async fn read_piece(
     if come < piece.of {
         return Ok(None);
     }
-    kept.whole(&piece.id).map(Some).ok_or(ApiError::Malformed)
+    kept.come(&piece.id).map(Some).ok_or(ApiError::Malformed)
 }
 
 async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiError> {

@@ -51,7 +51,7 @@ pub(crate) async fn answer(
         },
     };
     let Some(Piece { id, .. }) = piece else {
-        let bytes = Bytes::from(exchange(&shared, peer, &body).await?);
+        let bytes = Bytes::from(exchange(&shared, peer, &body, None).await?);
         // A small answer is as soon asked for again.
         let id = (bytes.len() >= limits::PART_BYTES_MIN).then(|| PartId::of(&bytes));
         return Ok(respond(&shared, id, bytes, named));
@@ -60,7 +60,7 @@ pub(crate) async fn answer(
     let work = {
         let (shared, id) = (Arc::clone(&shared), id.clone());
         tokio::spawn(async move {
-            let answer = exchange(&shared, peer, &body).await;
+            let answer = exchange(&shared, peer, &body, Some(&id)).await;
             match &answer {
                 Ok(bytes) => shared.parts.keep(id, Bytes::from(bytes.clone())),
                 Err(_) => shared.parts.forget(&id),
@@ -85,12 +85,21 @@ fn respond(shared: &Shared, id: Option<PartId>, bytes: Bytes, named: bool) -> Re
 }
 
 /// One exchange: who asks, what is pushed, what is new.
-async fn exchange(shared: &Shared, peer: Peer, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+async fn exchange(
+    shared: &Shared,
+    peer: Peer,
+    body: &[u8],
+    name: Option<&PartId>,
+) -> Result<Vec<u8>, ApiError> {
     let now = shared.clock.now();
     // Who asks is known before the rest of the body costs anything, and nothing is written before
     // all of it was read.
     let (caller, sealed) = message::Request::open(body)?;
     let guest = caller::look(shared, peer, (&caller, &sealed), now).await?;
+    // Spliced from two, it is neither.
+    if name.is_some_and(|name| PartId::of(body) != *name) {
+        return Err(ApiError::Malformed);
+    }
     let (ask, batch) = sealed.unseal()?;
     let ((device, scope), proof) = guest.enter(shared, now).await?;
     let receipt = match batch {

@@ -7,8 +7,9 @@ use domain::id::RecordId;
 use domain::sync::message::{Answer, Entry, LeanAnswer};
 use domain::sync::repair::Repair;
 use domain::view::Row;
+use sync_server::store::org::Org;
 
-use crate::phone::{Nothing, Phone, town};
+use crate::phone::{Nothing, Phone, TOWN, put, town};
 use crate::server::TestServer;
 
 /// Records of the town: more than come without frames.
@@ -166,5 +167,34 @@ async fn sy23_a_record_that_changes_during_a_first_load_is_whole_at_its_end() {
     }
     assert_eq!((count.len(), all.len()), (RECORDS + 1, RECORDS + 3));
     assert_eq!((count[&id], count[&records[2]]), (2, 2));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sy25_a_first_load_begins_anew_when_the_scope_changes_and_brings_nothing_of_what_was_left()
+{
+    let (server, _, _) = full_town().await;
+    let mut two = Phone::joined(&server, 2, "two").await;
+    two.cursor.clear();
+    let first = pull(&server, &mut two, None).await;
+    assert_eq!((first.rows.len(), first.answer.more), (RECORDS, true));
+    let moved = TOWN.replace(r#"["a1", "a2"]"#, r#"["a2"]"#);
+    let org: Org = serde_json::from_str(&moved).expect("an organisation");
+    put(&server, &org).await;
+    let next = pull(&server, &mut two, None).await;
+    assert!(next.rows.is_empty() && next.docs().next().is_none());
+    assert!(!next.answer.more);
+    // The same answer tells the device what its grids are.
+    let known = next.answer.directory.expect("a directory");
+    let grids: Vec<_> = known.grids.iter().map(|grid| grid.id.as_str()).collect();
+    assert_eq!(grids, ["a2"]);
+    let org: Org = serde_json::from_str(TOWN).expect("an organisation");
+    put(&server, &org).await;
+    let (rows, all, _) = load(&server, &mut two).await;
+    assert!(
+        rows.is_empty(),
+        "from the log, as any grid that comes into scope"
+    );
+    assert_eq!(places(&all), (1..=601).collect::<Vec<_>>());
     server.stop().await;
 }

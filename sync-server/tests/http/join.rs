@@ -39,7 +39,7 @@ async fn a_join_can_be_repeated_by_the_same_device_and_by_no_other() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_damaged_uses_up_no_invitation() {
+async fn pr4_a_request_that_is_damaged_uses_up_no_invitation() {
     let server = town().await;
     let code = invite(&server, "one").await;
     let mut phone = Phone::new(1, "one");

@@ -1,8 +1,10 @@
 //! Requests that are too large, too slow, or not what they should be.
 
+use sync_server::parts::PartId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::phone::{Phone, town};
 use crate::server::{PATIENCE, TestServer};
 
 /// Method, path, headers and body; status and code of the answer.
@@ -126,4 +128,31 @@ async fn a_request_in_flight_finishes_while_the_server_stops() {
         String::from_utf8_lossy(&answer)
     );
     stopping.await.expect("stopped");
+}
+
+#[tokio::test]
+async fn pr4_f37_a_request_spliced_from_two_is_not_taken_and_a_strangers_is_not_kept() {
+    let server = town().await;
+    let known = Phone::joined(&server, 1, "one").await;
+    let stranger = Phone::new(2, "one");
+    for (phone, status, code) in [
+        (&known, 400, "bad_request"),
+        (&stranger, 401, "unknown_device"),
+    ] {
+        let body = phone.request().encode();
+        let of = body.len();
+        let name = "00112233445566778899aabb";
+        let path = format!("/api/v1/exchange?part={name}&at=0&of={of}");
+        let answer = server.post(&path, &body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code));
+        let kept = server.get(&format!("/api/v1/parts/{name}")).await;
+        assert_eq!(kept.status, 404);
+        // Under its own name it goes as far as its sender may.
+        let name = PartId::of(&body);
+        let path = format!("/api/v1/exchange?part={}&at=0&of={of}", name.as_str());
+        let answer = server.post(&path, &body).await;
+        let status = if status == 400 { 200 } else { status };
+        assert_eq!(answer.status, status);
+    }
+    server.stop().await;
 }
