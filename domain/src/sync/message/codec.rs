@@ -11,6 +11,7 @@ use super::{
     Answer, Ask, BATCH_ITEMS_MAX, Batch, Caller, Entry, Item, MESSAGE_BYTES_MAX, MessageError,
     PageDigest, Receipt, Request, UNPACKED_BYTES_MAX, VERSION, head_of,
 };
+use crate::document::Hashed;
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
 use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
@@ -18,7 +19,7 @@ use crate::sync::pack;
 use crate::sync::repair::{Repair, Repaired};
 use crate::sync::signed::{self, Enrolment, Head, PublicKey, SIGNED, head_of_device};
 use crate::sync::sum::ShortSum;
-use crate::sync::wire::{Reader, Writer};
+use crate::sync::wire::{self, Reader, Writer};
 use crate::time::Millis;
 use crate::unit::Directory;
 use crate::view::Row;
@@ -181,6 +182,7 @@ struct WireBatch {
     name: Option<(u64, PageDigest)>,
     grids: Vec<UnitId>,
     authors: Vec<PersonId>,
+    #[serde(with = "wire::block")]
     page: Vec<u8>,
 }
 
@@ -193,7 +195,8 @@ impl WireBatch {
                 seq,
                 at: i64::from(item.author),
             },
-            bytes: &item.change,
+            hash: item.change.hash(),
+            bytes: item.change.bytes(),
         });
         Self {
             name: None,
@@ -252,7 +255,6 @@ impl LeanBatch {
     #[must_use]
     pub fn rebuild(self, known: &dyn Known) -> Option<Batch> {
         let changes = lean::rebuild(&self.items, known)?;
-        let (names, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let items = self.items.iter().zip(changes).map(|(item, change)| Item {
             doc: item.doc,
             grid: item.tag.who,
@@ -266,7 +268,7 @@ impl LeanBatch {
             authors: self.authors,
             items: items.collect(),
         };
-        (batch.digest_of(names.into_iter()) == self.digest).then_some(batch)
+        (batch.digest() == self.digest).then_some(batch)
     }
 }
 
@@ -297,6 +299,7 @@ struct WireNews {
 struct WirePage {
     authors: Vec<PersonId>,
     digest: PageDigest,
+    #[serde(with = "wire::block")]
     page: Vec<u8>,
 }
 
@@ -309,11 +312,11 @@ impl WirePage {
                 seq: entry.seq,
                 at: entry.received_at.0,
             },
+            hash: Hashed::name(&entry.change),
             bytes: &entry.change,
         });
-        let names = entries
-            .iter()
-            .map(|entry| (entry.doc, lean::name(&entry.change)));
+        let items: Vec<_> = items.collect();
+        let names = items.iter().map(|item| (item.doc, item.hash));
         Self {
             authors: authors.to_vec(),
             digest: page_digest(names),
@@ -430,21 +433,17 @@ impl LeanAnswer {
             .items
             .iter()
             .zip(&changes)
-            .map(|(item, (name, _))| (item.doc, *name));
+            .map(|(item, change)| (item.doc, change.hash()));
         if !self.items.is_empty() && page_digest(names) != self.digest {
             return None;
         }
-        let entries = self
-            .items
-            .iter()
-            .zip(changes)
-            .map(|(item, (_, change))| Entry {
-                seq: item.tag.seq,
-                doc: item.doc,
-                author: item.tag.who,
-                received_at: Millis(item.tag.at),
-                change,
-            });
+        let entries = self.items.iter().zip(changes).map(|(item, change)| Entry {
+            seq: item.tag.seq,
+            doc: item.doc,
+            author: item.tag.who,
+            received_at: Millis(item.tag.at),
+            change: change.into_bytes(),
+        });
         Some(Answer {
             entries: entries.collect(),
             ..self.answer.clone()
