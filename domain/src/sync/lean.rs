@@ -435,7 +435,11 @@ fn split(hash: ChangeHash, bytes: &[u8]) -> Option<(Vec<ChangeHash>, Parts)> {
 
 /// Puts a change together: type, length and contents.
 fn join(deps: &[ChangeHash], parts: &Parts) -> Vec<u8> {
-    let mut contents = Writer::default();
+    // The tail is nearly all of it.
+    let room = |rest: usize| Writer {
+        bytes: Vec::with_capacity(rest + 64),
+    };
+    let mut contents = room(parts.tail.len() + deps.len() * 32);
     contents.count(deps.len());
     for dep in deps {
         contents.raw(&dep.0);
@@ -445,7 +449,7 @@ fn join(deps: &[ChangeHash], parts: &Parts) -> Vec<u8> {
     contents.number(parts.start_op);
     put_signed_leb(&mut contents, parts.at);
     contents.raw(&parts.tail);
-    let mut hashed = Writer::default();
+    let mut hashed = room(contents.bytes.len());
     hashed.raw(&[TYPE_CHANGE]);
     hashed.block(&contents.bytes);
     hashed.bytes
