@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use domain::command::{Command, Context, Current};
-use domain::document::{Document, Stamp, Value};
+use domain::document::{Document, Hashed, Stamp, Value};
 use domain::id::{ActorKey, DeviceId, DocId, Fresh, RecordId};
 use domain::record::dispute::{
     NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
@@ -46,6 +46,7 @@ fn main() {
     let items = desk.made.iter().zip(1..).map(|((doc, bytes), seq)| Whole {
         doc: *doc,
         tag: Tag { who: 0, seq, at: 0 },
+        hash: Hashed::name(bytes),
         bytes,
     });
     let mut sample = PHRASES.as_bytes().to_vec();

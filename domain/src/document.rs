@@ -21,7 +21,7 @@ use automerge::{
     ActorId, AutoCommit, Change, LoadOptions, ObjId, ObjType, ReadDoc, ScalarValue, TextEncoding,
 };
 
-pub use check::{ChangeHead, DecodeError, Sound, author, check};
+pub use check::{ChangeHead, DecodeError, Hashed, Sound, author, check};
 pub use edit::{Edit, EditError, NewChange, Stamp, Value};
 pub use proof::reopens;
 pub use reading::{Effect, Lens, Reading};

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use domain::document::Document;
+use domain::document::{Document, Hashed};
 use domain::id::{ChangeHash, DocId};
 use domain::sync::frame;
 use domain::sync::lean::{self, Known, Tag, Whole};
@@ -238,10 +238,11 @@ pub(crate) fn page(input: &[u8]) {
     let Some(changes) = lean::rebuild(&items, &*THERE) else {
         return;
     };
-    let whole = items.iter().zip(&changes).map(|(item, (_, bytes))| Whole {
+    let whole = items.iter().zip(&changes).map(|(item, change)| Whole {
         doc: item.doc,
         tag: item.tag,
-        bytes,
+        hash: change.hash(),
+        bytes: change.bytes(),
     });
     let again = lean::read(&lean::write(whole, true)).expect("our own page");
     let again = lean::rebuild(&again, &There(Vec::new())).expect("everything is named in full");
@@ -259,6 +260,7 @@ pub(crate) fn page_seeds() -> Vec<Vec<u8>> {
                 seq,
                 at: AT.0,
             },
+            hash: Hashed::name(&one.bytes),
             bytes: &one.bytes,
         });
         lean::write(items, whole)

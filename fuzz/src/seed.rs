@@ -1,7 +1,7 @@
 //! What inputs are made of: sound changes of sound records, and bytes laid one after the other.
 
 use domain::command::{Command, Context};
-use domain::document::{Document, Edit, Stamp};
+use domain::document::{Document, Edit, Hashed, Stamp};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, Part, RecordId, UnitId};
 use domain::record::dispute::Draft;
 use domain::record::note_edits;
@@ -139,7 +139,7 @@ pub fn request(no: u64, made: &[Made], whole: bool) -> Request {
         doc: one.doc,
         grid: 0,
         author: 0,
-        change: one.bytes.clone(),
+        change: Hashed::of(one.bytes.clone()),
     };
     let batch = Batch {
         no,
@@ -218,7 +218,7 @@ pub fn begun_later(bytes: &[u8]) -> Vec<u8> {
 
 /// The name of a change.
 pub fn name(bytes: &[u8]) -> ChangeHash {
-    domain::sync::lean::name(bytes)
+    Hashed::name(bytes)
 }
 
 /// One of four documents: two records, each with its body and its vault.

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use domain::access::{self, Refusal};
-use domain::document::{self, ChangeHead, Reading, Sound, Tree};
+use domain::document::{self, ChangeHead, Hashed, Reading, Sound, Tree};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, RecordId, UnitId};
 use domain::record::Header;
 use domain::unit::Member;
@@ -40,7 +40,7 @@ pub(crate) struct Pushed {
     pub(crate) passed_on: Option<Option<Arc<Member>>>,
     pub(crate) part: Part,
     pub(crate) grid: Result<UnitId, Refusal>,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) change: Hashed,
 }
 
 /// What becomes of one change.
@@ -191,7 +191,7 @@ impl<'a> Bench<'a> {
     }
 
     fn verdict(&mut self, pushed: &Pushed) -> Verdict {
-        let sound = match Sound::read(&pushed.bytes) {
+        let sound = match Sound::read_hashed(&pushed.change) {
             Ok(sound) => sound,
             Err(error) => return Verdict::Refuse(error.into()),
         };
@@ -214,7 +214,7 @@ impl<'a> Bench<'a> {
         }
         let open = self.part(pushed.part);
         open.hashes.insert(head.hash, 0);
-        open.kept.push((head.hash, pushed.bytes.clone()));
+        open.kept.push((head.hash, pushed.change.bytes().to_vec()));
         if self.spoils(pushed.part) {
             let open = self.part(pushed.part);
             open.hashes.remove(&head.hash);
@@ -358,6 +358,6 @@ fn fold(record: RecordId, body: &Tree, vault: Option<&Tree>) -> Option<Row> {
 pub(crate) fn actors(pushed: &[Pushed]) -> BTreeSet<ActorKey> {
     pushed
         .iter()
-        .filter_map(|one| document::author(&one.bytes))
+        .filter_map(|one| document::author(one.change.bytes()))
         .collect()
 }

@@ -106,7 +106,7 @@ pub(crate) async fn take(
                     passed_on: author.map(|place| authors.get(place).cloned().flatten()),
                     part: item.doc.part,
                     grid: grid.unwrap_or(Err(Refusal::UnknownGrid)),
-                    bytes: item.change,
+                    change: item.change,
                 };
                 (place, one)
             })
@@ -249,7 +249,7 @@ async fn keep(
                     },
                     grid,
                     hash: head.hash,
-                    bytes: &one.bytes,
+                    bytes: one.change.bytes(),
                     author: &author.unwrap_or(sender.scope.me()).person,
                     device: sender.device,
                     device_at: head.at,
@@ -284,7 +284,7 @@ async fn keep(
                 Verdict::Had(0, hash) => ItemResult::Had(place(*hash)),
                 Verdict::Had(seq, _) => ItemResult::Had(*seq),
                 Verdict::Refuse(refusal) => {
-                    refuse(db, sender, (doc, &one.bytes), *refusal).await?;
+                    refuse(db, sender, (doc, one.change.bytes()), *refusal).await?;
                     ItemResult::Refused(*refusal)
                 }
             });

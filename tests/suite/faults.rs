@@ -255,7 +255,7 @@ async fn f47_poison_that_got_into_the_log_harms_no_phone() {
     let poison = tests::hostile::run_length_bomb();
     let change = "INSERT INTO change (doc, hash, bytes, author, device, device_at, received_at) \
                   SELECT doc, ?, ?, author, device, device_at, received_at FROM change LIMIT 1";
-    let name = domain::sync::lean::name(&poison).0.to_vec();
+    let name = domain::document::Hashed::name(&poison).0.to_vec();
     let planted = sqlx::query(change)
         .bind(name)
         .bind(&poison)

@@ -8,7 +8,7 @@ use super::hand::Handed;
 use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, WriteBatch,
 };
-use crate::document::Document;
+use crate::document::{Document, Hashed};
 use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId};
 use crate::sync::lean::{self, Known};
 use crate::sync::message::{Answer, Entry, ItemResult, LeanAnswer};
@@ -212,7 +212,7 @@ impl Applying {
     }
 
     fn asked_for(&self, entry: &Entry) -> bool {
-        let mark = Mark::of(entry.doc, lean::name(&entry.change));
+        let mark = Mark::of(entry.doc, Hashed::name(&entry.change));
         self.wanted.contains(&mark.short())
     }
 

@@ -11,7 +11,7 @@ use super::{
     Ticket, WriteBatch,
 };
 use crate::access;
-use crate::document::CHANGE_BYTES_MAX;
+use crate::document::{CHANGE_BYTES_MAX, Hashed};
 use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
 use crate::sync::message::{
@@ -451,7 +451,7 @@ pub(super) fn batch(items: &[OutboxItem], me: Option<&PersonId>) -> Option<Batch
         } else {
             place(&mut authors, &item.author).saturating_add(1)
         },
-        change: item.bytes.clone(),
+        change: Hashed::of(item.bytes.clone()),
     });
     let items = items.collect();
     let mut batch = Batch {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{MessageError, UNPACKED_BYTES_MAX};
 use super::pack;
-use super::wire::{Reader, Writer};
+use super::wire::{self, Reader, Writer};
 use crate::id::{PersonId, RecordId, UnitId};
 use crate::record::Kind;
 use crate::text;
@@ -28,9 +28,9 @@ const CHANCE_BYTES: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame {
     /// Rows of records whose changes come later.
-    Rows(Vec<u8>),
+    Rows(#[serde(with = "wire::block")] Vec<u8>),
     /// Changes.
-    Changes(Vec<u8>),
+    Changes(#[serde(with = "wire::block")] Vec<u8>),
 }
 
 /// Rows, each field by itself: equal things lie beside each other, and pack to nothing.

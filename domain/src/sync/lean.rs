@@ -10,13 +10,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::wire::{Reader, Short, Writer};
+use crate::document::Hashed;
 use crate::id::{ActorKey, ChangeHash, DocId, Part, RecordId};
 
 /// The head of a change chunk: magic number; checksum, type and length follow.
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+/// It and the checksum.
+const CHECKED_BYTES: usize = 8;
 const TYPE_CHANGE: u8 = 1;
 /// A record's name as text.
 const NAME_BYTES: usize = 26;
@@ -47,6 +48,8 @@ pub struct Whole<'a> {
     pub doc: DocId,
     /// What is said of it.
     pub tag: Tag,
+    /// Its name.
+    pub hash: ChangeHash,
     /// The change, byte for byte.
     pub bytes: &'a [u8],
 }
@@ -144,11 +147,11 @@ struct Last(BTreeMap<DocId, ChangeHash>);
 impl Page {
     fn put(&mut self, item: Whole<'_>) {
         self.count += 1;
-        let split = split(item.bytes);
+        let split = split(item.hash, item.bytes);
         self.head(item, split.is_none());
         let Some((deps, parts)) = split else {
             self.out.block(item.bytes);
-            self.last.0.insert(item.doc, name(item.bytes));
+            self.last.0.insert(item.doc, item.hash);
             return;
         };
         self.out.count(deps.len());
@@ -164,7 +167,7 @@ impl Page {
             }
         }
         self.parts(item.doc, &parts);
-        self.last.0.insert(item.doc, name(item.bytes));
+        self.last.0.insert(item.doc, item.hash);
     }
 
     fn head(&mut self, item: Whole<'_>, raw: bool) {
@@ -372,42 +375,35 @@ pub fn needed(items: &[LeanItem]) -> impl Iterator<Item = DocId> {
 /// Rebuilds the changes of a page, in order, with their hashes; `None` when one follows a change
 /// that the reader does not know: then it asks for everything in full.
 #[must_use]
-pub fn rebuild(items: &[LeanItem], known: &dyn Known) -> Option<Vec<(ChangeHash, Vec<u8>)>> {
+pub fn rebuild(items: &[LeanItem], known: &dyn Known) -> Option<Vec<Hashed>> {
     let mut last = Last::default();
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
-        let (hash, bytes) = match &item.body {
-            Body::Raw(bytes) => (name(bytes), bytes.clone()),
+        let change = match &item.body {
+            Body::Raw(bytes) => Hashed::of(bytes.clone()),
             Body::Parts { deps, parts } => {
                 let deps = deps.iter().map(|dep| match dep {
                     DepRef::Earlier => last.0.get(&item.doc).copied(),
                     DepRef::Prefix(prefix) => known.resolve(item.doc, *prefix),
                     DepRef::Full(hash) => Some(*hash),
                 });
-                join(&deps.collect::<Option<Vec<_>>>()?, parts)
+                Hashed::written(&join(&deps.collect::<Option<Vec<_>>>()?, parts))
             }
         };
-        last.0.insert(item.doc, hash);
-        changes.push((hash, bytes));
+        last.0.insert(item.doc, change.hash());
+        changes.push(change);
     }
     Some(changes)
 }
 
-/// The hash of a change chunk; of bytes that are none, some other hash that nothing follows.
-#[must_use]
-pub fn name(bytes: &[u8]) -> ChangeHash {
-    let hashed = bytes.get(MAGIC.len() + 4..).unwrap_or(bytes);
-    ChangeHash(Sha256::digest(hashed).into())
-}
-
 /// Takes a change apart; `None` when putting it together again would give other bytes.
-fn split(bytes: &[u8]) -> Option<(Vec<ChangeHash>, Parts)> {
+fn split(hash: ChangeHash, bytes: &[u8]) -> Option<(Vec<ChangeHash>, Parts)> {
     let mut reader = Reader { rest: bytes };
     let read = |reader: &mut Reader<'_>| {
         let head: [u8; 4] = reader.array()?;
-        let _checksum: [u8; 4] = reader.array()?;
+        let checksum: [u8; 4] = reader.array()?;
         let [kind] = reader.array()?;
-        if head != MAGIC || kind != TYPE_CHANGE {
+        if head != MAGIC || !hash.0.starts_with(&checksum) || kind != TYPE_CHANGE {
             return Err(Short);
         }
         reader.number()?;
@@ -433,12 +429,17 @@ fn split(bytes: &[u8]) -> Option<(Vec<ChangeHash>, Parts)> {
         Ok((deps, parts))
     };
     let (deps, parts) = read(&mut reader).ok()?;
-    (join(&deps, &parts).1 == bytes).then_some((deps, parts))
+    let hashed = bytes.get(CHECKED_BYTES..)?;
+    (join(&deps, &parts) == hashed).then_some((deps, parts))
 }
 
-/// Puts a change together, with its hash.
-fn join(deps: &[ChangeHash], parts: &Parts) -> (ChangeHash, Vec<u8>) {
-    let mut contents = Writer::default();
+/// Puts a change together: type, length and contents.
+fn join(deps: &[ChangeHash], parts: &Parts) -> Vec<u8> {
+    // The tail is nearly all of it.
+    let room = |rest: usize| Writer {
+        bytes: Vec::with_capacity(rest + 64),
+    };
+    let mut contents = room(parts.tail.len() + deps.len() * 32);
     contents.count(deps.len());
     for dep in deps {
         contents.raw(&dep.0);
@@ -448,15 +449,10 @@ fn join(deps: &[ChangeHash], parts: &Parts) -> (ChangeHash, Vec<u8>) {
     contents.number(parts.start_op);
     put_signed_leb(&mut contents, parts.at);
     contents.raw(&parts.tail);
-    let mut hashed = Writer::default();
+    let mut hashed = room(contents.bytes.len());
     hashed.raw(&[TYPE_CHANGE]);
     hashed.block(&contents.bytes);
-    let hash: [u8; 32] = Sha256::digest(&hashed.bytes).into();
-    let mut bytes = Vec::with_capacity(hashed.bytes.len() + 8);
-    bytes.extend(MAGIC);
-    bytes.extend(hash.iter().take(4));
-    bytes.extend(hashed.bytes);
-    (ChangeHash(hash), bytes)
+    hashed.bytes
 }
 
 /// A signed LEB128 number, as the change format writes its time.

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::frame::Frame;
-use super::lean;
 use super::repair::{Repair, Repaired};
 use super::signed::{self, DeviceHead, Enrolment};
 use super::sum::ShortSum;
 use crate::access::Refusal;
-use crate::id::{ChangeHash, DeviceId, DocId, PersonId, UnitId};
+use crate::document::Hashed;
+use crate::id::{DeviceId, DocId, PersonId, UnitId};
 use crate::time::Millis;
 use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
@@ -132,32 +132,22 @@ pub struct Item {
     pub grid: u16,
     /// Who wrote it: 0 for the sender, else a place in the batch's list of authors, counted from 1.
     pub author: u16,
-    /// The change, byte for byte.
-    pub change: Vec<u8>,
+    /// The change, byte for byte, and its name.
+    pub change: Hashed,
 }
 
 impl Batch {
     /// The digest that names the batch in its receipt.
     #[must_use]
     pub fn digest(&self) -> PageDigest {
-        let names = self.items.iter().map(|item| lean::name(&item.change));
-        self.digest_of(names)
-    }
-
-    /// The same, where the hashes of the changes are known.
-    pub(crate) fn digest_of(&self, names: impl Iterator<Item = ChangeHash>) -> PageDigest {
         let mut sum = Sha256::new();
-        sum.update(self.named(names));
+        sum.update(self.names());
         head_of(sum)
     }
 
     /// What the digest is made of: the proof of what was in the batch.
     #[must_use]
     pub fn names(&self) -> Vec<u8> {
-        self.named(self.items.iter().map(|item| lean::name(&item.change)))
-    }
-
-    fn named(&self, names: impl Iterator<Item = ChangeHash>) -> Vec<u8> {
         let mut all = Vec::new();
         for grid in &self.grids {
             all.extend(grid.as_str().bytes().chain([0]));
@@ -165,10 +155,10 @@ impl Batch {
         for author in &self.authors {
             all.extend(author.as_str().bytes().chain([1]));
         }
-        for (item, name) in self.items.iter().zip(names) {
+        for item in &self.items {
             all.extend(item.grid.to_be_bytes());
             all.extend(item.author.to_be_bytes());
-            all.extend(signed::name(item.doc, name));
+            all.extend(signed::name(item.doc, item.change.hash()));
         }
         all
     }

@@ -59,8 +59,9 @@ pub fn unpack_while(
     if len > packed.len().saturating_mul(RATIO_MAX) {
         return None;
     }
-    let input = BEGINNING.as_slice().chain(packed);
-    let mut decoder = Ppmd7Decoder::new(input, ORDER, MEMORY_BYTES).ok()?;
+    // In one piece: the decoder asks for a byte at a time.
+    let input = [BEGINNING.as_slice(), packed].concat();
+    let mut decoder = Ppmd7Decoder::new(input.as_slice(), ORDER, MEMORY_BYTES).ok()?;
     let mut sample = vec![0; SAMPLE.len()];
     decoder.read_exact(&mut sample).ok()?;
     let mut bytes = vec![0; len];

@@ -94,9 +94,42 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Many bytes as a field of a message: written as ever, but not one by one.
+pub(super) mod block {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(in crate::sync) fn serialize<S: Serializer>(
+        bytes: &[u8],
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        out.serialize_bytes(bytes)
+    }
+
+    pub(in crate::sync) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        <&[u8]>::deserialize(from).map(<[u8]>::to_vec)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_written_as_its_bytes_one_by_one_would_be() {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct Fields(#[serde(with = "block")] Vec<u8>, u8);
+        for len in [0, 1, 127, 128, 70_000] {
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(len).collect();
+            let written = postcard::to_allocvec(&Fields(bytes.clone(), 7)).expect("writes");
+            assert_eq!(Ok(written.clone()), postcard::to_allocvec(&(&bytes, 7_u8)));
+            let Fields(read, after) = postcard::from_bytes(&written).expect("reads");
+            assert_eq!((read, after), (bytes, 7));
+            let cut = written.get(..len).unwrap_or_default();
+            assert!(postcard::from_bytes::<Fields>(cut).is_err());
+        }
+    }
 
     #[test]
     fn numbers_read_back_and_short_ones_are_short() {

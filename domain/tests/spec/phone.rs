@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::access::{self, Refusal};
 use domain::command::Command;
-use domain::document::{Document, check};
+use domain::document::{Document, Hashed, check};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
 use domain::replica::hand::TakeInError;
 use domain::replica::memory::{CommitError, MemoryStore};
@@ -332,7 +332,7 @@ impl Server {
                         .clone()
                         .find(|known| Some(&known.me.person) == author.as_ref());
                     let by = by.unwrap_or(&directory).clone();
-                    self.push(device, &by, (item.doc, grid), &item.change)
+                    self.push(device, &by, (item.doc, grid), item.change.bytes())
                 })
                 .collect(),
         });
@@ -515,7 +515,7 @@ impl Server {
             doc,
             grid: super::fixture::unit(grid),
             author: "p9".parse().expect("a code"),
-            hash: lean::name(&bytes),
+            hash: Hashed::name(&bytes),
             bytes,
         });
     }

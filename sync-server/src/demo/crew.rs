@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::command::Command;
+use domain::document::Hashed;
 use domain::id::{ActorKey, DeviceId, DocId, Fresh, Part, PersonId, RecordId, UnitId};
 use domain::record::Kind;
 use domain::replica::{Effect, Event, Meta, Replica, StoredRecord, WriteBatch};
@@ -283,7 +284,7 @@ fn batch(no: usize, saved: Vec<(DocId, UnitId, Vec<u8>)>) -> Batch {
             doc,
             grid: u16::try_from(place).unwrap_or(u16::MAX),
             author: 0,
-            change,
+            change: Hashed::of(change),
         });
     }
     Batch {

@@ -63,7 +63,7 @@ fn push(changes: &[Vec<u8>]) -> Vec<Pushed> {
         passed_on: None,
         part: Part::Body,
         grid: Ok(grid()),
-        bytes: bytes.clone(),
+        change: Hashed::of(bytes.clone()),
     };
     changes.iter().map(one).collect()
 }

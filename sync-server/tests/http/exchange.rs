@@ -1,7 +1,7 @@
 //! Push and pull: what is taken, what is refused, what others get, and what a restart leaves.
 
 use domain::access::Refusal;
-use domain::document::Edit;
+use domain::document::{Edit, Hashed};
 use domain::sync::message::{self, ItemResult, Overview, OverviewRequest, Request};
 use domain::time::Day;
 use domain::view::supervisor::Period;
@@ -33,7 +33,7 @@ async fn sy1_what_one_phone_pushes_others_of_its_grid_and_station_get_byte_for_b
     for phone in [&mut two, &mut duty] {
         let page = phone.pull(&server).await;
         assert_eq!(page.entries.len(), 1);
-        assert_eq!(page.entries[0].change, item.change);
+        assert_eq!(page.entries[0].change, item.change.bytes());
         assert_eq!(page.authors, [one.person.clone()]);
         let next = phone.pull(&server).await;
         assert!(next.entries.is_empty() && next.cursor.is_none() && next.directory.is_none());
@@ -147,7 +147,9 @@ async fn sy6_one_bad_change_is_refused_alone() {
     let stranger = "two".parse().expect("code");
     let (id, mut document, good) = one.hazard("a1");
     let mut damaged = one.hazard("a1").2;
-    damaged.change[20] ^= 1;
+    let mut bytes = damaged.change.into_bytes();
+    bytes[20] ^= 1;
+    damaged.change = Hashed::of(bytes);
     let forged = one.hazard_by("a1", &stranger).2;
     let elsewhere = one.hazard("b1").2;
     let nowhere = one.hazard("zz").2;

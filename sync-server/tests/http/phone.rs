@@ -1,6 +1,6 @@
 //! A phone of a test: it speaks the protocol by hand, so that it can also speak it wrongly.
 
-use domain::document::{Document, Edit, Stamp};
+use domain::document::{Document, Edit, Hashed, Stamp};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Header, Kind, SCHEMA};
@@ -171,7 +171,7 @@ impl Phone {
             doc: DocId::body(id),
             grid: 0,
             author: 0,
-            change: change.bytes,
+            change: Hashed::of(change.bytes),
         }
     }
 }

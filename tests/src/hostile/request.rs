@@ -1,5 +1,6 @@
 //! Requests that are refused as a whole: too large, cut, turned, packed too well, from nobody.
 
+use domain::document::Hashed;
 use domain::id::DeviceId;
 use domain::sync::message::{
     BATCH_ITEMS_MAX, Batch, ErrorCode, MESSAGE_BYTES_MAX, UNPACKED_BYTES_MAX, VERSION, closed,
@@ -277,7 +278,7 @@ fn many(count: usize, grids: usize) -> Vec<u8> {
         batch.grids = names.collect();
         for (item, place) in batch.items.iter_mut().zip(0_usize..) {
             // What packs better than anything honest is refused before it is counted.
-            item.change = noise(20 + place % 400);
+            item.change = Hashed::of(noise(20 + place % 400));
         }
     }
     request.encode()

@@ -1,7 +1,7 @@
 //! A hostile device: sound credentials, forged changes, and an honest one beside them.
 
 use domain::command::{Command, Context};
-use domain::document::{Document, Edit, Stamp, check};
+use domain::document::{Document, Edit, Hashed, Stamp, check};
 use domain::id::{ActorKey, DocId, Fresh, Part, RecordId, UnitId};
 use domain::record::note_edits;
 use domain::record::patrol::NewPatrol;
@@ -65,7 +65,7 @@ impl World {
             doc,
             grid: 0,
             author: 0,
-            change,
+            change: Hashed::of(change),
         };
         let mut items = vec![item(doc, forged), item(DocId::body(mate), honest)];
         let bad = chance.place(2);

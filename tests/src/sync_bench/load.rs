@@ -37,8 +37,8 @@ pub(super) async fn run(options: &Options, table: &mut Table) -> Result<(), Benc
         ),
         met: Some(work <= CPU_GOAL),
         method: format!(
-            "utime + stime of the process tree in /proc until idle, frame building (the server's \
-             own word) taken off; its start ({}) not counted",
+            "utime + stime of the process tree in /proc until idle, frame building (its processor \
+             time, the server's own word) taken off; its start ({}) not counted",
             seconds(started.cpu)
         ),
     });

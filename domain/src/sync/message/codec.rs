@@ -12,6 +12,7 @@ use super::{
     Answer, Entry, MESSAGE_BYTES_MAX, MessageError, PageDigest, Receipt, UNPACKED_BYTES_MAX,
     VERSION, head_of,
 };
+use crate::document::Hashed;
 use crate::id::{ChangeHash, DocId, PersonId};
 use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
@@ -19,7 +20,7 @@ use crate::sync::pack;
 use crate::sync::repair::Repaired;
 use crate::sync::signed;
 use crate::sync::sum::ShortSum;
-use crate::sync::wire::{Reader, Writer};
+use crate::sync::wire::{self, Reader, Writer};
 use crate::time::Millis;
 use crate::unit::Directory;
 use crate::view::Row;
@@ -63,6 +64,7 @@ struct WireNews {
 struct WirePage {
     authors: Vec<PersonId>,
     digest: PageDigest,
+    #[serde(with = "wire::block")]
     page: Vec<u8>,
 }
 
@@ -75,11 +77,11 @@ impl WirePage {
                 seq: entry.seq,
                 at: entry.received_at.0,
             },
+            hash: Hashed::name(&entry.change),
             bytes: &entry.change,
         });
-        let names = entries
-            .iter()
-            .map(|entry| (entry.doc, lean::name(&entry.change)));
+        let items: Vec<_> = items.collect();
+        let names = items.iter().map(|item| (item.doc, item.hash));
         Self {
             authors: authors.to_vec(),
             digest: page_digest(names),
@@ -196,21 +198,17 @@ impl LeanAnswer {
             .items
             .iter()
             .zip(&changes)
-            .map(|(item, (name, _))| (item.doc, *name));
+            .map(|(item, change)| (item.doc, change.hash()));
         if !self.items.is_empty() && page_digest(names) != self.digest {
             return None;
         }
-        let entries = self
-            .items
-            .iter()
-            .zip(changes)
-            .map(|(item, (_, change))| Entry {
-                seq: item.tag.seq,
-                doc: item.doc,
-                author: item.tag.who,
-                received_at: Millis(item.tag.at),
-                change,
-            });
+        let entries = self.items.iter().zip(changes).map(|(item, change)| Entry {
+            seq: item.tag.seq,
+            doc: item.doc,
+            author: item.tag.who,
+            received_at: Millis(item.tag.at),
+            change: change.into_bytes(),
+        });
         Some(Answer {
             entries: entries.collect(),
             ..self.answer.clone()

@@ -13,7 +13,7 @@ use crate::sync::repair::Repair;
 use crate::sync::signed::{
     self, Enrolment, Head, PublicKey, SIGNED, Signed, Unproven, head_of_device,
 };
-use crate::sync::wire::Reader;
+use crate::sync::wire::{self, Reader};
 use crate::time::Millis;
 
 /// Requests up to here are checked before their sender is looked up.
@@ -199,6 +199,7 @@ struct WireBatch {
     name: Option<(u64, PageDigest)>,
     grids: Vec<UnitId>,
     authors: Vec<PersonId>,
+    #[serde(with = "wire::block")]
     page: Vec<u8>,
 }
 
@@ -211,7 +212,8 @@ impl WireBatch {
                 seq,
                 at: i64::from(item.author),
             },
-            bytes: &item.change,
+            hash: item.change.hash(),
+            bytes: item.change.bytes(),
         });
         Self {
             name: None,
@@ -292,7 +294,6 @@ impl LeanBatch {
     #[must_use]
     pub fn rebuild(self, known: &dyn Known) -> Option<Batch> {
         let changes = lean::rebuild(&self.items, known)?;
-        let (names, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let items = self.items.iter().zip(changes).map(|(item, change)| Item {
             doc: item.doc,
             grid: item.tag.who,
@@ -306,6 +307,6 @@ impl LeanBatch {
             authors: self.authors,
             items: items.collect(),
         };
-        (batch.digest_of(names.into_iter()) == self.digest).then_some(batch)
+        (batch.digest() == self.digest).then_some(batch)
     }
 }

@@ -45,7 +45,7 @@ fn busy(count: u8) -> Request {
             doc,
             grid: 0,
             author: 0,
-            change: change.expect("edits").expect("a change").bytes,
+            change: Hashed::of(change.expect("edits").expect("a change").bytes),
         }
     };
     Request {
@@ -98,7 +98,7 @@ fn a_signed_request_reads_back_with_what_is_signed() {
     let batch = request.batch.as_mut().expect("a batch");
     batch.no = Batch::number(&batch.digest());
     let names = batch.names();
-    let item = (batch.items[3].doc, lean::name(&batch.items[3].change));
+    let item = (batch.items[3].doc, batch.items[3].change.hash());
     let message = request.encode_to_sign(Some(key)).expect("to sign");
     let input = signed::to_sign(&message).expect("to sign");
     let bytes = signed::signed(message, &[8; 64]);
