@@ -13,7 +13,7 @@ pub const ANSWER_BYTES_MIN: usize = 1024;
 
 /// Most requests, and most answers, that are kept because they were cut.
 pub const PARTS_MAX: usize = 64;
-/// Most bytes of answers that are kept because they may be cut.
+/// Most bytes of requests, and most of answers, that are kept because they were or may be cut.
 pub const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long they are kept.
 pub const PARTS_KEPT: Duration = Duration::from_secs(10 * 60);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -64,39 +65,60 @@ pub enum Part {
 #[derive(Debug, Default)]
 pub struct Parts(Mutex<Kept>);
 
+/// A request of which some has come.
+#[derive(Debug)]
+struct Begun {
+    since: Instant,
+    /// Where its first bytes came from.
+    from: IpAddr,
+    bytes: Vec<u8>,
+}
+
 #[derive(Debug, Default)]
 struct Kept {
-    requests: BTreeMap<PartId, (Instant, Vec<u8>)>,
+    requests: BTreeMap<PartId, Begun>,
     answers: BTreeMap<PartId, (Instant, Bytes)>,
 }
 
 impl Parts {
     /// Adds a piece to a request at `at`; where more of it is there already, nothing is added twice.
     ///
+    /// Nobody knows yet who sends it, so nobody can be refused for what others send: where there are
+    /// too many, the address that takes most room gives way, with what it began first.
+    ///
     /// # Errors
-    /// When the piece does not begin where the request ends so far, or there are too many.
-    pub fn add(&self, id: &PartId, at: usize, piece: &[u8]) -> Result<usize, ApiError> {
+    /// When the piece does not begin where the request ends so far, or when it becomes too large.
+    pub fn add(
+        &self,
+        from: IpAddr,
+        id: &PartId,
+        at: usize,
+        piece: &[u8],
+    ) -> Result<usize, ApiError> {
         let mut kept = self.kept();
-        if !kept.requests.contains_key(id) && kept.requests.len() >= limits::PARTS_MAX {
-            return Err(ApiError::Busy);
-        }
-        let fresh = || (Instant::now(), Vec::new());
-        let (since, bytes) = kept.requests.entry(id.clone()).or_insert_with(fresh);
-        let known = bytes.len().checked_sub(at).ok_or(ApiError::WrongOffset)?;
+        let so_far = kept.requests.get(id).map_or(0, |begun| begun.bytes.len());
+        let known = so_far.checked_sub(at).ok_or(ApiError::WrongOffset)?;
         let new = piece.get(known..).unwrap_or_default();
-        if bytes.len() + new.len() > limits::EXCHANGE_BODY_BYTES_MAX {
+        if so_far + new.len() > limits::EXCHANGE_BODY_BYTES_MAX {
             return Err(ApiError::TooLarge);
         }
-        bytes.extend_from_slice(new);
-        *since = Instant::now();
-        Ok(bytes.len())
+        let begun = kept.requests.entry(id.clone()).or_insert_with(|| Begun {
+            since: Instant::now(),
+            from,
+            bytes: Vec::new(),
+        });
+        begun.bytes.extend_from_slice(new);
+        begun.since = Instant::now();
+        let come = begun.bytes.len();
+        kept.make_room(id);
+        Ok(come)
     }
 
     /// What came of a request; it stays until its answer is there. Whether the bytes are what the
     /// name says is asked once their sender is known.
     pub fn come(&self, id: &PartId) -> Option<Vec<u8>> {
         let kept = self.kept();
-        kept.requests.get(id).map(|(_, bytes)| bytes.clone())
+        kept.requests.get(id).map(|begun| begun.bytes.clone())
     }
 
     /// Forgets a request that was refused.
@@ -133,37 +155,107 @@ impl Parts {
         }
         kept.requests
             .get(id)
-            .map(|(_, bytes)| Part::Request(bytes.len()))
+            .map(|begun| Part::Request(begun.bytes.len()))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.requests
-            .retain(|_, (since, _)| since.elapsed() < limits::PARTS_KEPT);
+            .retain(|_, begun| begun.since.elapsed() < limits::PARTS_KEPT);
         kept.answers
             .retain(|_, (since, _)| since.elapsed() < limits::PARTS_KEPT);
         kept
     }
 }
 
+impl Kept {
+    /// Lets requests go until the rest is within its limits; `newest` stays.
+    fn make_room(&mut self, newest: &PartId) {
+        loop {
+            let mut room: BTreeMap<IpAddr, usize> = BTreeMap::new();
+            let mut total = 0;
+            for (id, begun) in &self.requests {
+                let takes = begun.bytes.len().max(limits::PART_BYTES_MIN);
+                total += takes;
+                if id != newest {
+                    *room.entry(begun.from).or_default() += takes;
+                }
+            }
+            if self.requests.len() <= limits::PARTS_MAX && total <= limits::PARTS_BYTES_MAX {
+                return;
+            }
+            let most = room.into_iter().max_by_key(|(_, takes)| *takes);
+            let oldest = self
+                .requests
+                .iter()
+                .filter(|(id, begun)| {
+                    *id != newest && most.is_some_and(|(from, _)| begun.from == from)
+                })
+                .min_by_key(|(_, begun)| begun.since)
+                .map(|(id, _)| id.clone());
+            let Some(oldest) = oldest else { return };
+            self.requests.remove(&oldest);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    fn address(n: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))
+    }
 
     #[test]
     fn a_request_grows_from_where_it_was_cut_and_nothing_is_added_twice() {
         let parts = Parts::default();
         let whole = b"a request that was cut";
         let id = PartId::of(whole);
-        assert_eq!(parts.add(&id, 0, &whole[..9]), Ok(9));
-        assert_eq!(parts.add(&id, 4, &whole[4..12]), Ok(12));
-        assert_eq!(parts.add(&id, 13, &whole[13..]), Err(ApiError::WrongOffset));
+        assert_eq!(parts.add(address(1), &id, 0, &whole[..9]), Ok(9));
+        assert_eq!(parts.add(address(1), &id, 4, &whole[4..12]), Ok(12));
+        assert_eq!(
+            parts.add(address(1), &id, 13, &whole[13..]),
+            Err(ApiError::WrongOffset)
+        );
         assert_eq!(parts.find(&id), Some(Part::Request(12)));
-        assert_eq!(parts.add(&id, 12, &whole[12..]), Ok(whole.len()));
+        assert_eq!(
+            parts.add(address(1), &id, 12, &whole[12..]),
+            Ok(whole.len())
+        );
         assert_eq!(parts.come(&id).as_deref(), Some(whole.as_slice()));
         parts.keep(id.clone(), Bytes::from_static(b"answer"));
         let answer = Part::Answer(Bytes::from_static(b"answer"));
         assert_eq!(parts.find(&id), Some(answer));
+    }
+
+    #[test]
+    fn pr5_who_begins_many_requests_loses_his_own_and_nobody_elses() {
+        let parts = Parts::default();
+        let honest = PartId::of(b"from a village");
+        let piece = vec![7; 20_000];
+        let come = parts.add(address(1), &honest, 0, &piece);
+        assert_eq!(come, Ok(piece.len()));
+        let mut begun = 0_u32;
+        let mut many = |bytes: usize, times: u32| {
+            for _ in 0..times {
+                begun += 1;
+                let id = PartId::of(&begun.to_be_bytes());
+                let come = parts.add(address(2), &id, 0, &vec![1; bytes]);
+                assert_eq!(come, Ok(bytes));
+            }
+        };
+        // Many small ones, and few that are as large as can be.
+        many(1, 500);
+        many(limits::EXCHANGE_BODY_BYTES_MAX, 40);
+        let kept = parts.kept();
+        let bytes: usize = kept.requests.values().map(|b| b.bytes.len()).sum();
+        assert!(kept.requests.len() <= limits::PARTS_MAX && bytes <= limits::PARTS_BYTES_MAX);
+        drop(kept);
+        let more = parts.add(address(1), &honest, piece.len(), &piece);
+        assert_eq!(more, Ok(2 * piece.len()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod parts;
 pub(crate) mod photo;
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -50,16 +51,16 @@ async fn read_body(request: Request, max: usize) -> Result<Vec<u8>, ApiError> {
 async fn read_piece(
     request: Request,
     piece: &parts::Piece,
-    kept: &Parts,
+    (kept, from): (&Parts, IpAddr),
 ) -> Result<Option<Vec<u8>>, ApiError> {
     if piece.of > limits::EXCHANGE_BODY_BYTES_MAX {
         return Err(ApiError::TooLarge);
     }
     let mut body = request.into_body();
     let end = Instant::now() + limits::BODY_TIMEOUT;
-    let (mut at, mut come) = (piece.at, kept.add(&piece.id, piece.at, &[])?);
+    let (mut at, mut come) = (piece.at, kept.add(from, &piece.id, piece.at, &[])?);
     while let Some(bytes) = next_piece(&mut body, end).await? {
-        come = kept.add(&piece.id, at, &bytes)?;
+        come = kept.add(from, &piece.id, at, &bytes)?;
         at += bytes.len();
     }
     if come < piece.of {

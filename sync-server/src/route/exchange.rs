@@ -44,7 +44,7 @@ pub(crate) async fn answer(
     let piece = Piece::read(request.uri().query())?;
     let body = match &piece {
         None => super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?,
-        Some(piece) => match super::read_piece(request, piece, &shared.parts).await? {
+        Some(piece) => match super::read_piece(request, piece, (&shared.parts, peer.0)).await? {
             Some(body) => body,
             None => return Err(ApiError::WrongOffset),
         },
