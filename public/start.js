@@ -1,5 +1,7 @@
 /* Starts the app, shows the last page when it stops, and keeps its service worker fresh. */
-const RELOADED = "fengge.reloaded";
+const FAILED = "fengge.failed-starts";
+const STARTS_MAX = 20;
+const AGAIN_MS = 10 * 1000;
 /* Read and folded by the app at its next start. */
 const STOPS = "fengge.stops";
 const UPDATE_CHECK_MS = 60 * 60 * 1000;
@@ -14,14 +16,11 @@ try {
   const { default: init } = await import(tag.dataset.script);
   await init({ module_or_path: tag.dataset.wasm });
   document.getElementById("fallback")?.remove();
-  sessionStorage.removeItem(RELOADED);
+  forgetFailures();
 } catch (error) {
   console.error(error);
   noteStop(error);
-  if (!reloadOnce()) {
-    stop(error);
-    window.dispatchEvent(new Event("fengge:failed"));
-  }
+  startAgain(error);
 }
 
 /* A fault of ours ends the wasm in a trap, and so do an exhausted stack and exhausted memory,
@@ -50,16 +49,38 @@ function stop(error) {
   document.querySelector(".stopped a").focus();
 }
 
-/* An update may have replaced files between this page and its code: one fresh start heals that. */
-function reloadOnce() {
-  try {
-    if (sessionStorage.getItem(RELOADED)) return false;
-    sessionStorage.setItem(RELOADED, "1");
-  } catch {
-    return false;
+/* An update may have replaced files between this page and its code: one fresh start heals that. A
+   line that breaks needs more of them; what came whole is in the browser's cache. */
+function startAgain(error) {
+  const starts = countStart();
+  if (starts === 1) {
+    location.reload();
+    return;
   }
-  location.reload();
-  return true;
+  stop(error);
+  window.dispatchEvent(new Event("fengge:failed"));
+  if (stopped || starts > STARTS_MAX) return;
+  setTimeout(() => location.reload(), AGAIN_MS);
+  window.addEventListener("online", () => location.reload(), { once: true });
+}
+
+/* How many starts have failed in a row; too many where that cannot be kept. */
+function countStart() {
+  try {
+    const starts = Number(sessionStorage.getItem(FAILED)) + 1;
+    sessionStorage.setItem(FAILED, String(starts));
+    return starts;
+  } catch {
+    return STARTS_MAX + 1;
+  }
+}
+
+function forgetFailures() {
+  try {
+    sessionStorage.removeItem(FAILED);
+  } catch {
+    /* Storage is blocked: none were counted. */
+  }
 }
 
 /* A new version waits until the officer agrees (`skip-waiting`); the page only hears of it. */

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tests::browser::PHONE;
-use tests::gate::Mode;
+use tests::browser::{Browser, PHONE};
+use tests::gate::{Gate, Mode};
 use tests::server::Server;
 use tests::walk::Person;
 use tests::words;
@@ -229,4 +229,19 @@ async fn f25_an_old_window_lets_a_newer_version_of_the_database_in_within_three_
     let ms = ms.expect("the newer version opens");
     assert!((0.0..3_000.0).contains(&ms), "{ms} ms");
     officer.page().sees("新版本已在另一个窗口打开").await;
+}
+
+#[tokio::test]
+async fn up2_a_first_load_that_is_cut_begins_again_by_itself() {
+    let server = Server::demo().await;
+    let gate = Gate::before(server.address()).await;
+    // More than the pages and scripts, less than the app.
+    gate.set(Mode::CutAnswerAfter(300_000));
+    let browser = Browser::new(PHONE).await;
+    let newcomer = Person { browser, gate };
+    newcomer.go("/join").await;
+    newcomer.page().sees("如果一直停在这里").await;
+    newcomer.gate.set(Mode::Open);
+    newcomer.page().heading(words::JOIN).await;
+    newcomer.page().sees_no_text("如果一直停在这里").await;
 }
