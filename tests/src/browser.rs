@@ -29,6 +29,9 @@ const FLAGS: [&str; 13] = [
     "--force-color-profile=srgb",
 ];
 
+/// How often a browser that dies while it starts is started again.
+const STARTS_MAX: u32 = 2;
+
 /// The size of a screen in CSS pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
@@ -99,19 +102,31 @@ impl Browser {
 
     /// Opens it again with everything that it had stored.
     pub async fn open(&mut self) {
+        // On a busy machine a browser now and then dies while it starts, before any page is open.
+        let mut refused = 0;
+        let running = loop {
+            match self.start().await {
+                Ok(running) => break running,
+                Err(error) if refused == STARTS_MAX => panic!("a browser session: {error}"),
+                Err(_) => refused += 1,
+            }
+            self.kill().await;
+        };
+        self.running = Some(running);
+        self.resize(self.screen).await;
+    }
+
+    async fn start(&self) -> WebDriverResult<Running> {
         let (chromedriver, port) = start_chromedriver().await;
         let server = format!("http://127.0.0.1:{port}");
-        let wishes = self.capabilities();
-        let driver = WebDriver::builder(server, wishes)
+        let driver = WebDriver::builder(server, self.capabilities())
             .request_timeout(PATIENCE)
             .connect()
-            .await;
-        let driver = driver.expect("a browser session");
-        self.running = Some(Running {
+            .await?;
+        Ok(Running {
             driver,
             _chromedriver: chromedriver,
-        });
-        self.resize(self.screen).await;
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -147,8 +162,8 @@ impl Browser {
 
     /// Ends every process of this profile at once: no page hears of it.
     pub async fn kill(&mut self) {
+        kill_all(self.profile.path());
         if let Some(running) = self.running.take() {
-            kill_all(self.profile.path());
             running
                 .driver
                 .leak()
