@@ -66,7 +66,8 @@ async fn read_piece(
     if come < piece.of {
         return Ok(None);
     }
-    kept.come(&piece.id).map(Some).ok_or(ApiError::Malformed)
+    // What had to make room meanwhile is not wrong: it begins again.
+    kept.come(&piece.id).map(Some).ok_or(ApiError::WrongOffset)
 }
 
 async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiError> {
