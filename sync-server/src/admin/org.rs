@@ -1,0 +1,47 @@
+//! A whole organisation from a file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::AdminError;
+use crate::store::Store;
+use crate::store::org::{self, Org};
+
+/// What to do with an organisation.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OrgAction {
+    /// Adds or replaces everything that a JSON file lists: units, people, checkpoints.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Adds or replaces what a file lists.
+pub(super) async fn import(
+    store: &Store,
+    file: &Path,
+    out: &mut impl Write,
+) -> Result<(), AdminError> {
+    let path = || file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|source| AdminError::Read {
+        path: path(),
+        source,
+    })?;
+    let org: Org = serde_json::from_str(&text).map_err(|source| AdminError::File {
+        path: path(),
+        source,
+    })?;
+    let mut write = store.begin().await?;
+    org::put(&mut write, &org).await?;
+    write.commit().await?;
+    let (units, people) = (org.units.len(), org.people.len());
+    writeln!(
+        out,
+        "{units} units, {people} people, {} checkpoints",
+        org.checkpoints.len()
+    )?;
+    Ok(())
+}
