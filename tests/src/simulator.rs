@@ -13,6 +13,7 @@ mod fate;
 mod finish;
 mod hostile;
 pub mod invariant;
+pub mod ledger;
 mod mail;
 pub mod many;
 mod people;

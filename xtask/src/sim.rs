@@ -13,5 +13,11 @@ pub fn run(flags: &Flags) -> Result<(), Failure> {
     let build = ["build", "--release", "-p", "tests", "--bin", "sim"];
     shell::run(&mut shell::cargo(&build))?;
     let mut command = Command::new(workspace::program("release", "sim"));
+    // Hours of playing go on where they were stopped, as long as the code is the same.
+    if flags.sim.iter().any(|flag| flag == "--long") {
+        command
+            .arg("--keep")
+            .arg(workspace::target().join("sim/long.json"));
+    }
     shell::run(command.args(&flags.sim))
 }

@@ -1,15 +1,17 @@
 //! The simulator on the command line: many seeds, one seed told, or every planted bug.
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use tests::simulator::bug::Bug;
 use tests::simulator::invariant::Broken;
-use tests::simulator::many::{Sum, play_all};
+use tests::simulator::ledger::{self, Ledger};
+use tests::simulator::many::play_all;
 use tests::simulator::plan::{Mix, Plan};
 use tests::simulator::setting::Setting;
-use tests::simulator::{shortest, tell};
+use tests::simulator::{play, shortest, tell};
 
 /// Seeds of a short run, of a long one, and for each planted bug.
 const SEEDS: u64 = 2_000;
@@ -27,12 +29,13 @@ struct Asked {
     mix: Mix,
     bug: Option<Bug>,
     threads: Option<usize>,
+    keep: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
         println!(
-            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--unhealed | --by-hand]"
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--keep FILE] [--unhealed | --by-hand]"
         );
         return ExitCode::from(2);
     };
@@ -61,6 +64,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--seed" => asked.seed = Some(args.next()?.parse().ok()?),
             "--threads" => asked.threads = Some(args.next()?.parse().ok()?),
             "--bug" => asked.bug = Some(Bug::named(&args.next()?)?),
+            "--keep" => asked.keep = Some(args.next()?.into()),
             "--long" => asked.seeds = Some(SEEDS_LONG),
             "--bugs" => asked.bugs = true,
             "--plain" => asked.plain = true,
@@ -77,53 +81,71 @@ fn threads(asked: &Asked) -> usize {
     asked.threads.unwrap_or_else(all)
 }
 
-/// Many seeds, and what they came to.
+/// Many seeds, and what they came to; with a file to keep it in, on from where the last go stopped.
 fn many(setting: &Setting, asked: &Asked) -> bool {
-    let end = asked.from + asked.seeds.unwrap_or(SEEDS);
-    let (mut at, mut broken) = (asked.from, 0);
-    let started = Instant::now();
-    let mut all = Sum::default();
-    while at < end {
-        let next = (at + 2_000).min(end);
-        let sum = play_all(setting, at..next, asked.bug, (threads(asked), false));
-        at = next;
+    let seeds = asked.from..asked.from + asked.seeds.unwrap_or(SEEDS);
+    let build = match ledger::build() {
+        Ok(build) => format!("{build} {:?} {:?}", asked.mix, asked.bug),
+        Err(error) => {
+            println!("cannot read this program: {error}");
+            return false;
+        }
+    };
+    let mut all = match &asked.keep {
+        Some(path) => Ledger::open(path, &build, &seeds),
+        None => Ledger::new(build, seeds),
+    };
+    if all.played() > 0 {
+        println!("{} seeds were played before", all.played());
+    }
+    while let Some(piece) = all.piece() {
+        let started = Instant::now();
+        let sum = play_all(setting, piece.clone(), asked.bug, (threads(asked), false));
         for (seed, why) in &sum.broken {
-            broken += 1;
             println!("seed {seed}: {why}");
         }
-        all.runs += sum.runs;
-        all.steps += sum.steps;
-        all.checks += sum.checks;
-        all.requests += sum.requests;
-        for (fault, count) in sum.faults {
-            *all.faults.entry(fault).or_default() += count;
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        all.add(&piece, sum, millis);
+        if let Some(path) = &asked.keep
+            && let Err(error) = all.keep(path)
+        {
+            println!("cannot keep what was played in {}: {error}", path.display());
+            return false;
         }
-        let first = sum.broken.into_iter().next();
-        if let Some((seed, why)) = first {
-            all.broken.entry(seed).or_insert(why);
-        }
-        if end - asked.from > 2_000 {
-            println!("{} seeds, {broken} broken", all.runs);
+        if all.seeds.end - all.seeds.start > 2_000 {
+            println!("{} seeds, {} broken", all.played(), all.broken.len());
         }
     }
-    let seconds = started.elapsed().as_secs_f64();
+    report(setting, asked, &all)
+}
+
+/// Prints what all seeds came to.
+fn report(setting: &Setting, asked: &Asked, all: &Ledger) -> bool {
+    let tenths = (all.played() * 10_000).checked_div(all.millis).unwrap_or(0);
     println!(
-        "{} seeds, {} steps, {} requests, {} checks of invariants in {seconds:.1} s: {:.1} seeds/s",
-        all.runs,
+        "{} seeds in {} goes, {} steps, {} requests, {} checks of invariants in {} s: {}.{} seeds/s",
+        all.played(),
+        all.goes.max(1),
         all.steps,
         all.requests,
         all.checks,
-        f64::from(u32::try_from(all.runs).unwrap_or(u32::MAX)) / seconds
+        all.millis / 1_000,
+        tenths / 10,
+        tenths % 10
     );
     for fault in asked.mix.faults().into_iter().flatten() {
-        let count = all.faults.get(fault).copied().unwrap_or(0);
-        println!("  {:<14} {count:>8}", format!("{fault:?}"));
+        let name = format!("{fault:?}");
+        let count = all.faults.get(&name).copied().unwrap_or(0);
+        println!("  {name:<14} {count:>8}");
     }
-    println!("{broken} broken");
-    if let Some((seed, why)) = all.broken.first_key_value() {
-        short(setting, *seed, asked.bug, why);
+    println!("{} broken", all.broken.len());
+    if let Some(seed) = all.broken.first_key_value().map(|(seed, _)| *seed) {
+        let outcome = play(setting, &Plan::new(seed, setting.mix), asked.bug);
+        if let Some(why) = &outcome.broken {
+            short(setting, seed, asked.bug, why);
+        }
     }
-    broken == 0
+    all.broken.is_empty()
 }
 
 /// One seed, told from its beginning to its end.
