@@ -32,3 +32,5 @@ mod proof;
 mod server;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tree;
