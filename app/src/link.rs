@@ -4,8 +4,10 @@ mod fetch;
 pub mod listen;
 pub mod photos;
 
+use domain::id::DeviceId;
 use domain::replica::LinkFailure;
-use domain::sync::transfer::{End, SILENCE_MS, Step, Transfer};
+use domain::sync::message::Secret;
+use domain::sync::transfer::{self, End, SILENCE_MS, Step, Transfer};
 
 use crate::platform;
 use crate::platform::outcome::{First, first, within};
@@ -43,12 +45,16 @@ pub enum LinkFault {
     },
 }
 
-/// Sends one exchange and reads its answer, over as many connections as it takes.
+/// Sends one exchange and reads its answer, over as many connections as it takes; `device` is this
+/// phone, whoever wrote the request.
 ///
 /// # Errors
 /// When no answer of our server came; nothing is known then about whether it took the request.
-pub async fn exchange(bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
-    let mut transfer = Transfer::new(bytes);
+pub async fn exchange(
+    bytes: Vec<u8>,
+    (device, secret): (DeviceId, Secret),
+) -> Result<Vec<u8>, LinkFailure> {
+    let mut transfer = Transfer::new(bytes, transfer::proof(device, secret));
     loop {
         let call = match transfer.step() {
             Step::Over(over) => return over,
@@ -56,8 +62,8 @@ pub async fn exchange(bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
                 platform::sleep(ms).await;
                 continue;
             }
-            Step::Post(path, body) => Call::post(&path, body),
-            Step::Get(path) => Call::get(&path),
+            Step::Post(path, body, proof) => Call::post(&path, body, proof),
+            Step::Get(path, proof) => Call::get(&path, proof),
         };
         if let Some(end) = carry(&call, &mut transfer).await {
             transfer.ended(end);
@@ -96,10 +102,10 @@ async fn head(call: &Call, transfer: &mut Transfer) -> Result<Body, End> {
         match first(SILENCE_MS, sent.as_mut()).await {
             First::Came(head) => return head.map_err(|()| End::Broken),
             First::Late => {
-                let Some(path) = transfer.watch() else {
+                let Some((path, proof)) = transfer.watch() else {
                     return Err(End::Silent);
                 };
-                let said = within(SILENCE_MS, text(&path)).await.flatten();
+                let said = within(SILENCE_MS, text(&path, proof)).await.flatten();
                 let said = said
                     .as_ref()
                     .map(|(status, text)| (*status, text.as_slice()));
@@ -112,8 +118,8 @@ async fn head(call: &Call, transfer: &mut Transfer) -> Result<Body, End> {
 }
 
 /// The status and short text at a path.
-async fn text(path: &str) -> Option<(u16, Vec<u8>)> {
-    let call = Call::get(path);
+async fn text(path: &str, proof: &str) -> Option<(u16, Vec<u8>)> {
+    let call = Call::get(path, proof);
     let mut body = call.send().await.ok()?;
     let text = body.all(TEXT_BYTES_MAX).await.ok()?;
     Some((body.head().status, text))
@@ -124,7 +130,7 @@ async fn text(path: &str) -> Option<(u16, Vec<u8>)> {
 /// # Errors
 /// When no answer of our server came.
 pub async fn post(path: &str, body: &[u8]) -> Result<Vec<u8>, LinkFault> {
-    let call = Call::post(path, body);
+    let call = Call::post(path, body, None);
     let answer =
         within(ANSWER_MS, async {
             let mut body = call.send().await.map_err(|()| LinkFault::Unreachable)?;

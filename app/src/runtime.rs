@@ -121,6 +121,11 @@ impl<S: Store + 'static> Runtime<S> {
         *self.signer.borrow_mut() = signer;
     }
 
+    /// What this device proves itself with.
+    pub fn proof(&self) -> (DeviceId, Secret) {
+        self.replica.borrow().proof()
+    }
+
     /// The store of this identity.
     pub fn store(&self) -> &S {
         &self.store
@@ -352,7 +357,7 @@ impl<S: Store + 'static> Runtime<S> {
 
     async fn send(self: Rc<Self>, bytes: Vec<u8>) {
         let answer = match self.signed(bytes).await {
-            Some(bytes) => link::exchange(bytes).await,
+            Some(bytes) => link::exchange(bytes, self.proof()).await,
             None => Err(LinkFailure::Offline),
         };
         let now = platform::now();

@@ -369,6 +369,12 @@ impl Replica {
         self
     }
 
+    /// What the device proves itself with.
+    #[must_use]
+    pub const fn proof(&self) -> (DeviceId, Secret) {
+        (self.device, self.secret)
+    }
+
     /// Who and where, once the device has joined.
     #[must_use]
     pub const fn directory(&self) -> Option<&Directory> {

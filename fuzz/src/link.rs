@@ -2,7 +2,7 @@
 
 use domain::id::PhotoHash;
 use domain::record::photo::Size;
-use domain::sync::transfer::{End, Head, Step, Transfer};
+use domain::sync::transfer::{self, End, Head, Step, Transfer};
 use domain::time::Millis;
 use domain::upload::{Effect, Event, Picture, Uploader};
 
@@ -19,18 +19,19 @@ pub(crate) fn run(input: &[u8]) {
     let len = heard
         .first()
         .map_or(0, |(kind, _)| usize::from(*kind & 1) * LONG);
-    transfer(Transfer::new(vec![1; len + 10]), &heard);
+    let proof = transfer::proof(seed::DEVICE, seed::SECRET);
+    talk(Transfer::new(vec![1; len + 10], proof), &heard);
     courier(&heard);
 }
 
-fn transfer(mut transfer: Transfer, heard: &[(u8, Vec<u8>)]) {
+fn talk(mut transfer: Transfer, heard: &[(u8, Vec<u8>)]) {
     let mut heard = heard.iter();
     loop {
         match transfer.step() {
             Step::Over(_) => return,
             Step::Pause(_) => continue,
-            Step::Post(path, bytes) => assert!(path.len() < 200 && !bytes.is_empty()),
-            Step::Get(path) => assert!(path.len() < 200),
+            Step::Post(path, bytes, _) => assert!(path.len() < 200 && !bytes.is_empty()),
+            Step::Get(path, _) => assert!(path.len() < 200),
         }
         let _watch = transfer.watch();
         let Some((kind, text)) = heard.next() else {

@@ -307,6 +307,12 @@ pub(crate) fn router_seeds() -> Vec<Vec<u8>> {
             &plain(message::encode(&(DEVICE, SECRET))),
         ),
         format!("GET /api/v1/parts/{part}?from=10\n\n").into_bytes(),
+        format!("GET /api/v1/parts/{part}?from=10\n{proof}\n\n").into_bytes(),
+        [
+            format!("POST /api/v1/exchange?part={part}&at=0&of=99\n{proof}\n\n").as_bytes(),
+            &push[..50],
+        ]
+        .concat(),
         format!("HEAD {photo}\n{proof}\n\n").into_bytes(),
         format!("GET {photo}\n{proof}\nrange: bytes=1-5\n\n").into_bytes(),
         [patch.as_bytes(), piece].concat(),

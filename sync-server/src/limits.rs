@@ -11,10 +11,22 @@ pub const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// Fewest bytes of log entries that a device may ask for: one entry is sent in any case.
 pub const ANSWER_BYTES_MIN: usize = 1024;
 
-/// Most requests, and most answers, that are kept because they were cut.
-pub const PARTS_MAX: usize = 64;
-/// Most bytes of requests, and most of answers, that are kept because they were or may be cut.
+/// Most requests of one device that are kept because they were cut.
+pub const PARTS_PER_DEVICE_MAX: usize = 4;
+/// Most bytes of requests of all devices that are kept because they were cut; each takes at least
+/// [`PART_BYTES_MIN`].
 pub const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest request that somebody who has not joined may send in parts, in bytes.
+pub const PART_STRANGER_BYTES_MAX: usize = 4 * 1024;
+/// Most requests of strangers from one network that are kept because they were cut: a whole station
+/// may join behind one address.
+pub const PARTS_PER_NETWORK_MAX: usize = 16;
+/// Most bytes of strangers' requests; each takes [`PART_BYTES_MIN`].
+pub const PARTS_STRANGERS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most answers that are kept for one device: it reads one at a time, and may be late with one.
+pub const ANSWERS_PER_DEVICE_MAX: usize = 2;
+/// Most bytes of answers that are kept because they may be cut.
+pub const PARTS_ANSWERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long they are kept.
 pub const PARTS_KEPT: Duration = Duration::from_secs(10 * 60);
 /// Answers from so many bytes on can be taken up where they were cut.

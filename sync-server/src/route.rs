@@ -9,7 +9,6 @@ pub(crate) mod parts;
 pub(crate) mod photo;
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -20,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 use crate::limits;
-use crate::parts::Parts;
+use crate::parts::{Owner, Parts};
 
 const BINARY: &str = "application/octet-stream";
 
@@ -51,23 +50,29 @@ async fn read_body(request: Request, max: usize) -> Result<Vec<u8>, ApiError> {
 async fn read_piece(
     request: Request,
     piece: &parts::Piece,
-    (kept, from): (&Parts, IpAddr),
+    (kept, owner): (&Parts, Owner),
 ) -> Result<Option<Vec<u8>>, ApiError> {
     if piece.of > limits::EXCHANGE_BODY_BYTES_MAX {
         return Err(ApiError::TooLarge);
     }
+    // More than a first request: only a device that proves itself sends as much.
+    if piece.of > owner.request_bytes_max() {
+        return Err(ApiError::UnknownDevice);
+    }
     let mut body = request.into_body();
     let end = Instant::now() + limits::BODY_TIMEOUT;
-    let (mut at, mut come) = (piece.at, kept.add(from, &piece.id, piece.at, &[])?);
+    let (mut at, mut come) = (piece.at, kept.add(owner, &piece.id, piece.at, &[])?);
     while let Some(bytes) = next_piece(&mut body, end).await? {
-        come = kept.add(from, &piece.id, at, &bytes)?;
+        come = kept.add(owner, &piece.id, at, &bytes)?;
         at += bytes.len();
     }
     if come < piece.of {
         return Ok(None);
     }
     // What had to make room meanwhile is not wrong: it begins again.
-    kept.come(&piece.id).map(Some).ok_or(ApiError::WrongOffset)
+    kept.come(owner, &piece.id)
+        .map(Some)
+        .ok_or(ApiError::WrongOffset)
 }
 
 async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiError> {

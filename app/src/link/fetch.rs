@@ -14,6 +14,9 @@ use crate::platform::outcome::within;
 /// How bytes of ours are labelled.
 pub(super) const OURS: &str = "application/octet-stream";
 
+/// The header that a device proves itself with.
+const PROOF: &str = "authorization";
+
 /// A request that can be sent, and is ended when this is dropped.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -34,20 +37,22 @@ impl Call {
         }
     }
 
-    /// Posts these bytes.
-    pub(super) fn post(path: &str, body: &[u8]) -> Self {
+    /// Posts these bytes, with the device's proof where there is one.
+    pub(super) fn post(path: &str, body: &[u8], proof: Option<&str>) -> Self {
         let settings = RequestInit::new();
         settings.set_method("POST");
         settings.set_body(&Uint8Array::from(body));
+        let mut headers = vec![("content-type", OURS)];
+        headers.extend(proof.map(|proof| (PROOF, proof)));
         Self {
-            made: make(path, &settings, &[("content-type", OURS)]),
+            made: make(path, &settings, &headers),
         }
     }
 
-    /// Gets a path.
-    pub(super) fn get(path: &str) -> Self {
+    /// Gets a path, with the device's proof.
+    pub(super) fn get(path: &str, proof: &str) -> Self {
         Self {
-            made: make(path, &RequestInit::new(), &[]),
+            made: make(path, &RequestInit::new(), &[(PROOF, proof)]),
         }
     }
 

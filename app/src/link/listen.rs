@@ -37,7 +37,7 @@ impl Ear {
     pub fn new(device: DeviceId, secret: Secret) -> Self {
         let who: Vec<u8> = device.0.into_iter().chain(secret.0).collect();
         Self {
-            call: Call::post(NEWS, &who),
+            call: Call::post(NEWS, &who, None),
             body: RefCell::default(),
         }
     }

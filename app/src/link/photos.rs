@@ -3,6 +3,7 @@
 use domain::id::{DeviceId, PhotoHash, RecordId};
 use domain::record::photo::Size;
 use domain::sync::message::Secret;
+use domain::sync::transfer;
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -106,11 +107,7 @@ fn request(
     let path = format!("{ARRIVED}/{name}?record={}&size={size}", of.record);
     let request = Request::new_with_str_and_init(&path, &settings)?;
     let headers = request.headers();
-    let secret = DeviceId(secret.0).hex();
-    headers.set(
-        "authorization",
-        &format!("Device {}.{secret}", device.hex()),
-    )?;
+    headers.set("authorization", &transfer::proof(device, secret))?;
     if let Some((at, bytes)) = piece {
         headers.set("content-type", OURS)?;
         headers.set("upload-offset", &at.to_string())?;

@@ -315,7 +315,7 @@ impl Carrier {
     async fn deliver_all(&self) {
         // A store that does not answer is asked again after the next exchange.
         for one in self.session.store().carried().await.unwrap_or_default() {
-            let answer = link::exchange(one.request).await;
+            let answer = link::exchange(one.request, self.session.proof()).await;
             let answer = answer.as_deref().map_err(|failure| *failure);
             let mut told = *self.told.borrow();
             match Fate::of(answer) {

@@ -9,8 +9,9 @@ mod tests;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::id::DeviceId;
 use crate::replica::LinkFailure;
-use crate::sync::message::{ErrorCode, MESSAGE_BYTES_MAX};
+use crate::sync::message::{ErrorCode, MESSAGE_BYTES_MAX, Secret};
 
 pub use said::Head;
 
@@ -52,10 +53,10 @@ const PARTS: &str = "/api/v1/parts";
 /// What the edge is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Post these bytes to this path.
-    Post(String, &'a [u8]),
-    /// Get this path.
-    Get(String),
+    /// Post these bytes to this path, with the proof where there is one.
+    Post(String, &'a [u8], Option<&'a str>),
+    /// Get this path, with the proof.
+    Get(String, &'a str),
     /// Wait so many milliseconds and ask again.
     Pause(u32),
     /// The answer is there, or there is none.
@@ -93,10 +94,19 @@ enum Reading {
     Text(u16),
 }
 
+/// What a device proves itself with in the header `authorization`: what came of its requests and what
+/// it was answered is given to nobody else.
+#[must_use]
+pub fn proof(device: DeviceId, secret: Secret) -> String {
+    format!("Device {}.{}", device.hex(), DeviceId(secret.0).hex())
+}
+
 /// One request on its way.
 #[derive(Debug)]
 pub struct Transfer {
     request: Vec<u8>,
+    /// Whose connections they are; the request itself may be another's, who had no signal.
+    proof: String,
     id: String,
     stage: Stage,
     /// How much of the request the server has.
@@ -126,9 +136,9 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// The transfer of one request.
+    /// The transfer of one request by the device of this [`proof`].
     #[must_use]
-    pub fn new(request: Vec<u8>) -> Self {
+    pub fn new(request: Vec<u8>, proof: String) -> Self {
         let stage = if request.len() < PART_BYTES_MIN {
             Stage::Whole
         } else {
@@ -137,6 +147,7 @@ impl Transfer {
         Self {
             id: name(&request),
             request,
+            proof,
             stage,
             at: 0,
             reading: Reading::Nothing,
@@ -172,26 +183,27 @@ impl Transfer {
         let total = self.request.len();
         let rest = self.request.get(self.at..).unwrap_or_default();
         match self.stage {
-            Stage::Whole => Step::Post(EXCHANGE.to_owned(), rest),
+            Stage::Whole => Step::Post(EXCHANGE.to_owned(), rest, None),
             Stage::Piece => {
                 let path = format!("{EXCHANGE}?part={}&at={}&of={total}", self.id, self.at);
-                Step::Post(path, rest)
+                Step::Post(path, rest, Some(&self.proof))
             }
-            Stage::Ask => Step::Get(self.ask()),
+            Stage::Ask => Step::Get(self.ask(), &self.proof),
             Stage::Rest => {
                 let part = self.part.as_ref().unwrap_or(&self.id);
                 let most = self.most.map(|most| format!("&most={most}"));
                 let (from, most) = (self.answer.len(), most.unwrap_or_default());
-                Step::Get(format!("{PARTS}/{part}?from={from}{most}"))
+                Step::Get(format!("{PARTS}/{part}?from={from}{most}"), &self.proof)
             }
         }
     }
 
-    /// Where to ask, after [`SILENCE_MS`] and beside the request, how much of it has come; none when
-    /// the server would not know.
+    /// Where to ask, after [`SILENCE_MS`] and beside the request, how much of it has come, and with
+    /// what proof; none when the server would not know.
     #[must_use]
-    pub fn watch(&self) -> Option<String> {
-        (self.stage == Stage::Piece && self.reading == Reading::Nothing).then(|| self.ask())
+    pub fn watch(&self) -> Option<(String, &str)> {
+        let is_known = self.stage == Stage::Piece && self.reading == Reading::Nothing;
+        is_known.then(|| (self.ask(), self.proof.as_str()))
     }
 
     /// Only what is asked, no part of the answer: that is read from its own place.

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
 use domain::access;
-use domain::id::{ChangeHash, DocId};
+use domain::id::{ChangeHash, DeviceId, DocId};
 use domain::sync::lean::{self, Known};
 use domain::sync::message::{self, Answer, Ask, Batch, ItemResult, LeanBatch, Receipt};
 use domain::sync::repair::Repair;
@@ -21,7 +21,7 @@ use crate::cursor::Below;
 use crate::error::ApiError;
 use crate::ingest::{self, Sender};
 use crate::listener::Peer;
-use crate::parts::PartId;
+use crate::parts::{Owner, PartId};
 use crate::pull::{self, Page, Place, Reader};
 use crate::route::caller::{self, Proof};
 use crate::route::parts::{self, Piece};
@@ -41,44 +41,55 @@ pub(crate) async fn answer(
     request: Request,
 ) -> Result<Response, ApiError> {
     let named = super::is_named(&request);
-    let piece = Piece::read(request.uri().query())?;
-    let body = match &piece {
-        None => super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?,
-        Some(piece) => match super::read_piece(request, piece, (&shared.parts, peer.0)).await? {
-            Some(body) => body,
-            None => return Err(ApiError::WrongOffset),
-        },
-    };
-    let Some(Piece { id, .. }) = piece else {
-        let bytes = Bytes::from(exchange(&shared, peer, &body, None).await?);
+    let Some(piece) = Piece::read(request.uri().query())? else {
+        let body = super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?;
+        let answered = exchange(&shared, peer, &body, None).await?;
+        let id = PartId::of(&answered.bytes);
         // A small answer is as soon asked for again.
-        let id = (bytes.len() >= limits::PART_BYTES_MIN).then(|| PartId::of(&bytes));
-        return Ok(respond(&shared, id, bytes, named));
+        let keeps = answered.bytes.len() >= limits::PART_BYTES_MIN;
+        return Ok(respond(&shared, keeps.then_some(id), answered, named));
     };
+    let owner = parts::owner(&shared, peer, request.headers()).await?;
+    let body = super::read_piece(request, &piece, (&shared.parts, owner)).await?;
+    let (body, id) = (body.ok_or(ApiError::WrongOffset)?, piece.id);
     // The connection may break while the server works: the work goes on and its answer is kept.
     let work = {
         let (shared, id) = (Arc::clone(&shared), id.clone());
         tokio::spawn(async move {
-            let answer = exchange(&shared, peer, &body, Some(&id)).await;
-            match &answer {
-                Ok(bytes) => shared.parts.keep(id, Bytes::from(bytes.clone())),
-                Err(_) => shared.parts.forget(&id),
+            let answer = exchange(&shared, peer, &body, Some((owner, &id))).await;
+            if let Ok(answered) = &answer {
+                answered.keep(&shared, &id);
             }
+            shared.parts.forget(owner, &id);
             answer
         })
     };
-    let answer = work.await.map_err(|_| ApiError::Internal)??;
-    Ok(respond(&shared, Some(id), Bytes::from(answer), named))
+    let answered = work.await.map_err(|_| ApiError::Internal)??;
+    Ok(respond(&shared, Some(id), answered, named))
+}
+
+/// An answer, and whom the rest of it is given to where it is cut.
+struct Answered {
+    bytes: Bytes,
+    reader: Option<DeviceId>,
+}
+
+impl Answered {
+    fn keep(&self, shared: &Shared, id: &PartId) {
+        if let Some(reader) = self.reader {
+            shared.parts.keep(reader, id, self.bytes.clone());
+        }
+    }
 }
 
 /// The response; one with a name can be taken up where it is cut.
-fn respond(shared: &Shared, id: Option<PartId>, bytes: Bytes, named: bool) -> Response {
-    let mut response = super::binary(bytes.clone(), named);
+fn respond(shared: &Shared, id: Option<PartId>, answered: Answered, named: bool) -> Response {
+    let mut response = super::binary(answered.bytes.clone(), named);
     if let Some(id) = id
         && let Ok(name) = HeaderValue::from_str(id.as_str())
     {
         response.headers_mut().insert(parts::PART, name);
-        shared.parts.keep(id, bytes);
+        answered.keep(shared, &id);
     }
     response
 }
@@ -88,19 +99,47 @@ async fn exchange(
     shared: &Shared,
     peer: Peer,
     body: &[u8],
-    name: Option<&PartId>,
-) -> Result<Vec<u8>, ApiError> {
+    begun: Option<(Owner, &PartId)>,
+) -> Result<Answered, ApiError> {
     let now = shared.clock.now();
     // Who asks is known before the rest of the body costs anything, and nothing is written before
     // all of it was read.
     let (caller, sealed) = message::Request::open(body)?;
     let guest = caller::look(shared, peer, (&caller, &sealed), now).await?;
     // Spliced from two, it is neither.
-    if name.is_some_and(|name| PartId::of(body) != *name) {
+    if begun.is_some_and(|(_, name)| PartId::of(body) != *name) {
         return Err(ApiError::Malformed);
     }
     let (ask, batch) = sealed.unseal()?;
     let ((device, scope), proof) = guest.enter(shared, now).await?;
+    if let Some((owner @ Owner::Stranger(_), name)) = begun {
+        shared.parts.joined(owner, name, device.id);
+    }
+    let who = (&device, scope);
+    let answered = serve(shared, who, (ask, batch), (proof.as_ref(), now)).await;
+    let (bytes, is_receipt) = answered.inspect_err(|_| {
+        if let Some((_, name)) = begun {
+            shared.parts.forget(Owner::Device(device.id), name);
+        }
+    })?;
+    Ok(Answered {
+        bytes,
+        // A receipt goes to whoever carried the request; everything else is its device's own.
+        reader: match begun {
+            _ if !is_receipt => Some(device.id),
+            Some((Owner::Device(carrier), _)) => Some(carrier),
+            Some((Owner::Stranger(_), _)) | None => None,
+        },
+    })
+}
+
+/// Takes what a device brings and reads what is new for it; whether the answer is a receipt alone.
+async fn serve(
+    shared: &Shared,
+    (device, scope): (&Device, Arc<Scope>),
+    (ask, batch): (Ask, Option<LeanBatch>),
+    (proof, now): (Option<&Proof>, Millis),
+) -> Result<(Bytes, bool), ApiError> {
     let receipt = match batch {
         None => None,
         Some(batch) => {
@@ -109,16 +148,16 @@ async fn exchange(
                 scope: Arc::clone(&scope),
                 now,
             };
-            Some(push(shared, &sender, (batch, proof.as_ref())).await?)
+            Some(push(shared, &sender, (batch, proof)).await?)
         }
     };
     if ask.page_kib == 0 {
         // Whoever carries another's request hears what became of it, and nothing else.
         let heard = Answer::receipt_alone(now, receipt);
-        return Ok(heard.encode(ask.whole));
+        return Ok((heard.encode(ask.whole).into(), true));
     }
-    let answer = reply(shared, (&device, scope), &ask, (receipt, now)).await?;
-    Ok(answer.encode(ask.whole))
+    let answer = reply(shared, (device, scope), &ask, (receipt, now)).await?;
+    Ok((answer.encode(ask.whole).into(), false))
 }
 
 /// Takes a batch, or finds the receipt of the same batch taken before.

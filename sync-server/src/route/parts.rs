@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::photo;
 use crate::error::ApiError;
-use crate::parts::{Part, PartId};
+use crate::listener::Peer;
+use crate::parts::{Network, Owner, Part, PartId};
 use crate::router::Shared;
+use crate::store::device;
 
 /// The name under which the rest of an answer can be asked for.
 pub(crate) const PART: HeaderName = HeaderName::from_static("part");
@@ -44,21 +48,48 @@ pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
+/// Who begins a request or asks for what was cut: the device that the head of the request proves, or
+/// somebody who has not joined.
+///
+/// # Errors
+/// When the device was shut out, or the database fails.
+pub(super) async fn owner(
+    shared: &Shared,
+    peer: Peer,
+    headers: &HeaderMap,
+) -> Result<Owner, ApiError> {
+    let stranger = Owner::Stranger(Network::of(peer.0));
+    let Some((device, secret)) = photo::proof(headers) else {
+        return Ok(stranger);
+    };
+    let mut view = shared.store.view().await?;
+    match device::find(&mut view, device, &secret.0).await {
+        Ok(device) => Ok(Owner::Device(device.id)),
+        // It may be about to join.
+        Err(ApiError::UnknownDevice) => Ok(stranger),
+        Err(error) => Err(error),
+    }
+}
+
 /// `GET /api/v1/parts/ID?from=N&most=M`: 202 and the number of bytes that came of a request, or 200 and
 /// the answer from byte N on, of which M bytes at most where that is said.
 ///
 /// # Errors
-/// When there is nothing under that name (any more): the exchange is begun again.
+/// When there is nothing of the caller's under that name (any more): the exchange is begun again.
 pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = PartId::read(&id).ok_or(ApiError::UnknownPath)?;
+    let owner = owner(&shared, peer, &headers).await?;
     let number = |name| value(query.as_deref()?, name)?.parse::<usize>().ok();
     let from = number("from").unwrap_or(0);
     let most = number("most").unwrap_or(usize::MAX);
-    match shared.parts.find(&id).ok_or(ApiError::UnknownPath)? {
+    let found = shared.parts.find(owner, &id, from);
+    match found.ok_or(ApiError::UnknownPath)? {
         Part::Request(len) => Ok((StatusCode::ACCEPTED, len.to_string()).into_response()),
         Part::Answer(bytes) => {
             let total = bytes.len();

@@ -271,7 +271,7 @@ pub(crate) fn photos(known: &log::Known) -> Option<(Kind, Vec<Photo>)> {
 }
 
 /// `authorization: Device ID.SECRET`, both in hexadecimal digits.
-fn proof(headers: &HeaderMap) -> Option<(DeviceId, Secret)> {
+pub(super) fn proof(headers: &HeaderMap) -> Option<(DeviceId, Secret)> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (device, secret) = text.strip_prefix("Device ")?.split_once('.')?;
     let secret = DeviceId::from_hex(secret).ok()?;

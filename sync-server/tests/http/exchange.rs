@@ -6,7 +6,6 @@ use domain::sync::message::{self, ItemResult, Overview, OverviewRequest, Request
 use domain::time::Day;
 use domain::view::supervisor::Period;
 use sync_server::admin::{self, Command};
-use sync_server::parts::PartId;
 use sync_server::store::org::{Org, UnitLine};
 
 use crate::phone::{NOW, Phone, batch, entries, put, refused, town};
@@ -398,48 +397,5 @@ async fn a_grid_that_comes_into_scope_brings_its_past() {
         Some(2)
     );
     assert!(one.pull(&server).await.entries.is_empty());
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn sy19_a_request_and_its_answer_are_taken_up_where_they_were_cut() {
-    let server = town().await;
-    let mut one = Phone::joined(&server, 1, "one").await;
-    let items: Vec<_> = (0..60).map(|_| (one.hazard("a1").2, "a1")).collect();
-    let request = Request {
-        batch: Some(batch(7, &items)),
-        ..one.request()
-    };
-    let bytes = request.encode();
-    let id = PartId::of(&bytes);
-    let parts = format!("/api/v1/parts/{}", id.as_str());
-    assert_eq!(server.get(&parts).await.status, 404);
-    let at = |at: usize| {
-        format!(
-            "/api/v1/exchange?part={}&at={at}&of={}",
-            id.as_str(),
-            bytes.len()
-        )
-    };
-    let half = bytes.len() / 2;
-    let cut = server.post(&at(0), &bytes[..half]).await;
-    assert_eq!((cut.status, cut.code()), (409, "bad_request".to_owned()));
-    assert_eq!(entries(&server).await, 0);
-    let come = server.get(&parts).await;
-    assert_eq!(
-        (come.status, come.body),
-        (202, half.to_string().into_bytes())
-    );
-    let gap = server.post(&at(half + 1), &bytes[half + 1..]).await;
-    assert_eq!(gap.status, 409);
-    let whole = server.post(&at(half), &bytes[half..]).await;
-    assert_eq!(whole.status, 200);
-    assert_eq!(entries(&server).await, 60);
-    let rest = server.get(&format!("{parts}?from=10")).await;
-    assert_eq!((rest.status, &rest.body[..]), (200, &whole.body[10..]));
-    // The same request again, in one piece: nothing is counted twice.
-    let again = server.post("/api/v1/exchange", &bytes).await;
-    assert_eq!(again.status, 200);
-    assert_eq!(entries(&server).await, 60);
     server.stop().await;
 }

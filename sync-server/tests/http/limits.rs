@@ -143,14 +143,16 @@ async fn pr4_f37_a_request_spliced_from_two_is_not_taken_and_a_strangers_is_not_
         let of = body.len();
         let name = "00112233445566778899aabb";
         let path = format!("/api/v1/exchange?part={name}&at=0&of={of}");
-        let answer = server.post(&path, &body).await;
+        let proof = phone.proof();
+        let answer = server.request("POST", &path, &proof, &body).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code));
-        let kept = server.get(&format!("/api/v1/parts/{name}")).await;
-        assert_eq!(kept.status, 404);
+        let kept = format!("/api/v1/parts/{name}");
+        assert_eq!(server.request("GET", &kept, &proof, &[]).await.status, 404);
+        assert_eq!(server.get(&kept).await.status, 404);
         // Under its own name it goes as far as its sender may.
         let name = PartId::of(&body);
         let path = format!("/api/v1/exchange?part={}&at=0&of={of}", name.as_str());
-        let answer = server.post(&path, &body).await;
+        let answer = server.request("POST", &path, &proof, &body).await;
         let status = if status == 400 { 200 } else { status };
         assert_eq!(answer.status, status);
     }

@@ -21,6 +21,8 @@ mod news;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod phone;
 #[cfg(test)]
 mod photo;

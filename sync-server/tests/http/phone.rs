@@ -63,6 +63,12 @@ impl Phone {
         phone
     }
 
+    /// What it proves itself with in the head of a request.
+    pub fn proof(&self) -> String {
+        let proof = domain::sync::transfer::proof(self.device, self.secret);
+        format!("authorization: {proof}\r\n")
+    }
+
     /// A request that brings nothing.
     pub fn request(&self) -> Request {
         Request {

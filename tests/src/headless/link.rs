@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::replica::LinkFailure;
 use domain::sync::transfer::{End, Head, Step, Transfer};
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, RequestBuilder};
 
 /// The network of a phone.
@@ -11,14 +12,16 @@ use reqwest::{Client, RequestBuilder};
 pub struct Link {
     client: Client,
     url: String,
+    /// What the phone proves itself with.
+    proof: String,
     /// When a byte was last known to have come across.
     pub progress: Instant,
 }
 
 impl Link {
-    /// A network that leads to `url`.
+    /// A network that leads to `url`, of the phone of this proof.
     #[must_use]
-    pub fn new(url: &str) -> Self {
+    pub fn new(url: &str, proof: String) -> Self {
         let client = Client::builder()
             .pool_idle_timeout(Duration::from_mins(5))
             .build()
@@ -26,6 +29,7 @@ impl Link {
         Self {
             client,
             url: url.trim_end_matches('/').to_owned(),
+            proof,
             progress: Instant::now(),
         }
     }
@@ -35,7 +39,7 @@ impl Link {
     /// # Errors
     /// As the replica wants to know it.
     pub async fn exchange(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, LinkFailure> {
-        let mut transfer = Transfer::new(bytes);
+        let mut transfer = Transfer::new(bytes, self.proof.clone());
         loop {
             let request = match transfer.step() {
                 Step::Over(over) => return over,
@@ -43,11 +47,18 @@ impl Link {
                     tokio::time::sleep(Duration::from_millis(ms.into())).await;
                     continue;
                 }
-                Step::Post(path, body) => {
+                Step::Post(path, body, proof) => {
                     let url = format!("{}{path}", self.url);
-                    self.client.post(url).body(body.to_vec())
+                    let request = self.client.post(url).body(body.to_vec());
+                    match proof {
+                        Some(proof) => request.header(AUTHORIZATION, proof),
+                        None => request,
+                    }
                 }
-                Step::Get(path) => self.client.get(format!("{}{path}", self.url)),
+                Step::Get(path, proof) => {
+                    let request = self.client.get(format!("{}{path}", self.url));
+                    request.header(AUTHORIZATION, proof)
+                }
             };
             if let Some(end) = self.receive(request, &mut transfer).await {
                 transfer.ended(end);

@@ -11,6 +11,7 @@ use domain::replica::memory::CommitError;
 use domain::replica::{Activity, Cause, CommandError, Effect, Event, LinkFailure, Replica};
 use domain::sync::bundle::Load;
 use domain::sync::message::ErrorCode;
+use domain::sync::transfer::proof;
 use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 
@@ -72,7 +73,7 @@ impl Shell {
         Ok(Self {
             store,
             replica,
-            link: Link::new(url),
+            link: Link::new(url, proof(identity.device, identity.secret)),
             signer,
             join: join.to_owned(),
             finished: None,

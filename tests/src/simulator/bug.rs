@@ -63,6 +63,8 @@ pub enum Bug {
     NoBackoff,
     /// "An exchange is under way" is stored, and the app dies meanwhile.
     StuckFlag,
+    /// What was kept of an answer is given to whoever knows its name.
+    KeptForAnybody,
 }
 
 impl Bug {
@@ -98,6 +100,7 @@ impl Bug {
         Self::DeviceClockBelieved,
         Self::NoBackoff,
         Self::StuckFlag,
+        Self::KeptForAnybody,
     ];
 
     /// The bug with this name.

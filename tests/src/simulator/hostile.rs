@@ -83,7 +83,7 @@ impl World {
             answered: false,
         };
         let before = self.before_answer();
-        let answered = self.station.answer("", bytes);
+        let answered = self.station.answer(("", ""), bytes);
         let answered = self.tamper(&letter, answered, before)?;
         self.look()?;
         let lean = (answered.status == 200).then(|| Answer::decode(&answered.body).ok());

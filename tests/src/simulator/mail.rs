@@ -3,6 +3,7 @@
 use domain::id::DocId;
 use domain::replica::LinkFailure;
 use domain::sync::message::{Answer, ErrorCode, LeanAnswer, MESSAGE_BYTES_MAX};
+use domain::sync::transfer::proof;
 use sha2::{Digest as _, Sha256};
 
 use super::invariant::{Broken, Invariant};
@@ -148,7 +149,9 @@ impl World {
         self.set_server_clock();
         if let Some(instructions) = self.fuse.take() {
             let bytes = letter.bytes.clone();
-            let ask = |station: &super::station::Station| station.answer(&letter.query, bytes);
+            let proof = self.proof(letter.phone);
+            let to = (letter.query.as_str(), proof.as_str());
+            let ask = |station: &super::station::Station| station.answer(to, bytes);
             let (_, burnt) = self.station.with_fuse(instructions, ask);
             let when = if burnt { "within" } else { "after" };
             self.say(|_| format!("the server dies {when} request {}", letter.no));
@@ -158,7 +161,10 @@ impl World {
             return Ok(());
         }
         let before = self.before_answer();
-        let answered = self.station.answer(&letter.query, letter.bytes.clone());
+        let proof = self.proof(letter.phone);
+        let to = (letter.query.as_str(), proof.as_str());
+        let answered = self.station.answer(to, letter.bytes.clone());
+        self.spy(letter, &answered)?;
         let answered = self.tamper(letter, answered, before)?;
         self.look()?;
         let lean = (answered.status == 200).then(|| Answer::decode(&answered.body).ok());
@@ -175,6 +181,33 @@ impl World {
             self.bring(letter, answered);
         }
         Ok(())
+    }
+
+    /// What a phone proves itself with.
+    fn proof(&self, no: PhoneNo) -> String {
+        let phone = self.phones.get(no);
+        phone.map_or(String::new(), |phone| proof(phone.device, phone.secret))
+    }
+
+    /// Another phone that knows the name of a request in parts asks for its answer.
+    fn spy(&mut self, letter: &Letter, answered: &Answered) -> Result<(), Broken> {
+        let id = letter.query.strip_prefix("?part=");
+        let id = id
+            .and_then(|rest| rest.get(..24))
+            .filter(|_| answered.status == 200);
+        let (Some(id), true) = (id, self.phones.len() > 1) else {
+            return Ok(());
+        };
+        let spy = self.proof((letter.phone + 1) % self.phones.len());
+        let proof = self.believed(&spy, &self.proof(letter.phone)).to_owned();
+        let heard = self.station.rest(id, &proof);
+        self.truth.hold(heard.status == 404, Invariant::I7, || {
+            let bytes = heard.body.len();
+            format!(
+                "another device was given {bytes} bytes of the answer to {}",
+                letter.no
+            )
+        })
     }
 
     /// Takes note of what the server has committed and what it refused.

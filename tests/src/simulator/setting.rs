@@ -107,7 +107,7 @@ fn join(station: &Station, who: &PersonId, (device, secret): (DeviceId, Secret))
                     Some(Event::Committed { ticket, now })
                 }
                 Effect::Send { bytes } => {
-                    let bytes = station.answer("", bytes).body;
+                    let bytes = station.answer(("", ""), bytes).body;
                     Some(Event::Answer { bytes, now })
                 }
                 Effect::Finished { .. }

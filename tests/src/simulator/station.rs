@@ -196,11 +196,23 @@ impl Station {
         self.boot(Some(copy));
     }
 
-    /// Answers a request; `query` as it stands in the address.
-    pub fn answer(&self, query: &str, body: Vec<u8>) -> Answered {
-        let request = Request::post(format!("/api/v1/exchange{query}"))
-            .body(Body::from(body))
-            .expect("a request");
+    /// Answers a request; `query` as it stands in the address, with the proof of who posts a part.
+    pub fn answer(&self, (query, proof): (&str, &str), body: Vec<u8>) -> Answered {
+        let mut request = Request::post(format!("/api/v1/exchange{query}"));
+        if !query.is_empty() {
+            request = request.header("authorization", proof);
+        }
+        self.ask(request.body(Body::from(body)).expect("a request"))
+    }
+
+    /// Gives what is kept of an answer under a name to the device of a proof.
+    pub fn rest(&self, id: &str, proof: &str) -> Answered {
+        let request = Request::get(format!("/api/v1/parts/{id}?from=0"));
+        let request = request.header("authorization", proof).body(Body::empty());
+        self.ask(request.expect("a request"))
+    }
+
+    fn ask(&self, request: Request) -> Answered {
         self.runtime.block_on(async {
             let response = self.server().answer(PEER, request).await;
             let status = response.status().as_u16();

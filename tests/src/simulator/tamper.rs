@@ -28,6 +28,14 @@ impl World {
         forgets.then(|| self.station.copy())
     }
 
+    /// Whom the server takes a caller for who asks for the rest of an answer.
+    pub(super) fn believed<'a>(&self, caller: &'a str, owner: &'a str) -> &'a str {
+        match self.bug {
+            Some(Bug::KeptForAnybody) => owner,
+            _ => caller,
+        }
+    }
+
     /// Does to an answer what the planted bug does.
     pub(super) fn tamper(
         &mut self,

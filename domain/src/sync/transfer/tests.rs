@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+const PROOF: &str = "Device 00.11";
+
 /// What a server keeps of requests and answers, and what it answers with.
 #[derive(Default)]
 struct Server {
@@ -133,13 +135,18 @@ impl Server {
         let answer = match transfer.step() {
             Step::Over(over) => return Some(over),
             Step::Pause(_) => return None,
-            Step::Post(path, body) => {
+            Step::Post(path, body, proof) => {
+                assert_eq!(proof.is_some(), path.contains("?part="));
+                assert!(proof.is_none_or(|proof| proof == PROOF));
                 let cut = body.len().min(line.up);
                 let (path, body, whole) = (path, body[..cut].to_vec(), cut == body.len());
                 let answer = self.post(&path, &body, whole);
                 answer.filter(|_| whole)
             }
-            Step::Get(path) => Some(self.get(&path)),
+            Step::Get(path, proof) => {
+                assert_eq!(proof, PROOF);
+                Some(self.get(&path))
+            }
         };
         let Some((head, body)) = answer else {
             transfer.ended(End::Broken);
@@ -156,7 +163,7 @@ impl Server {
     }
 
     fn run(&mut self, request: usize, line: impl Fn(u32) -> Line) -> Result<Vec<u8>, LinkFailure> {
-        let mut transfer = Transfer::new(vec![7; request]);
+        let mut transfer = Transfer::new(vec![7; request], PROOF.to_owned());
         for no in 0..2_000 {
             if let Some(over) = self.carry(&mut transfer, line(no)) {
                 return over;
@@ -226,7 +233,7 @@ fn f36_after_one_break_that_brought_nothing_a_good_line_is_soon_used_in_full() {
     let mut server = Server::new(30_000);
     let line = Line { down: 0, ..CLEAR };
     let mut connections = 0;
-    let mut transfer = Transfer::new(vec![7; 20_000]);
+    let mut transfer = Transfer::new(vec![7; 20_000], PROOF.to_owned());
     let answer = loop {
         let line = if connections == 0 { line } else { CLEAR };
         connections += 1;
@@ -253,7 +260,7 @@ fn a_small_request_that_breaks_is_taken_up_too() {
 #[test]
 fn a_server_that_forgot_gets_the_request_from_its_first_byte() {
     let mut server = Server::new(90);
-    let mut transfer = Transfer::new(vec![1; 9_000]);
+    let mut transfer = Transfer::new(vec![1; 9_000], PROOF.to_owned());
     let cut = Line { up: 4_000, ..CLEAR };
     assert_eq!(server.carry(&mut transfer, cut), None);
     assert_eq!(server.carry(&mut transfer, CLEAR), None);
@@ -267,18 +274,18 @@ fn a_server_that_forgot_gets_the_request_from_its_first_byte() {
 
 #[test]
 fn without_any_network_it_is_given_up_at_once_and_without_a_pause() {
-    let mut transfer = Transfer::new(vec![1; 50]);
+    let mut transfer = Transfer::new(vec![1; 50], PROOF.to_owned());
     let mut calls = 0;
     loop {
         match transfer.step() {
             Step::Over(over) => break assert_eq!(over, Err(LinkFailure::Offline)),
             Step::Pause(ms) => panic!("waits {ms}"),
-            Step::Post(..) | Step::Get(_) => calls += 1,
+            Step::Post(..) | Step::Get(..) => calls += 1,
         }
         transfer.ended(End::Broken);
     }
     assert!(calls <= 6, "{calls}");
-    let mut silent = Transfer::new(vec![1; 50]);
+    let mut silent = Transfer::new(vec![1; 50], PROOF.to_owned());
     let _post = silent.step();
     silent.ended(End::Silent);
     assert_eq!(silent.step(), Step::Over(Err(LinkFailure::Offline)));
@@ -287,7 +294,7 @@ fn without_any_network_it_is_given_up_at_once_and_without_a_pause() {
 #[test]
 fn once_something_has_come_a_dead_spot_is_waited_out() {
     let mut server = Server::new(90);
-    let mut transfer = Transfer::new(vec![1; 9_000]);
+    let mut transfer = Transfer::new(vec![1; 9_000], PROOF.to_owned());
     let cut = Line { up: 4_000, ..CLEAR };
     server.carry(&mut transfer, cut);
     server.carry(&mut transfer, CLEAR);
@@ -296,7 +303,7 @@ fn once_something_has_come_a_dead_spot_is_waited_out() {
         match transfer.step() {
             Step::Over(over) => break assert_eq!(over, Err(LinkFailure::Offline)),
             Step::Pause(ms) => waited += ms,
-            Step::Post(..) | Step::Get(_) => transfer.ended(End::Broken),
+            Step::Post(..) | Step::Get(..) => transfer.ended(End::Broken),
         }
     }
     assert!((15_000..60_000).contains(&waited), "{waited} ms");
@@ -316,7 +323,7 @@ fn f30_what_somebody_in_between_answers_is_no_answer() {
     let hidden = Head::default();
     for head in [&page, &moved, &hidden] {
         for request in [50, 9_000] {
-            let mut transfer = Transfer::new(vec![1; request]);
+            let mut transfer = Transfer::new(vec![1; request], PROOF.to_owned());
             let _post = transfer.step();
             assert!(!transfer.head(head));
             assert_eq!(transfer.step(), Step::Over(Err(LinkFailure::NotOurs)));
@@ -325,13 +332,13 @@ fn f30_what_somebody_in_between_answers_is_no_answer() {
     // In place of the rest of an answer: a page without a type, an older answer of another length.
     for total in [None, Some(77)] {
         let mut server = Server::new(9_000);
-        let mut transfer = Transfer::new(vec![1; 50]);
+        let mut transfer = Transfer::new(vec![1; 50], PROOF.to_owned());
         let cut = Line {
             down: 5_000,
             ..CLEAR
         };
         assert_eq!(server.carry(&mut transfer, cut), None);
-        assert!(matches!(transfer.step(), Step::Get(_)));
+        assert!(matches!(transfer.step(), Step::Get(..)));
         assert!(!transfer.head(&binary(b"login", None, total).0));
         assert_eq!(transfer.step(), Step::Over(Err(LinkFailure::NotOurs)));
     }
@@ -339,7 +346,7 @@ fn f30_what_somebody_in_between_answers_is_no_answer() {
 
 #[test]
 fn the_server_s_refusals_keep_their_code() {
-    let mut transfer = Transfer::new(vec![1; 50]);
+    let mut transfer = Transfer::new(vec![1; 50], PROOF.to_owned());
     let _post = transfer.step();
     let (head, body) = text(401, &json("unknown_device"));
     assert!(transfer.head(&head) && transfer.piece(&body));
@@ -350,7 +357,7 @@ fn the_server_s_refusals_keep_their_code() {
 
 #[test]
 fn f36_a_slow_request_is_left_alone_while_it_moves() {
-    let mut transfer = Transfer::new(vec![1; 9_000]);
+    let mut transfer = Transfer::new(vec![1; 9_000], PROOF.to_owned());
     assert!(matches!(transfer.step(), Step::Post(..)));
     assert!(transfer.watch().is_some());
     for came in 1..40_usize {
