@@ -343,6 +343,33 @@ bytes!(
     8
 );
 
+impl ActorKey {
+    /// A key that names the device: five bytes of chance, and three that follow from them and the
+    /// device. A server that has lost who used the key first can tell by it whose it is.
+    #[must_use]
+    pub fn naming(chance: [u8; 8], device: DeviceId) -> Self {
+        let [a, b, c, d, e, ..] = chance;
+        let chance = [a, b, c, d, e];
+        let [f, g, h] = Self::name(chance, device);
+        Self([a, b, c, d, e, f, g, h])
+    }
+
+    /// Whether this key names the device.
+    #[must_use]
+    pub fn names(&self, device: DeviceId) -> bool {
+        *self == Self::naming(self.0, device)
+    }
+
+    fn name(chance: [u8; 5], device: DeviceId) -> [u8; 3] {
+        let mut sum = Sha256::new();
+        sum.update(b"fengge actor\0");
+        sum.update(chance);
+        sum.update(device.0);
+        let digest: [u8; 32] = sum.finalize().into();
+        digest.first_chunk().copied().unwrap_or_default()
+    }
+}
+
 impl PhotoHash {
     /// The name of these bytes.
     #[must_use]

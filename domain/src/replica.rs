@@ -30,7 +30,7 @@ use crate::unit::Directory;
 
 pub use mend::CHECK_EVERY_MS;
 pub use store::{
-    Aside, AsideReason, Meta, MetaKey, OutboxItem, StoreFault, StoredChange, StoredRecord,
+    Aside, AsideReason, Meta, MetaKey, OutboxItem, StoreFault, StoredChange, StoredRecord, Way,
     WriteBatch,
 };
 
@@ -325,7 +325,7 @@ impl Replica {
     /// The machine of a device with what its store remembers.
     ///
     /// `actor` is fresh at every start and never stored: a restored copy of the phone can then not
-    /// write in the name of the original.
+    /// write in the name of the original. What it writes under is made of it, and names the device.
     #[must_use]
     pub fn new(device: DeviceId, secret: Secret, actor: ActorKey, meta: &Meta) -> Self {
         let status = SyncStatus {
@@ -340,7 +340,7 @@ impl Replica {
             secret,
             key: None,
             enrolled: meta.enrolled,
-            actor,
+            actor: ActorKey::naming(actor.0, device),
             directory: meta.directory.clone(),
             cursor: meta.cursor.clone(),
             whole: false,

@@ -177,6 +177,7 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
             author: 0,
             received_at: AT,
             change: one.bytes,
+            passed_on: None,
         });
     let idle = Answer {
         now: AT,
@@ -190,6 +191,7 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
         sum: Some([5; 8]),
         repaired: None,
         frame: None,
+        cells: Vec::new(),
     };
     let rows = Answer {
         frame: Some(frame::rows(&rows())),

@@ -4,7 +4,7 @@ use domain::document::Document;
 use domain::id::ChangeHash;
 use domain::replica::attempts::Attempts;
 use domain::replica::journal::{self, Entry, Ledger, Marker};
-use domain::replica::{StoredChange, StoredRecord};
+use domain::replica::{StoredChange, StoredRecord, Way};
 use domain::view::Row;
 use sha2::{Digest as _, Sha256};
 
@@ -83,6 +83,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             author: sync_server::bench::person().expect("a person"),
             seq: None,
             bytes: one.bytes.clone(),
+            way: Way::default(),
         },
         number: "1".to_owned(),
         title: "title".to_owned(),

@@ -17,7 +17,6 @@ mod codec;
 mod kept;
 mod link;
 mod mutation;
-mod org;
 pub mod seed;
 mod server;
 
@@ -90,11 +89,6 @@ pub const TARGETS: &[Target] = &[
         name: "link",
         run: link::run,
         seeds: link::seeds,
-    },
-    Target {
-        name: "org",
-        run: org::run,
-        seeds: org::seeds,
     },
     Target {
         name: "bundle",

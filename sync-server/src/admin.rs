@@ -1,6 +1,7 @@
 //! Commands for the admin: units, people, invitations, import; they also work beside a server.
 
 mod device;
+mod heal;
 mod invite;
 mod org;
 mod person;
@@ -20,6 +21,7 @@ use crate::store::org::OrgError;
 use crate::store::{Store, StoreError};
 
 pub use device::DeviceAction;
+pub use heal::HealAction;
 pub use org::OrgAction;
 pub use person::PersonAction;
 pub use unit::UnitAction;
@@ -63,6 +65,16 @@ pub enum Command {
         #[arg(long)]
         record: RecordId,
     },
+    /// Lets devices bring back what others wrote and a restored server has lost, or shows how that
+    /// stands.
+    Heal {
+        /// Open for so many days from now; 0 closes.
+        #[arg(long)]
+        days: Option<u32>,
+        /// What to do with steps that wait for the station.
+        #[command(subcommand)]
+        action: Option<HealAction>,
+    },
     /// Takes in a bundle that somebody carried here as a file; the server must not be running.
     Import {
         /// The code that opens it.
@@ -103,6 +115,12 @@ pub enum AdminError {
     /// The device is not there or was revoked before.
     #[error("no active device {0}; `sync-server person list` shows devices")]
     NoDevice(String),
+    /// No step with this name waits.
+    #[error("no step {0} waits; `sync-server heal list` shows them")]
+    NotHeld(String),
+    /// The log does not take a step that waited.
+    #[error("it cannot be taken: {0}; it goes on waiting")]
+    NotTaken(String),
     /// There is no such record.
     #[error("no record {0} here")]
     NoRecord(RecordId),
@@ -142,8 +160,6 @@ pub async fn run(
         return record::carried(config, file, code, out).await;
     }
     let store = Store::open(&config.data, !matches!(command, Command::Invite { .. })).await?;
-    // The admin waits as long as it takes, and ends a command by hand.
-    let store = store.unhurried();
     let outcome = match command {
         Command::Invite { person } => invite::invite(&store, config, &person, out).await,
         Command::Unit { action } => unit::unit(&store, action, out).await,
@@ -154,6 +170,7 @@ pub async fn run(
         Command::Device {
             action: DeviceAction::Revoke { id },
         } => device::revoke(&store, &id, out).await,
+        Command::Heal { days, action } => heal::heal(&store, (days, action), out).await,
         Command::Prove { record } => record::prove(&store, record, out).await,
         Command::Rebuild => record::rebuild(&store, out).await,
         Command::Import { .. } => Ok(()),

@@ -1,25 +1,73 @@
-//! Where a device stands in the log: a few bytes that only the server reads.
+//! Where a device stands in the log: a few bytes that only the server reads, and that it alone makes.
 //!
-//! Layout: what the log is known by at that place (4 bytes), digest of the scope (4), place (varint).
+//! Layout: what the log is known by at that place (1 byte), digest of the scope (4), place (varint).
 //! While a scope that grew is filled up: 1, the digest of the new scope (4), the place reached there
 //! (varint). During a first load: 2 for rows or 3 for changes, and where its next frame begins (two
-//! varints).
+//! varints). At the end a check (5 bytes) over all of it, under a key of this server: it says that the
+//! server made the cursor, and nothing of whether the log still reaches to its place. Each byte counts:
+//! the cursor goes up with every idle exchange.
 
 use domain::id::ChangeHash;
 use domain::sync::message::CURSOR_BYTES_MAX;
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+/// What the check is over, before the name of the log and the cursor.
+const LABEL: &[u8] = b"fengge cursor\0";
+const CHECK_BYTES: usize = 5;
+/// In place of one byte, what earlier versions knew the log by; they made cursors without a check.
+const KNOWN_BY_BYTES_BEFORE: usize = 4;
 
 const BACKFILL: u8 = 1;
 const ROWS: u8 = 2;
 const CHANGES: u8 = 3;
 
+/// What this server's cursors are made with.
+#[derive(Debug, Clone)]
+pub struct Key {
+    key: hmac::Key,
+    generation: [u8; 4],
+}
+
+impl Key {
+    /// The key from the server's own random bytes, for the log of this name.
+    #[must_use]
+    pub fn new(secret: &[u8; 32], generation: [u8; 4]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        Self { key, generation }
+    }
+
+    fn check(&self, fields: &[u8]) -> [u8; CHECK_BYTES] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in [LABEL, &self.generation, fields] {
+            context.update(part);
+        }
+        let tag = context.sign();
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// What a device presents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presented {
+    /// Nothing, or nothing that can be read.
+    Nothing,
+    /// It has the form of a cursor, and this server did not make it: another one did, or an earlier
+    /// version of this one, or somebody who invented it. Nothing of it is believed but the scope,
+    /// which only decides what is sent to whoever may have it anyway: as this version writes it, and
+    /// as earlier ones did.
+    Foreign(Vec<[u8; 4]>),
+    /// This server made it.
+    Ours(Cursor),
+}
+
 /// A place in the log for one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// What the log is known by at that place: a log that was restored from a backup and grew again
-    /// has another one there.
-    pub check: [u8; 4],
+    /// most often has another one there, and where it has not, the sums tell.
+    pub check: u8,
     /// The scope that the device has everything of, up to `seq`.
     pub scope: [u8; 4],
     /// The place.
@@ -61,25 +109,54 @@ pub struct Backfill {
 
 /// What a log is known by at a place: its own name, and the change that lies there.
 #[must_use]
-pub fn check(generation: [u8; 4], change: Option<ChangeHash>) -> [u8; 4] {
+pub fn check(generation: [u8; 4], change: Option<ChangeHash>) -> u8 {
     let change = change.map_or([0; 32], |hash| hash.0);
     let hash = Sha256::new()
         .chain_update(generation)
         .chain_update(change)
         .finalize();
-    let mut check = [0; 4];
-    for (to, from) in check.iter_mut().zip(hash.iter()) {
-        *to = *from;
-    }
-    check
+    hash.first().copied().unwrap_or(0)
 }
 
 impl Cursor {
     /// The bytes that the device keeps.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self, key: &Key) -> Vec<u8> {
+        let mut bytes = self.fields();
+        bytes.extend(key.check(&bytes));
+        bytes
+    }
+
+    /// Reads what a device presents.
+    #[must_use]
+    pub fn read(bytes: &[u8], key: &Key) -> Presented {
+        if bytes.len() > CURSOR_BYTES_MAX {
+            return Presented::Nothing;
+        }
+        let split = bytes.split_last_chunk::<CHECK_BYTES>();
+        if let Some((fields, check)) = split
+            && is_same(&key.check(fields), check)
+            && let Some(cursor) = Self::decode(fields)
+        {
+            return Presented::Ours(cursor);
+        }
+        let now = split.and_then(|(fields, _)| Self::decode(fields));
+        let before = bytes.get(KNOWN_BY_BYTES_BEFORE - 1..);
+        let before = before.and_then(Self::decode);
+        // A first load begins anew, and who has nothing yet has lost nothing.
+        let has_some = |form: &Self| form.seq > 0 && !matches!(form.below, Below::First(_));
+        let forms = [now, before].into_iter().flatten().filter(has_some);
+        let scopes: Vec<_> = forms.map(|form| form.scope).collect();
+        if scopes.is_empty() {
+            Presented::Nothing
+        } else {
+            Presented::Foreign(scopes)
+        }
+    }
+
+    fn fields(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(24);
-        bytes.extend(self.check);
+        bytes.push(self.check);
         bytes.extend(self.scope);
         put(&mut bytes, self.seq);
         match self.below {
@@ -98,13 +175,8 @@ impl Cursor {
         bytes
     }
 
-    /// Reads what a device presents; anything that is not a cursor is as if it had none.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > CURSOR_BYTES_MAX {
-            return None;
-        }
-        let (check, rest) = bytes.split_first_chunk::<4>()?;
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (check, rest) = bytes.split_first()?;
         let (scope, rest) = rest.split_first_chunk::<4>()?;
         let (seq, rest) = take(rest)?;
         let (below, rest) = below(rest)?;
@@ -115,6 +187,11 @@ impl Cursor {
             below,
         })
     }
+}
+
+/// Whether two checks are equal, in a time that does not depend on where they differ.
+fn is_same(a: &[u8; CHECK_BYTES], b: &[u8; CHECK_BYTES]) -> bool {
+    std::hint::black_box(a.iter().zip(b).fold(0_u8, |sum, (x, y)| sum | (x ^ y))) == 0
 }
 
 fn below(bytes: &[u8]) -> Option<(Below, &[u8])> {
@@ -163,9 +240,13 @@ fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_cursor_reads_back_and_damage_is_no_cursor() {
-        for seq in [0, 1, 127, 128, 50_000_000, u64::MAX >> 1] {
+    fn key(secret: u8, generation: u8) -> Key {
+        Key::new(&[secret; 32], [generation; 4])
+    }
+
+    fn cursors() -> Vec<Cursor> {
+        let mut all = Vec::new();
+        for seq in [1, 127, 128, 50_000_000, u64::MAX >> 1] {
             let backfill = Backfill {
                 scope: [9; 4],
                 seq: seq / 2,
@@ -181,19 +262,51 @@ mod tests {
                 Below::First(first(true)),
                 Below::First(first(false)),
             ] {
-                let cursor = Cursor {
-                    check: [1; 4],
+                all.push(Cursor {
+                    check: 1,
                     scope: [2; 4],
                     seq,
                     below,
-                };
-                let bytes = cursor.encode();
-                assert_eq!(Cursor::decode(&bytes).as_ref(), Some(&cursor));
-                let cut = Cursor::decode(&bytes[..bytes.len() - 1]);
-                assert_ne!(cut.as_ref(), Some(&cursor));
+                });
             }
         }
-        assert_eq!(Cursor::decode(&[]), None);
-        assert_eq!(Cursor::decode(&[255; 40]), None);
+        all
+    }
+
+    #[test]
+    fn sy26_a_cursor_reads_back_and_one_that_was_not_made_here_opens_nothing() {
+        let own = key(1, 1);
+        for cursor in cursors() {
+            let bytes = cursor.encode(&own);
+            assert_eq!(Cursor::read(&bytes, &own), Presented::Ours(cursor.clone()));
+            let seen = match cursor.below {
+                Below::First(_) => Presented::Nothing,
+                Below::Nothing | Below::Backfill(_) => Presented::Foreign(vec![[2; 4]]),
+            };
+            for other in [key(2, 1), key(1, 2)] {
+                assert_eq!(Cursor::read(&bytes, &other), seen);
+            }
+            // As an earlier version made it.
+            let bare = [&[0; 3], &bytes[..bytes.len() - CHECK_BYTES]].concat();
+            let known = match Cursor::read(&bare, &own) {
+                Presented::Foreign(scopes) => scopes.contains(&[2; 4]),
+                Presented::Nothing => false,
+                Presented::Ours(_) => panic!("without a check"),
+            };
+            assert_eq!(known, seen != Presented::Nothing);
+            for bit in 0..bytes.len() * 8 {
+                let mut altered = bytes.clone();
+                altered[bit / 8] ^= 1 << (bit % 8);
+                let read = Cursor::read(&altered, &own);
+                assert!(!matches!(read, Presented::Ours(_)), "bit {bit}");
+            }
+            for len in 0..bytes.len() {
+                let read = Cursor::read(&bytes[..len], &own);
+                assert!(!matches!(read, Presented::Ours(_)), "cut at {len}");
+            }
+        }
+        for bytes in [vec![], vec![255; 40], vec![7; 300]] {
+            assert_eq!(Cursor::read(&bytes, &own), Presented::Nothing);
+        }
     }
 }

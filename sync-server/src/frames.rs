@@ -7,7 +7,7 @@
 use std::io::Write as _;
 
 use domain::sync::frame::{self, Frame};
-use domain::sync::message;
+use domain::sync::message::{self, Cell};
 use domain::view::Row;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -24,6 +24,8 @@ use crate::store::log;
 pub(crate) struct Part {
     pub(crate) frame: Frame,
     pub(crate) next: Option<First>,
+    /// Which of its entries were passed on.
+    pub(crate) marks: Option<Cell>,
 }
 
 /// A frame that was made now and is to be kept.
@@ -69,7 +71,9 @@ pub(crate) async fn part(
         seq,
         first,
     };
-    if !reader.whole
+    // Rows name nothing that a device could lack.
+    let usual = first.rows || !reader.whole;
+    if usual
         && let Some(stored) = kept::get(db, &key).await?
         && let Ok(part) = postcard::from_bytes(&stored)
     {
@@ -80,7 +84,7 @@ pub(crate) async fn part(
     } else {
         changes(db, reader, (seq, first)).await?
     };
-    let made = (!reader.whole).then(|| Made {
+    let made = usual.then(|| Made {
         key,
         part: part.clone(),
     });
@@ -159,6 +163,7 @@ async fn rows(
     Ok(Part {
         frame: frame::rows(&taken),
         next: Some(next),
+        marks: None,
     })
 }
 
@@ -205,6 +210,7 @@ async fn changes(
             top,
             within,
         }),
+        marks: Cell::passed_on(&page.entries),
     })
 }
 

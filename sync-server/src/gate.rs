@@ -13,8 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use domain::access::{self, Refusal};
-use domain::document::{self, ChangeHead, Hashed, Reading, Sound, Tree};
-use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, RecordId, UnitId};
+use domain::document::{self, ChangeHead, DecodeError, Hashed, Reading, Sound, Tree};
+use domain::id::{ActorKey, ChangeHash, DocId, Part, PersonId, RecordId, UnitId};
 use domain::record::Header;
 use domain::unit::Member;
 use domain::view::Row;
@@ -27,10 +27,12 @@ use crate::store::log::Known;
 pub(crate) struct Case<'a> {
     pub(crate) record: RecordId,
     pub(crate) known: Known,
+    /// Whose device brings them.
     pub(crate) member: &'a Member,
-    pub(crate) device: DeviceId,
-    /// Author keys that were used before, and by which device.
-    pub(crate) owners: BTreeMap<ActorKey, DeviceId>,
+    /// Author keys of which is known whose they are; none inside where that person is not known here.
+    pub(crate) owners: BTreeMap<ActorKey, Option<PersonId>>,
+    /// The station has said that what is passed on here holds, whoever passed it on.
+    pub(crate) confirmed: bool,
 }
 
 /// One pushed change, with the grid that it names or why that grid cannot be.
@@ -52,6 +54,26 @@ pub(crate) enum Verdict {
     Had(u64, ChangeHash),
     /// Not taken.
     Refuse(Refusal),
+    /// Its author may do this, and the person who passes it on may not: it waits for the station.
+    Hold(ChangeHead, UnitId),
+}
+
+/// Why a change is not kept.
+enum Stop {
+    Refuse(Refusal),
+    Hold,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
+    }
+}
+
+impl From<DecodeError> for Stop {
+    fn from(error: DecodeError) -> Self {
+        Self::Refuse(error.into())
+    }
 }
 
 /// What becomes of all of them, and the row that follows.
@@ -205,7 +227,8 @@ impl<'a> Bench<'a> {
         };
         match catch_unwind(AssertUnwindSafe(|| self.apply(&sound, pushed, &grid))) {
             Ok(Ok(())) => {}
-            Ok(Err(refusal)) => return Verdict::Refuse(refusal),
+            Ok(Err(Stop::Refuse(refusal))) => return Verdict::Refuse(refusal),
+            Ok(Err(Stop::Hold)) => return Verdict::Hold(head.clone(), grid),
             Err(_) => {
                 // Nothing is known of what a panic leaves behind.
                 self.part(pushed.part).reopen();
@@ -262,54 +285,73 @@ impl<'a> Bench<'a> {
         Ok(grid)
     }
 
-    /// Whether the sender may bring a change with this author key.
+    /// Whether a change with this author key may come in its author's name: a key that is known
+    /// belongs to the person whose device used it first.
     fn admit_author(&mut self, pushed: &Pushed, head: &ChangeHead) -> Result<(), Refusal> {
-        let allowed = match &pushed.passed_on {
-            // A key that is known belongs to the device that used it first.
-            None => {
-                let device = self.case.device;
-                *self.case.owners.entry(head.actor).or_insert(device) == device
-            }
-            Some(author) => author.is_some(),
-        };
-        if allowed {
+        let author = self.author(pushed)?.person.clone();
+        let owner = self.case.owners.entry(head.actor);
+        if owner.or_insert_with(|| Some(author.clone())).as_ref() == Some(&author) {
             Ok(())
         } else {
             Err(Refusal::AnotherName)
         }
     }
 
-    fn apply(&mut self, sound: &Sound<'_>, pushed: &Pushed, grid: &UnitId) -> Result<(), Refusal> {
-        let member = match &pushed.passed_on {
-            Some(author) => author.as_deref().ok_or(Refusal::AnotherName)?,
-            None => self.case.member,
-        };
+    /// In whose name a change comes.
+    fn author<'b>(&'b self, pushed: &'b Pushed) -> Result<&'b Member, Refusal> {
+        match &pushed.passed_on {
+            Some(author) => author.as_deref().ok_or(Refusal::AnotherName),
+            None => Ok(self.case.member),
+        }
+    }
+
+    /// Who else must be allowed to do what a change does: whoever passes it on, in its author's name.
+    fn stand_in(&self, pushed: &Pushed) -> Option<Member> {
+        let author = pushed.passed_on.as_ref()?.as_deref()?;
+        (!self.case.confirmed).then(|| Member {
+            person: author.person.clone(),
+            ..self.case.member.clone()
+        })
+    }
+
+    fn apply(&mut self, sound: &Sound<'_>, pushed: &Pushed, grid: &UnitId) -> Result<(), Stop> {
+        let member = &self.author(pushed)?.clone();
+        let stand_in = self.stand_in(pushed);
         let record = self.case.record;
         match pushed.part {
             Part::Body => self.body.reading.take(sound, &access::BODY_LENS, |effect| {
-                let kind = access::judge_effect(member, effect)?;
-                access::may_write(member, kind, Part::Body)?;
+                let judge = |member: &Member| {
+                    let kind = access::judge_effect(member, effect)?;
+                    access::may_write(member, kind, Part::Body)
+                };
+                judge(member)?;
                 let header = Header::fold(&effect.after).map_err(|_| Refusal::NotARecord)?;
-                if header.grid == *grid {
-                    Ok(())
-                } else {
-                    Err(Refusal::Fixed)
+                if header.grid != *grid {
+                    return Err(Refusal::Fixed.into());
                 }
+                stand_in
+                    .as_ref()
+                    .map_or(Ok(()), judge)
+                    .map_err(|_| Stop::Hold)
             }),
             Part::Vault => {
                 if self.body.reading.is_empty() {
-                    return Err(Refusal::MissingDeps);
+                    return Err(Refusal::MissingDeps.into());
                 }
                 let body = self.body.reading.glimpse(&access::BODY_LENS);
                 let header = Header::fold(&body).map_err(|_| Refusal::NotARecord)?;
                 access::may_write(member, header.kind, Part::Vault)?;
+                let allowed = |member: &Member| access::may_write(member, header.kind, Part::Vault);
+                if stand_in.as_ref().is_some_and(|who| allowed(who).is_err()) {
+                    return Err(Stop::Hold);
+                }
                 let vault = &mut self.vault.reading;
                 vault.take(sound, &access::VAULT_LENS, |effect| {
                     let of = effect.after.text("of").and_then(|text| text.parse().ok());
                     if of == Some(record) {
                         Ok(())
                     } else {
-                        Err(Refusal::NotARecord)
+                        Err(Refusal::NotARecord.into())
                     }
                 })
             }

@@ -41,7 +41,7 @@ pub const PHOTO_PARTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long a picture that no record names is kept, in milliseconds: as long as the changes that might
 /// name it can still come back after a restore.
-pub const PHOTO_UNNAMED_KEPT_MS: i64 = HEALING_MS;
+pub const PHOTO_UNNAMED_KEPT_MS: i64 = RESTORED_MS;
 /// How old the file of such a picture must be in any case, in milliseconds.
 pub const PHOTO_FILE_AGE_MIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often pictures are looked through.
@@ -97,10 +97,19 @@ pub const JOIN_ADDRESSES_MAX: usize = 4_096;
 
 /// How long the answer to a batch is kept for a device that asks again, in milliseconds.
 pub const BATCH_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// How long after a sign of a restore devices may bring back what others wrote, in milliseconds.
-pub const HEALING_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// How long a sign that the server was restored counts, in milliseconds: pictures are not deleted
+/// meanwhile, since what names them may be on its way back.
+pub const RESTORED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How old the note of such a sign may grow before the next one is written down, in milliseconds.
-pub const HEALING_STEP_MS: i64 = 24 * 60 * 60 * 1000;
+pub const RESTORED_STEP_MS: i64 = 24 * 60 * 60 * 1000;
+/// Most days for which healing is opened at a time.
+pub const HEALING_DAYS_MAX: u32 = 365;
+/// Most people whose changes one batch passes on.
+pub const AUTHORS_MAX: usize = 64;
+/// Most passed-on steps that are held for the station.
+pub const HELD_MAX: i64 = 10_000;
+/// Most comparisons of unknown author keys with devices for one batch.
+pub const KEYS_COMPARED_MAX: usize = 500_000;
 /// Most refused items that are kept aside for study.
 pub const POISON_COUNT_MAX: i64 = 10_000;
 /// Most scopes of people that are kept worked out.
@@ -124,11 +133,6 @@ pub const DOC_CHANGES_MAX: usize = 10_000;
 pub const DOC_OPS_MAX: u64 = 20_000;
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
-/// How long a query may take that somebody waits for, with whatever the function it is part of asks
-/// besides: a hundred times what the slowest honest one takes.
-pub const QUERY_TIME_MAX: Duration = Duration::from_secs(30);
-/// Most bytes of an organisation in a file.
-pub const ORG_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long one process waits for another one's write to the database.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of all files of the app together, as they lie on the disk.
@@ -139,6 +143,8 @@ pub const FRAMES_FROM: u64 = 512;
 pub const FRAMES_LAG_MAX: u64 = 2_000;
 /// Bytes of changes in a frame; one change is sent in any case.
 pub const FRAME_BYTES: usize = 448 * 1024;
+/// Frames that are kept of one scope and one place in the log: of a station ten times as large as any.
+pub const FRAMES_PER_PLACE_MAX: i64 = 256;
 /// Records in a frame of changes.
 pub const FRAME_RECORDS_MAX: usize = 2_000;
 /// Rows in a frame of rows.

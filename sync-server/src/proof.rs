@@ -1,6 +1,7 @@
 //! Who wrote what: checking signatures, keeping what they prove, and noticing a copied phone.
 
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, RecordId};
+use domain::sync::message::PassedOn;
 use domain::sync::signed::{Claim, DeviceHead, PublicKey, Signed, head_of_device, names};
 use domain::time::Millis;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
@@ -9,7 +10,7 @@ use sqlx::{Row, SqliteConnection};
 use crate::error::ApiError;
 use crate::limits;
 use crate::store::device::Device;
-use crate::store::{bytes, org};
+use crate::store::{bytes, log, org};
 
 /// Whether a signature is this key's over this claim.
 #[must_use]
@@ -211,6 +212,8 @@ pub struct Proven {
     pub received_at: Millis,
     /// What the signature says.
     pub verdict: Verdict,
+    /// Where its device passed it on for its author while healing was open.
+    pub passed_on: Option<PassedOn>,
 }
 
 /// What a signature says of a change.
@@ -235,7 +238,8 @@ pub async fn of_record(
     record: RecordId,
 ) -> Result<Vec<Proven>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT c.hash, c.author, c.device, c.device_at, c.received_at, d.part FROM change c \
+        "SELECT c.hash, c.author, c.device, c.device_at, c.received_at, d.part, \
+         c.passed_by, c.gap_from, c.gap_to FROM change c \
          JOIN doc d ON d.id = c.doc JOIN entry e ON e.change = c.id \
          WHERE d.record = ? ORDER BY e.seq",
     )
@@ -252,6 +256,7 @@ pub async fn of_record(
             sent_at: None,
             received_at: Millis(row.try_get(4)?),
             verdict: Verdict::Unsigned,
+            passed_on: log::passed_on(row, 6)?,
         };
         let doc = match row.try_get::<i64, _>(5)? {
             0 => DocId::body(record),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use domain::id::{PersonId, UnitId};
 use domain::sync::frame::Frame;
-use domain::sync::message::Entry;
+use domain::sync::message::{Cell, Entry};
 use sqlx::SqliteConnection;
 
-use crate::cursor::{self, Backfill, Below, Cursor, First};
+use crate::cursor::{self, Backfill, Below, Cursor, First, Presented};
 use crate::error::ApiError;
 use crate::frames::{self, Made};
 use crate::limits;
@@ -26,6 +26,8 @@ pub struct Reader {
     pub digest: [u8; 4],
     /// The name of this log.
     pub generation: [u8; 4],
+    /// What its cursors are made with.
+    pub key: cursor::Key,
     /// Most bytes of changes to answer with; one change is sent in any case.
     pub bytes_max: usize,
     /// Entries in scope from which on a first load comes in frames.
@@ -49,6 +51,8 @@ pub struct Page {
     pub frame: Option<Frame>,
     /// The same, where it is new and to be kept.
     pub(crate) made: Option<Made>,
+    /// Which entries of the frame were passed on.
+    pub(crate) marks: Option<Cell>,
 }
 
 /// Where a device stands.
@@ -56,9 +60,20 @@ pub struct Page {
 pub struct Place {
     /// Its cursor, or the one that serves instead.
     pub cursor: Cursor,
-    /// The device has seen this log, or what it was before, beyond what it holds now: the server was
-    /// restored from a backup. The device finds out by the sums what is missing, on either side.
-    pub restored: bool,
+    /// What its own cursor told.
+    pub told: Told,
+}
+
+/// What the cursor of a device tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The device has been sent this log up to its place.
+    Reached,
+    /// Nothing: there is none, or this server did not make it.
+    Nothing,
+    /// This server made it, and its log is another one there or ends before it: it was restored from
+    /// a backup. The device finds out by the sums what is missing, on either side.
+    Restored,
 }
 
 /// The place that a device has reached: the beginning where it has none, the end where this log is
@@ -72,32 +87,54 @@ pub async fn place(
     reader: &Reader,
     last: u64,
 ) -> Result<Place, ApiError> {
-    let Some(known) = Cursor::decode(presented) else {
-        return Ok(beginning(reader));
-    };
-    if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
-        // A first load is of one scope.
-        if matches!(known.below, Below::First(_)) && known.scope != reader.digest {
-            return Ok(beginning(reader));
+    let (scope, told) = match Cursor::read(presented, &reader.key) {
+        Presented::Nothing => return Ok(beginning(reader)),
+        // One that names no scope of ours is of a server that sent it nothing of this log.
+        Presented::Foreign(scopes) => match known_of(db, &scopes).await? {
+            Some(scope) => (scope, Told::Nothing),
+            None => return Ok(beginning(reader)),
+        },
+        Presented::Ours(known) => {
+            let is_first = matches!(known.below, Below::First(_));
+            if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
+                // A first load is of one scope.
+                if is_first && known.scope != reader.digest {
+                    return Ok(beginning(reader));
+                }
+                return Ok(Place {
+                    cursor: known,
+                    told: Told::Reached,
+                });
+            }
+            if is_first {
+                return Ok(Place {
+                    told: Told::Restored,
+                    ..beginning(reader)
+                });
+            }
+            (known.scope, Told::Restored)
         }
-        return Ok(Place {
-            cursor: known,
-            restored: false,
-        });
-    }
-    if matches!(known.below, Below::First(_)) {
-        return Ok(beginning(reader));
-    }
+    };
     let cursor = Cursor {
         check: check_at(db, reader, last).await?,
-        scope: known.scope,
+        scope,
         seq: last,
         below: Below::Nothing,
     };
-    Ok(Place {
-        cursor,
-        restored: true,
-    })
+    Ok(Place { cursor, told })
+}
+
+/// The first of these scopes that was ever written down here.
+async fn known_of(
+    db: &mut SqliteConnection,
+    scopes: &[[u8; 4]],
+) -> Result<Option<[u8; 4]>, ApiError> {
+    for scope in scopes {
+        if scope::streams(db, *scope).await?.is_some() {
+            return Ok(Some(*scope));
+        }
+    }
+    Ok(None)
 }
 
 fn beginning(reader: &Reader) -> Place {
@@ -109,16 +146,12 @@ fn beginning(reader: &Reader) -> Place {
     };
     Place {
         cursor,
-        restored: false,
+        told: Told::Nothing,
     }
 }
 
 /// What the log is known by at a place.
-async fn check_at(
-    db: &mut SqliteConnection,
-    reader: &Reader,
-    seq: u64,
-) -> Result<[u8; 4], ApiError> {
+async fn check_at(db: &mut SqliteConnection, reader: &Reader, seq: u64) -> Result<u8, ApiError> {
     let change = match seq {
         0 => None,
         seq => log::change_at(db, seq).await?,
@@ -173,7 +206,7 @@ pub async fn page(
     if cursor.seq != start {
         cursor.check = check_at(db, reader, cursor.seq).await?;
     }
-    let bytes = cursor.encode();
+    let bytes = cursor.encode(&reader.key);
     filling.page.cursor = (bytes != presented).then_some(bytes);
     Ok(filling.page)
 }
@@ -189,7 +222,8 @@ async fn first_load(
     cursor.below = part.next.map_or(Below::Nothing, Below::First);
     cursor.check = check_at(db, reader, cursor.seq).await?;
     Ok(Page {
-        cursor: Some(cursor.encode()),
+        cursor: Some(cursor.encode(&reader.key)),
+        marks: part.marks,
         more: part.next.is_some() || cursor.seq < last,
         frame: Some(part.frame),
         made,
@@ -243,6 +277,7 @@ impl Page {
                 author,
                 received_at,
                 change,
+                passed_on: entry.passed_on,
             });
         }
         Ok(())

@@ -4,7 +4,7 @@ pub mod count;
 pub mod device;
 pub mod directory;
 pub(crate) mod frame;
-pub mod hold;
+pub mod held;
 pub mod log;
 pub mod org;
 pub mod photo;
@@ -13,18 +13,18 @@ pub mod sums;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Connection, Row, SqlSafeStr as _, SqliteConnection};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
 
+use crate::cursor;
 use crate::limits;
-use hold::{Hold, Leash, Readers};
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -49,8 +49,11 @@ const MIGRATIONS: [(&str, &str); 9] = [
         "row counts",
         include_str!("../migrations/0009_row_counts.sql"),
     ),
+    ("healing", include_str!("../migrations/0010_healing.sql")),
 ];
 
+/// The setting with the key that cursors are made with.
+pub const CURSOR_KEY: &str = "cursor_key";
 /// The setting that says that everything here is a demonstration.
 pub const DEMO: &str = "demo";
 
@@ -96,13 +99,11 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     write: SqlitePool,
-    /// What ends a write that takes too long or that nobody waits for.
-    leash: Arc<Leash>,
-    read: Readers,
-    /// How long a query may take; none for the admin's own commands and at the start.
-    limit: Option<Duration>,
+    read: SqlitePool,
     /// Names this database's log; a restored or new database has another one.
     pub generation: [u8; 4],
+    /// What this server's cursors are made with.
+    pub cursors: cursor::Key,
 }
 
 fn migrations() -> Migrator {
@@ -167,69 +168,54 @@ impl Store {
             path: data.display().to_string(),
             source,
         })?;
-        let leash = Leash::new();
-        let write = hold::pool(&leash)
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .acquire_timeout(limits::BUSY_TIMEOUT)
             .connect_with(options(file.clone()).create_if_missing(create))
             .await?;
         check_version(&write).await?;
         migrations().run(&write).await?;
-        let generation = generation(&write).await?;
-        let read = Readers::new(&options(file).pragma("query_only", "on"));
+        let generation = made_once(&write, "generation").await?;
+        let secret = made_once(&write, CURSOR_KEY).await?;
+        let cursors = cursor::Key::new(&secret, generation);
+        let read = SqlitePoolOptions::new()
+            .max_connections(limits::READERS_MAX)
+            .acquire_timeout(limits::BUSY_TIMEOUT)
+            .connect_with(options(file).pragma("query_only", "on"))
+            .await?;
         Ok(Self {
             write,
-            leash,
             read,
-            limit: Some(limits::QUERY_TIME_MAX),
             generation,
+            cursors,
         })
-    }
-
-    /// The same database for work that may take long: an admin's command, what a start mends.
-    #[must_use]
-    pub fn unhurried(&self) -> Self {
-        let limit = None;
-        Self {
-            limit,
-            ..self.clone()
-        }
-    }
-
-    /// The same database with another time limit.
-    #[must_use]
-    pub fn within(&self, limit: Duration) -> Self {
-        let limit = Some(limit);
-        Self {
-            limit,
-            ..self.clone()
-        }
     }
 
     /// Begins a write: waits for the one before to end, then holds the database's write lock.
     ///
     /// # Errors
     /// When the lock cannot be had in time.
-    pub async fn begin(&self) -> Result<Hold, sqlx::Error> {
-        let begun = match self.write.begin_with(BEGIN).await {
-            // On a full disk, and when a write is broken off, SQLite ends the transaction by itself,
-            // the library still counts it, and this connection would never begin another one.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        match self.write.begin_with(BEGIN).await {
+            // On a full disk SQLite ends the transaction by itself, the library still counts it, and
+            // this connection would never begin another one.
             Err(sqlx::Error::InvalidSavePointStatement) => {
                 self.write.acquire().await?.close().await?;
                 self.write.begin_with(BEGIN).await
             }
             begun => begun,
-        };
-        Ok(Hold::new(begun?, &self.leash, (self.limit, None)))
+        }
     }
 
     /// Begins a read of one unchanging state.
     ///
     /// # Errors
     /// When no connection is free in time.
-    pub async fn view(&self) -> Result<Hold, sqlx::Error> {
-        self.read.begin(self.limit).await
+    pub async fn view(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.read.begin().await
     }
 
     /// Closes all connections and lets the write-ahead log be folded into the database.
@@ -263,20 +249,26 @@ async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the name of this log, and makes it when the database is new.
-async fn generation(pool: &SqlitePool) -> Result<[u8; 4], StoreError> {
-    let fresh = crate::auth::random::<4>();
+/// Reads random bytes of this database's own, and makes them when it is new: the name of its log, the
+/// key of its cursors.
+async fn made_once<const N: usize>(
+    pool: &SqlitePool,
+    key: &'static str,
+) -> Result<[u8; N], StoreError> {
+    let fresh = crate::auth::random::<N>();
     let mut connection = pool.acquire().await?;
     let mut write = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query("INSERT INTO setting (key, value) VALUES ('generation', ?) ON CONFLICT DO NOTHING")
+    sqlx::query("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        .bind(key)
         .bind(fresh.as_slice())
         .execute(&mut *write)
         .await?;
-    let row = sqlx::query("SELECT value FROM setting WHERE key = 'generation'")
+    let row = sqlx::query("SELECT value FROM setting WHERE key = ?")
+        .bind(key)
         .fetch_one(&mut *write)
         .await?;
     write.commit().await?;
-    bytes::<4>(&row, 0).map_err(StoreError::Database)
+    bytes::<N>(&row, 0).map_err(StoreError::Database)
 }
 
 /// Reads a setting.

@@ -132,7 +132,7 @@ async fn take_away(store: &Store, album: &Album, now: Millis) -> Result<Swept, S
     while read_on(&mut write).await? {}
     table::note_unnamed(&mut write, now).await?;
     let mut gone = 0;
-    if !healing::is_on(&mut write, now).await? {
+    if !healing::may_come_back(&mut write, now).await? {
         let before = now.plus(-limits::PHOTO_UNNAMED_KEPT_MS);
         for hash in table::unnamed_since(&mut write, before, limits::SWEEP_PICTURES).await? {
             if album.take_away(&hash, now)? {
@@ -194,7 +194,7 @@ mod tests {
         // A device shows that this log had been longer: what names the picture may be on its way.
         let mut write = store.begin().await.expect("a write");
         let restored = begin.plus(89 * DAY);
-        healing::begin(&mut write, device, restored)
+        healing::witness(&mut write, device, restored)
             .await
             .expect("notes");
         write.commit().await.expect("a commit");

@@ -44,6 +44,7 @@ fn strangers() -> Vec<(&'static str, &'static [u8])> {
         sum: None,
         repaired: None,
         frame: None,
+        cells: Vec::new(),
     };
     let old = old.encode(false);
     let binary = "HTTP/1.1 200 OK\ncontent-type: application/octet-stream\nconnection: close";

@@ -7,7 +7,7 @@ use app::store::indexed_db::{IndexedDb, Listener, Notice};
 use domain::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
 use domain::record::Kind;
 use domain::record::dispute::{Draft, NewDispute};
-use domain::replica::{StoredChange, WriteBatch};
+use domain::replica::{StoredChange, Way, WriteBatch};
 use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
 use domain::view::{Delivery, Due, DueKind, Row};
@@ -34,6 +34,7 @@ pub fn change(n: u8, bytes: usize) -> StoredChange {
         author: person(),
         seq: None,
         bytes: vec![n; bytes],
+        way: Way::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Commands: load the record, plan, write the changes, tell the person.
 
 use super::{
-    Aside, AsideReason, CommandError, Effect, Replica, StoredChange, StoredRecord, Ticket,
+    Aside, AsideReason, CommandError, Effect, Replica, StoredChange, StoredRecord, Ticket, Way,
     WriteBatch,
 };
 use crate::command::{Command, Context, Current, Denial, Plan};
@@ -188,6 +188,7 @@ impl Replica {
                 author,
                 seq: None,
                 bytes: change.bytes,
+                way: Way::default(),
             };
             batch.changes.push((doc, stored));
         }

@@ -6,7 +6,7 @@ use super::act::set_aside;
 use super::ahead::{self, Ahead};
 use super::hand::Handed;
 use super::{
-    Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, WriteBatch,
+    Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, Way, WriteBatch,
 };
 use crate::document::{Document, Hashed};
 use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId};
@@ -193,6 +193,10 @@ impl Applying {
                     author: author.clone(),
                     seq: Some(entry.seq),
                     bytes: entry.change.clone(),
+                    way: Way {
+                        passed_on: entry.passed_on.clone(),
+                        by_hand: self.handed.is_some(),
+                    },
                 };
                 batch.changes.push((entry.doc, change));
             }

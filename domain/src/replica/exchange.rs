@@ -16,7 +16,7 @@ use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
 use crate::sync::message::{
     Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
-    ItemResult, LeanAnswer, PAGE_KIB_MAX, PageDigest, Receipt, Request,
+    ItemResult, LeanAnswer, PAGE_KIB_MAX, PageDigest, READS_CELLS, Receipt, Request,
 };
 use crate::time::Millis;
 
@@ -118,7 +118,7 @@ impl Replica {
                 cursor: self.cursor.clone(),
                 directory: self.directory.as_ref().map(crate::unit::Directory::digest),
                 now,
-                page_kib: PAGE_KIB_MAX,
+                page_kib: PAGE_KIB_MAX | READS_CELLS,
                 whole: self.whole,
                 sound: self.mending.sound,
                 repair: self.mending.question(&self.sums),

@@ -87,6 +87,7 @@ impl LoadWriter {
                 author,
                 received_at: Millis(0),
                 change: change.bytes.clone(),
+                passed_on: change.way.passed_on.clone(),
             });
         }
     }

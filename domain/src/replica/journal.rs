@@ -311,6 +311,7 @@ mod tests {
                 author: "p1".parse().expect("a person"),
                 seq: None,
                 bytes: vec![n; 40],
+                way: Default::default(),
             },
             number: format!("T-{n}"),
             title: "well".to_owned(),

@@ -6,6 +6,7 @@ use super::ahead::Ahead;
 use crate::access::Refusal;
 use crate::document::DecodeError;
 use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
+use crate::sync::message::PassedOn;
 use crate::sync::repair::Held;
 use crate::sync::signed::PublicKey;
 use crate::sync::sum::Sums;
@@ -15,6 +16,7 @@ use crate::view::Row;
 
 /// A change as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct StoredChange {
     /// Its name.
     pub hash: ChangeHash,
@@ -24,6 +26,73 @@ pub struct StoredChange {
     pub seq: Option<u64>,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// On which way it came.
+    pub way: Way,
+}
+
+/// On which way a change came to a device, where it was not the usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Way {
+    /// Somebody else's device brought it back to a server that had lost it.
+    pub passed_on: Option<PassedOn>,
+    /// A colleague's device handed it over, and the server has not confirmed it to this one since.
+    pub by_hand: bool,
+}
+
+impl Way {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A change as stores write it: what came on the usual way as ever.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    hash: ChangeHash,
+    author: PersonId,
+    seq: Place,
+    bytes: Vec<u8>,
+}
+
+/// The first two are written as an optional number is.
+#[derive(Serialize, Deserialize)]
+enum Place {
+    Unsent,
+    At(u64),
+    Marked(Option<u64>, Way),
+}
+
+impl From<Kept> for StoredChange {
+    fn from(kept: Kept) -> Self {
+        let (seq, way) = match kept.seq {
+            Place::Unsent => (None, Way::default()),
+            Place::At(seq) => (Some(seq), Way::default()),
+            Place::Marked(seq, way) => (seq, way),
+        };
+        Self {
+            hash: kept.hash,
+            author: kept.author,
+            seq,
+            bytes: kept.bytes,
+            way,
+        }
+    }
+}
+
+impl From<StoredChange> for Kept {
+    fn from(change: StoredChange) -> Self {
+        let seq = match (change.seq, change.way) {
+            (None, way) if way.is_usual() => Place::Unsent,
+            (Some(seq), way) if way.is_usual() => Place::At(seq),
+            (seq, way) => Place::Marked(seq, way),
+        };
+        Self {
+            hash: change.hash,
+            author: change.author,
+            seq,
+            bytes: change.bytes,
+        }
+    }
 }
 
 /// Everything that a store holds of one record.
@@ -109,6 +178,8 @@ pub enum AsideReason {
     Refused(Refusal),
     /// A row or a note of the store itself could not be read.
     Unreadable,
+    /// A colleague's device handed it over, and the server turned out not to have it.
+    NotConfirmed,
 }
 
 /// Bytes that were set aside: kept, counted and shown, never in the way of anything else.
@@ -260,4 +331,43 @@ pub enum StoreFault {
     /// The store cannot be opened or read.
     #[error("unreadable")]
     Unreadable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_on_the_usual_way_is_stored_as_it_always_was() {
+        let (hash, author) = (
+            ChangeHash([7; 32]),
+            "p1".parse::<PersonId>().expect("a code"),
+        );
+        for seq in [None, Some(0), Some(300)] {
+            let change = StoredChange {
+                hash,
+                author: author.clone(),
+                seq,
+                bytes: vec![1; 200],
+                way: Way::default(),
+            };
+            let before = postcard::to_allocvec(&(hash, &author, seq, &change.bytes));
+            let written = postcard::to_allocvec(&change).expect("writes");
+            assert_eq!(before, Ok(written.clone()));
+            assert_eq!(postcard::from_bytes(&written), Ok(change.clone()));
+            let marked = StoredChange {
+                way: Way {
+                    passed_on: Some(PassedOn {
+                        by: author.clone(),
+                        from: Millis(1),
+                        to: Millis(2),
+                    }),
+                    by_hand: true,
+                },
+                ..change
+            };
+            let written = postcard::to_allocvec(&marked).expect("writes");
+            assert_eq!(postcard::from_bytes(&written), Ok(marked));
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! postcard's encoding. Changes travel as a lean page. A reader refuses what is larger than its limit
 //! before it unpacks it, and unpacks no more than its limit.
 
+mod cell;
 mod code;
 mod codec;
 mod runs;
@@ -23,6 +24,7 @@ use crate::time::Millis;
 use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
 
+pub use cell::{Cell, PassedOn};
 pub use code::{ErrorCode, normal_code};
 pub use codec::{LeanAnswer, LeanBatch, Sealed, changes, closed, decode, encode};
 
@@ -38,6 +40,8 @@ pub const BATCH_BYTES_MAX: usize = 448 * 1024;
 pub const BATCH_ITEMS_MAX: usize = 2_000;
 /// The most KiB of changes that a device asks for in one answer.
 pub const PAGE_KIB_MAX: u16 = 448;
+/// Added to them by a device that reads cells.
+pub const READS_CELLS: u16 = 512;
 /// The longest cursor in bytes.
 pub const CURSOR_BYTES_MAX: usize = 256;
 /// The longest invitation code in characters, as typed.
@@ -100,7 +104,8 @@ pub struct Ask {
     pub directory: Option<[u8; 8]>,
     /// The device's clock.
     pub now: Millis,
-    /// The most bytes of changes to answer with, in KiB; 0 asks for the receipt alone.
+    /// The most bytes of changes to answer with, in KiB; 0 asks for the receipt alone. With
+    /// [`READS_CELLS`] added the device reads cells.
     pub page_kib: u16,
     /// Whether the device's own sum was the server's at the last exchange: it has everything.
     pub sound: bool,
@@ -108,6 +113,20 @@ pub struct Ask {
     pub whole: bool,
     /// A question that finds or mends a difference.
     pub repair: Option<Repair>,
+}
+
+impl Ask {
+    /// The most KiB of changes to answer with.
+    #[must_use]
+    pub const fn kib(&self) -> u16 {
+        self.page_kib & !READS_CELLS
+    }
+
+    /// Whether the device reads cells.
+    #[must_use]
+    pub const fn reads_cells(&self) -> bool {
+        self.page_kib & READS_CELLS != 0
+    }
 }
 
 /// Changes to push.
@@ -232,6 +251,8 @@ pub struct Entry {
     pub received_at: Millis,
     /// The change, byte for byte as it was pushed.
     pub change: Vec<u8>,
+    /// Where another's device brought it back after the server had lost it.
+    pub passed_on: Option<PassedOn>,
 }
 
 /// What the server answers.
@@ -259,6 +280,8 @@ pub struct Answer {
     pub repaired: Option<Repaired>,
     /// What a device that begins gets before the log.
     pub frame: Option<Frame>,
+    /// What is said beyond that, to a device that reads cells.
+    pub cells: Vec<Cell>,
 }
 
 impl Answer {
@@ -277,6 +300,7 @@ impl Answer {
             sum: None,
             repaired: None,
             frame: None,
+            cells: Vec::new(),
         }
     }
 }

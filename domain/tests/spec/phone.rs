@@ -348,6 +348,7 @@ impl Server {
             sum: None,
             repaired: None,
             frame: None,
+            cells: Vec::new(),
         };
         if let Some((rows, next)) = self.ahead.take() {
             (answer.frame, answer.more) = (Some(frame::rows(&rows)), true);
@@ -447,6 +448,7 @@ impl Server {
             author: author as u16,
             received_at: now,
             change: logged.bytes.clone(),
+            passed_on: None,
         }
     }
 

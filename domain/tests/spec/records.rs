@@ -207,6 +207,7 @@ fn rc7_a_record_of_a_newer_version_is_shown_kept_and_not_edited() {
         author,
         seq: Some(1),
         bytes: change.bytes,
+        way: Default::default(),
     };
     let batch = WriteBatch {
         changes: vec![(DocId::body(newer), stored)],

@@ -75,6 +75,7 @@ fn st3_a_damaged_change_is_set_aside_with_its_bytes_and_the_rest_is_read() {
         author,
         seq: Some(7),
         bytes: bytes.clone(),
+        way: Default::default(),
     };
     let batch = WriteBatch {
         changes: vec![(DocId::body(id), change)],

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use domain::id::RecordId;
 
-use super::AdminError;
+use super::{AdminError, heal};
 use crate::Server;
 use crate::carry::{self, Carried};
 use crate::config::Config;
+use crate::healing::Gap;
 use crate::proof::{self, Verdict};
 use crate::store::Store;
 
@@ -45,7 +46,7 @@ pub(super) async fn prove(
     for one in &all {
         let verdict = match one.verdict {
             Verdict::Holds => "signature holds",
-            Verdict::PassedOn => "passed on by this device, whose signature holds",
+            Verdict::PassedOn => "signature of the device that passed it on holds",
             Verdict::Broken => "SIGNATURE DOES NOT FIT",
             Verdict::Unsigned => "not signed",
         };
@@ -60,6 +61,19 @@ pub(super) async fn prove(
             one.written_at.to_local_text(),
             one.received_at.to_local_text(),
         )?;
+        if let Some(mark) = &one.passed_on {
+            let gap = Gap {
+                from: mark.from,
+                to: mark.to,
+            };
+            writeln!(
+                out,
+                "\tpassed on by device {} of {} while healing was open, gap {}",
+                one.device.hex(),
+                mark.by,
+                heal::span(gap)
+            )?;
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use domain::document::{DecodeError, Document, Edit, Stamp, check};
 use domain::id::PersonId;
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Kind, SCHEMA};
-use domain::replica::StoredChange;
+use domain::replica::{StoredChange, Way};
 use domain::time::Millis;
 use domain::unit::Role;
 
@@ -44,6 +44,7 @@ fn case<'a>(member: &'a Member, stored: &[Vec<u8>]) -> Case<'a> {
         author: author.clone(),
         seq: Some(seq),
         bytes: bytes.clone(),
+        way: Way::default(),
     });
     Case {
         record: RecordId::new(NOW, [1; 10]),
@@ -53,8 +54,8 @@ fn case<'a>(member: &'a Member, stored: &[Vec<u8>]) -> Case<'a> {
             vault: Vec::new(),
         },
         member,
-        device: DeviceId([1; 16]),
         owners: BTreeMap::new(),
+        confirmed: false,
     }
 }
 
@@ -118,7 +119,7 @@ fn after(first: &[u8], actor: u8, spoil: impl Fn(&mut Forged)) -> Vec<u8> {
 fn refusals(judgement: &Judgement) -> Vec<Option<Refusal>> {
     let refusal = |verdict: &Verdict| match verdict {
         Verdict::Refuse(refusal) => Some(*refusal),
-        Verdict::Keep(..) | Verdict::Had(..) => None,
+        Verdict::Keep(..) | Verdict::Had(..) | Verdict::Hold(..) => None,
     };
     judgement.verdicts.iter().map(refusal).collect()
 }
@@ -200,17 +201,18 @@ fn sy17_poison_between_sound_changes_is_refused_alone() {
 }
 
 #[test]
-fn sy17_a_change_in_the_name_of_another_device_is_refused_and_its_owner_goes_on() {
+fn sy17_a_change_in_the_name_of_another_person_is_refused_and_its_owner_goes_on() {
     let member = member();
     let sound = hazard(&["a"]);
     let mut forged = case(&member, &sound[..1]);
     let head = check(&sound[0]).expect("sound");
-    forged.owners = BTreeMap::from([(head.actor, DeviceId([9; 16]))]);
+    let other = "p9".parse().expect("a code");
+    forged.owners = BTreeMap::from([(head.actor, Some(other))]);
     let theft = after(&sound[0], 1, |c| c.seq = 2);
     let judged = judge(forged, &push(&[theft]));
     assert_eq!(refusals(&judged), [Some(Refusal::AnotherName)]);
     let mut owner = case(&member, &sound[..1]);
-    owner.device = DeviceId([9; 16]);
+    owner.owners = BTreeMap::from([(head.actor, Some(member.person.clone()))]);
     assert_eq!(refusals(&judge(owner, &push(&sound[1..]))), [None]);
 }
 

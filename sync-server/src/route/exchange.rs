@@ -12,7 +12,7 @@ use axum::response::Response;
 use domain::access;
 use domain::id::{ChangeHash, DeviceId, DocId};
 use domain::sync::lean::{self, Known};
-use domain::sync::message::{self, Answer, Ask, Batch, ItemResult, LeanBatch, Receipt};
+use domain::sync::message::{self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt};
 use domain::sync::repair::Repair;
 use domain::time::Millis;
 use sqlx::SqliteConnection;
@@ -22,7 +22,7 @@ use crate::error::ApiError;
 use crate::ingest::{self, Sender};
 use crate::listener::Peer;
 use crate::parts::{Owner, PartId};
-use crate::pull::{self, Page, Place, Reader};
+use crate::pull::{self, Page, Place, Reader, Told};
 use crate::route::caller::{self, Proof};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
@@ -151,7 +151,7 @@ async fn serve(
             Some(push(shared, &sender, (batch, proof)).await?)
         }
     };
-    if ask.page_kib == 0 {
+    if ask.kib() == 0 {
         // Whoever carries another's request hears what became of it, and nothing else.
         let heard = Answer::receipt_alone(now, receipt);
         return Ok((heard.encode(ask.whole).into(), true));
@@ -237,12 +237,13 @@ async fn reply(
             digest
         }
     };
-    let asked = usize::from(ask.page_kib) * 1024;
+    let asked = usize::from(ask.kib()) * 1024;
     let reader = Reader {
         own: pushed(receipt.as_ref()),
         scope: Arc::clone(&scope),
         digest,
         generation: shared.store.generation,
+        key: shared.store.cursors.clone(),
         bytes_max: asked.clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
         frames_from: shared.frames_from,
         whole: ask.whole,
@@ -259,7 +260,9 @@ async fn reply(
     let visit = device::Visit { acked, now };
     let noteworthy = device::is_noteworthy(&mut view, device.id, visit).await?;
     let mut seen = device::seen(&mut view, &scope.stations()).await?;
-    let restored = place.restored && healing::is_news(&mut view, now).await?;
+    let restored =
+        place.told == Told::Restored && healing::is_news(&mut view, device.id, now).await?;
+    let healing = healing::open_gap(&mut view, now).await?.is_some();
     view.rollback().await?;
     if let Some(made) = made {
         let mut write = shared.store.begin().await?;
@@ -268,7 +271,7 @@ async fn reply(
     }
     if restored {
         let mut write = shared.store.begin().await?;
-        healing::begin(&mut write, device.id, now).await?;
+        healing::witness(&mut write, device.id, now).await?;
         write.commit().await?;
     }
     if noteworthy {
@@ -278,7 +281,7 @@ async fn reply(
         write.commit().await?;
     }
     let known = ask.directory == Some(scope.directory_digest);
-    Ok(Answer {
+    let mut answer = Answer {
         now,
         receipt,
         authors: page.authors,
@@ -290,7 +293,13 @@ async fn reply(
         sum,
         repaired,
         frame: page.frame,
-    })
+        cells: page.marks.into_iter().collect(),
+    };
+    answer.cells.extend(healing.then(Cell::healing));
+    if !ask.reads_cells() {
+        answer.forget_cells();
+    }
+    Ok(answer)
 }
 
 /// What is new for a device, or what it asked for before its turn.
@@ -340,7 +349,7 @@ async fn stand(
 fn acknowledged(reader: &Reader, ask: &Ask, place: &Place) -> u64 {
     let whole = place.cursor.below == Below::Nothing && place.cursor.scope == reader.digest;
     let is_station = access::is_station_staff(reader.scope.me());
-    if is_station && whole && ask.sound && !place.restored {
+    if is_station && whole && ask.sound && place.told == Told::Reached {
         place.cursor.seq
     } else {
         0

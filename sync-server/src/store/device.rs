@@ -201,6 +201,23 @@ pub async fn revoke(
     Ok(done.rows_affected() > 0)
 }
 
+/// All devices, whether they are still let in or not.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn all(db: &mut SqliteConnection) -> Result<Vec<Device>, sqlx::Error> {
+    let rows = sqlx::query("SELECT id, person FROM device")
+        .fetch_all(db)
+        .await?;
+    let device = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(Device {
+            id: DeviceId(bytes::<16>(row, 0)?),
+            person: org::code(row, 1)?,
+        })
+    };
+    rows.iter().map(device).collect()
+}
+
 /// Whose device this is; none for one that is not there.
 ///
 /// # Errors

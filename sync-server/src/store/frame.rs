@@ -9,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 use super::bytes;
 use super::log::{Read, entry, hex, seq_of, seq_to};
 use crate::cursor::First;
+use crate::limits;
 
 /// What a frame is kept under.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +58,8 @@ pub(crate) async fn get(
     .await
 }
 
-/// Keeps a frame, and drops those that were made for an earlier place.
+/// Keeps a frame, and drops those that were made for an earlier place. Of one place only so many are
+/// kept as a whole load has: what is asked for beyond that is made anew each time.
 ///
 /// # Errors
 /// When the database fails.
@@ -79,8 +81,9 @@ pub(crate) async fn put(
         .execute(&mut *db)
         .await?;
     sqlx::query(
-        "INSERT INTO frame (scope, seq, rows, top, within, bytes) VALUES (?, ?, ?, ?, ?, ?) \
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO frame (scope, seq, rows, top, within, bytes) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
+         WHERE (SELECT COUNT(*) FROM frame WHERE scope = ?1 AND seq = ?2) < ?7 \
+         ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
     )
     .bind(key.scope.as_slice())
     .bind(seq_to(key.seq))
@@ -88,6 +91,7 @@ pub(crate) async fn put(
     .bind(seq_to(key.first.top))
     .bind(seq_to(key.first.within))
     .bind(packed)
+    .bind(limits::FRAMES_PER_PLACE_MAX)
     .execute(db)
     .await?;
     Ok(())
@@ -189,7 +193,8 @@ pub(crate) async fn read_records(
     to: u64,
 ) -> Result<BTreeMap<RecordId, Vec<Read>>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
+         c.passed_by, c.gap_from, c.gap_to \
          FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
          JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
          WHERE e.seq <= ? ORDER BY e.seq",

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
-use domain::replica::StoredChange;
-use domain::sync::message::{PageDigest, Receipt};
+use domain::replica::{StoredChange, Way};
+use domain::sync::message::{PageDigest, PassedOn, Receipt};
 use domain::sync::sum::{Mark, Sums};
 use domain::time::Millis;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 use super::{bytes, damaged, org, sums};
+use crate::healing::Gap;
 use crate::limits;
 
 /// Everything that the log holds of one record.
@@ -36,14 +37,14 @@ impl Known {
     }
 }
 
-const fn part_number(part: Part) -> i64 {
+pub(super) const fn part_number(part: Part) -> i64 {
     match part {
         Part::Body => 0,
         Part::Vault => 1,
     }
 }
 
-fn part(number: i64) -> Result<Part, sqlx::Error> {
+pub(super) fn part(number: i64) -> Result<Part, sqlx::Error> {
     match number {
         0 => Ok(Part::Body),
         1 => Ok(Part::Vault),
@@ -98,6 +99,7 @@ pub async fn load_all(
             author: org::code(row, 4)?,
             seq: Some(seq_of(row.try_get(5)?)),
             bytes: row.try_get(6)?,
+            way: Way::default(),
         };
         match part(row.try_get(1)?)? {
             Part::Body => known.body.push(change),
@@ -151,6 +153,8 @@ pub struct NewEntry<'a> {
     pub device_at: Millis,
     /// When it came, by the server's clock.
     pub received_at: Millis,
+    /// Where its device passed it on for its author: whose device that is, and the gap.
+    pub passed_on: Option<(&'a PersonId, Gap)>,
 }
 
 /// Appends changes and gives back the place of the first; the others follow it one by one. There is
@@ -178,7 +182,8 @@ pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u
         docs.push(" ON CONFLICT DO NOTHING");
         docs.build().execute(&mut *db).await?;
         let mut changes = QueryBuilder::new(
-            "INSERT INTO change (id, doc, hash, bytes, author, device, device_at, received_at) ",
+            "INSERT INTO change (id, doc, hash, bytes, author, device, device_at, received_at, \
+             passed_by, gap_from, gap_to) ",
         );
         changes.push_values(some.iter().zip(change + first..), |mut row, (new, id)| {
             row.push_bind(id)
@@ -192,7 +197,10 @@ pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u
                 .push_bind(new.author.as_str())
                 .push_bind(new.device.0.to_vec())
                 .push_bind(new.device_at.0)
-                .push_bind(new.received_at.0);
+                .push_bind(new.received_at.0)
+                .push_bind(new.passed_on.map(|(by, _)| by.as_str()))
+                .push_bind(new.passed_on.map(|(_, gap)| gap.from.0))
+                .push_bind(new.passed_on.map(|(_, gap)| gap.to.0));
         });
         changes.build().execute(&mut *db).await?;
         let mut entries = QueryBuilder::new("INSERT INTO entry (seq, stream, change) ");
@@ -265,7 +273,8 @@ pub async fn read_named(
     let mut found = Vec::with_capacity(named.len());
     for (doc, hash) in named {
         let row = sqlx::query(
-            "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+            "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
+         c.passed_by, c.gap_from, c.gap_to \
              FROM doc d JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
              WHERE d.record = ? AND d.part = ? AND c.hash = ?",
         )
@@ -295,6 +304,8 @@ pub struct Read {
     pub len: usize,
     /// The row of the change.
     pub change: i64,
+    /// Where somebody else's device passed it on.
+    pub passed_on: Option<PassedOn>,
 }
 
 /// Reads the entries of some streams after one place and up to another, without their bytes.
@@ -311,7 +322,8 @@ pub async fn read(
     }
     let list = serde_json::to_string(streams).unwrap_or_default();
     let rows = sqlx::query(
-        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
+         c.passed_by, c.gap_from, c.gap_to \
          FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
          WHERE e.seq > ? AND e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
          ORDER BY e.seq LIMIT ?",
@@ -335,7 +347,8 @@ pub async fn read_record(
     record: RecordId,
 ) -> Result<Vec<Read>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id \
+        "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
+         c.passed_by, c.gap_from, c.gap_to \
          FROM doc d JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
          WHERE d.record = ? AND e.stream IN (SELECT value FROM json_each(?)) ORDER BY e.seq",
     )
@@ -358,7 +371,20 @@ pub(super) fn entry(row: &SqliteRow) -> Result<Read, sqlx::Error> {
         received_at: Millis(row.try_get(4)?),
         len: usize::try_from(row.try_get::<i64, _>(5)?).unwrap_or(0),
         change: row.try_get(6)?,
+        passed_on: passed_on(row, 7)?,
     })
+}
+
+/// The mark of a change, from the three columns that begin here.
+pub(crate) fn passed_on(row: &SqliteRow, at: usize) -> Result<Option<PassedOn>, sqlx::Error> {
+    if row.try_get::<Option<&str>, _>(at)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(PassedOn {
+        by: org::code(row, at)?,
+        from: Millis(row.try_get(at + 1)?),
+        to: Millis(row.try_get(at + 2)?),
+    }))
 }
 
 /// The bytes of changes, by their rows.
@@ -379,24 +405,42 @@ pub async fn changes(
         .collect()
 }
 
-/// The device that an author key belongs to, if it was used before.
+/// Whose an author key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The device; none where only the person is known, from what others passed on.
+    pub device: Option<DeviceId>,
+    /// The person; none where the device is not known here.
+    pub person: Option<PersonId>,
+}
+
+/// Whose an author key is, if it was used before.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn owner(
     db: &mut SqliteConnection,
     actor: ActorKey,
-) -> Result<Option<DeviceId>, sqlx::Error> {
-    let row = sqlx::query("SELECT device FROM actor WHERE key = ?")
-        .bind(actor.0.as_slice())
-        .fetch_optional(db)
-        .await?;
-    row.as_ref()
-        .map(|row| bytes::<16>(row, 0).map(DeviceId))
-        .transpose()
+) -> Result<Option<Owner>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT a.device, COALESCE(a.person, d.person) FROM actor a \
+         LEFT JOIN device d ON d.id = a.device WHERE a.key = ?",
+    )
+    .bind(actor.0.as_slice())
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let device: &[u8] = row.try_get(0)?;
+    let person = match row.try_get::<Option<&str>, _>(1)? {
+        Some(_) => Some(org::code(&row, 1)?),
+        None => None,
+    };
+    let device = device.try_into().ok().map(DeviceId);
+    Ok(Some(Owner { device, person }))
 }
 
-/// Binds an author key to a device.
+/// Binds an author key to a device. One that is bound stays; one of which only the person was known
+/// gets its device.
 ///
 /// # Errors
 /// When the database fails.
@@ -405,11 +449,33 @@ pub async fn bind_actor(
     actor: ActorKey,
     device: DeviceId,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO actor (key, device) VALUES (?, ?) ON CONFLICT DO NOTHING")
-        .bind(actor.0.as_slice())
-        .bind(device.0.as_slice())
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO actor (key, device) VALUES (?, ?) \
+         ON CONFLICT DO UPDATE SET device = excluded.device WHERE device = x''",
+    )
+    .bind(actor.0.as_slice())
+    .bind(device.0.as_slice())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Binds an author key to a person whose device is not known: others pass on what was written with it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bind_person(
+    db: &mut SqliteConnection,
+    actor: ActorKey,
+    person: &PersonId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO actor (key, device, person) VALUES (?, x'', ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(actor.0.as_slice())
+    .bind(person.as_str())
+    .execute(db)
+    .await?;
     Ok(())
 }
 

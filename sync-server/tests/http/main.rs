@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod healing;
+#[cfg(test)]
 mod join;
 #[cfg(test)]
 mod limits;
@@ -34,5 +36,3 @@ mod proof;
 mod server;
 #[cfg(test)]
 mod tls;
-#[cfg(test)]
-mod tree;

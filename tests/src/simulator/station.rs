@@ -114,6 +114,9 @@ impl Station {
             store::set_setting(&mut write, "generation", &GENERATION)
                 .await
                 .expect("a generation");
+            store::set_setting(&mut write, store::CURSOR_KEY, &[7; 32])
+                .await
+                .expect("a key");
             write.commit().await.expect("a commit");
         });
         let copy = self.copy();

@@ -117,6 +117,7 @@ impl World {
             author: 0,
             received_at: found.received_at,
             change: found.bytes.clone(),
+            passed_on: None,
         })
     }
 

@@ -4,10 +4,13 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::cell::{self, Cell, Marks};
 use super::{
     Answer, Entry, MESSAGE_BYTES_MAX, MessageError, PageDigest, Receipt, UNPACKED_BYTES_MAX,
     VERSION, head_of,
@@ -118,13 +121,16 @@ impl Answer {
             sum: self.sum,
             news: (news != WireNews::default()).then_some(news),
         };
+        let mut fields = postcard::to_allocvec(&wire).unwrap_or_default();
+        let marks = Cell::passed_on(&self.entries);
+        cell::write(self.cells.iter().chain(&marks), &mut fields);
         let mut bytes = vec![VERSION];
         if self.frame.is_some() {
             // What was packed once only grows.
             bytes.push(AS_IT_IS);
-            bytes.extend(postcard::to_allocvec(&wire).unwrap_or_default());
+            bytes.extend(fields);
         } else {
-            seal(&wire, &mut bytes);
+            seal_fields(&fields, &mut bytes);
         }
         closed(bytes)
     }
@@ -134,7 +140,11 @@ impl Answer {
     /// # Errors
     /// When it is too large, of another version or damaged.
     pub fn decode(bytes: &[u8]) -> Result<LeanAnswer, MessageError> {
-        let wire: WireAnswer = unseal(versioned(bytes)?)?;
+        let fields = unpack_while(versioned(bytes)?, &mut |_| Ok(true))?;
+        let (wire, rest): (WireAnswer, _) =
+            postcard::take_from_bytes(&fields).map_err(|_| MessageError::Damaged)?;
+        let mut cells = cell::read(rest)?;
+        let marks = cell::take_marks(&mut cells)?;
         let news = wire.news.unwrap_or_default();
         let (framed, rows) = match &news.frame {
             Some(Frame::Rows(bytes)) => (None, frame::read_rows(bytes)?),
@@ -162,12 +172,14 @@ impl Answer {
             sum: wire.sum,
             repaired: news.repaired,
             frame: None,
+            cells,
         };
         Ok(LeanAnswer {
             answer,
             rows,
             digest: page.digest,
             items,
+            marks,
         })
     }
 }
@@ -181,6 +193,7 @@ pub struct LeanAnswer {
     pub rows: Vec<Row>,
     digest: PageDigest,
     items: Vec<LeanItem>,
+    marks: Marks,
 }
 
 impl LeanAnswer {
@@ -208,6 +221,7 @@ impl LeanAnswer {
             author: item.tag.who,
             received_at: Millis(item.tag.at),
             change: change.into_bytes(),
+            passed_on: cell::mark_of(&self.marks, item.tag.seq),
         });
         Some(Answer {
             entries: entries.collect(),
@@ -281,9 +295,12 @@ fn check_of(message: &[u8]) -> [u8; CHECK_BYTES] {
 }
 
 fn seal<T: Serialize>(fields: &T, out: &mut Vec<u8>) {
-    let fields = postcard::to_allocvec(fields).unwrap_or_default();
+    seal_fields(&postcard::to_allocvec(fields).unwrap_or_default(), out);
+}
+
+fn seal_fields(fields: &[u8], out: &mut Vec<u8>) {
     let packed = (fields.len() >= PACK_BYTES_MIN)
-        .then(|| pack::pack(&fields))
+        .then(|| pack::pack(fields))
         .flatten();
     match packed {
         Some(packed) => {
@@ -310,9 +327,15 @@ fn unseal_while<T: DeserializeOwned>(
     bytes: &[u8],
     judge: &mut dyn FnMut(&[u8]) -> Result<bool, MessageError>,
 ) -> Result<T, MessageError> {
-    let unpacked;
-    let fields = match bytes {
-        [AS_IT_IS, fields @ ..] => fields,
+    exactly(&unpack_while(bytes, judge)?)
+}
+
+fn unpack_while<'a>(
+    bytes: &'a [u8],
+    judge: &mut dyn FnMut(&[u8]) -> Result<bool, MessageError>,
+) -> Result<Cow<'a, [u8]>, MessageError> {
+    match bytes {
+        [AS_IT_IS, fields @ ..] => Ok(Cow::Borrowed(fields)),
         [PACKED, rest @ ..] => {
             let mut reader = Reader { rest };
             let len = reader.count().map_err(|_| MessageError::Damaged)?;
@@ -327,12 +350,10 @@ fn unseal_while<T: DeserializeOwned>(
                 judged.is_ok()
             });
             judged?;
-            unpacked = whole.ok_or(MessageError::Damaged)?;
-            unpacked.as_slice()
+            whole.map(Cow::Owned).ok_or(MessageError::Damaged)
         }
-        _ => return Err(MessageError::Damaged),
-    };
-    exactly(fields)
+        _ => Err(MessageError::Damaged),
+    }
 }
 
 /// Reads the first field of what may go on; none when there is not enough of it.

@@ -1,6 +1,6 @@
 //! Messages read back, are small, and are refused where they are damaged.
 
-use super::super::{Ask, Batch, Caller, Item, PAGE_KIB_MAX, Request, Secret};
+use super::super::{Ask, Batch, Caller, Item, PAGE_KIB_MAX, READS_CELLS, Request, Secret};
 use super::*;
 use crate::document::{Document, Edit, Stamp};
 use crate::id::{ActorKey, DeviceId, RecordId};
@@ -23,7 +23,7 @@ fn idle() -> Request {
             cursor: vec![3; 14],
             directory: Some([4; 8]),
             now: Millis(1_795_000_000_000),
-            page_kib: PAGE_KIB_MAX,
+            page_kib: PAGE_KIB_MAX | READS_CELLS,
             whole: false,
             sound: true,
             repair: None,
@@ -137,6 +137,7 @@ fn an_idle_exchange_is_below_100_bytes() {
         sum: Some([9; 8]),
         repaired: None,
         frame: None,
+        cells: Vec::new(),
     };
     let bytes = idle().encode().len() + answer.encode(false).len();
     assert!(bytes <= 100, "{bytes}");
