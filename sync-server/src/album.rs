@@ -15,7 +15,7 @@ use domain::id::{DeviceId, PhotoHash};
 use domain::time::Millis;
 
 use crate::error::ApiError;
-use crate::limits;
+use crate::{limits, private};
 
 /// What a picture is, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Album {
         if held == 0 {
             self.make_room(coming.device)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut file = private::open(OpenOptions::new().create(true).append(true), &path)?;
         file.write_all(piece)?;
         if come < coming.bytes {
             return Ok(Added::Part(come));
@@ -166,7 +166,7 @@ impl Album {
         let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = self.whole(&coming.hash);
         let folder = whole.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
         fs::rename(path, &whole)?;
         // The name is on the disk only when its folder is.
         for folder in [folder, self.folder.as_path()] {
@@ -218,7 +218,7 @@ impl Album {
     /// Drops what nobody has gone on with for long, and the oldest of a device that begins too many.
     fn make_room(&self, device: DeviceId) -> io::Result<()> {
         let parts = self.parts();
-        fs::create_dir_all(&parts)?;
+        private::make_folder(&parts)?;
         let mut own = Vec::new();
         for entry in fs::read_dir(&parts)? {
             let entry = entry?;

@@ -157,6 +157,12 @@ impl Config {
         })
     }
 
+    /// Whether others than programs of this machine can reach the server without TLS.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.tls.is_none() && !self.listen.ip().is_loopback()
+    }
+
     /// The address to show to people, once the port is known.
     #[must_use]
     pub fn url(&self, bound: SocketAddr) -> String {

@@ -4,6 +4,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::sync::message::{ErrorCode, MessageError};
 
+use crate::logging;
+
 /// Why a request was not served; nothing was changed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -149,10 +151,12 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (code, status, loudness) = self.row();
         let code = code.code();
+        let is_first = logging::refused(code);
         match loudness {
-            Loudness::Quiet => tracing::debug!(code, "request refused"),
-            Loudness::Notice => tracing::info!(code, "request refused"),
-            Loudness::Alarm => tracing::error!(code, "request failed"),
+            Loudness::Alarm if is_first => tracing::error!(code, "request failed"),
+            Loudness::Quiet | Loudness::Notice | Loudness::Alarm => {
+                tracing::debug!(code, "request refused");
+            }
         }
         let body = serde_json::json!({ "code": code, "detail": self.to_string() }).to_string();
         (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()

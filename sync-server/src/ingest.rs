@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::gate::{self, Case, Judgement, Pushed, Verdict};
 use crate::healing::{self, Gap};
 use crate::limits;
+use crate::logging;
 use crate::projection;
 use crate::proof;
 use crate::scope::Scope;
@@ -490,8 +491,9 @@ async fn refuse(
     (doc, bytes): (DocId, &[u8]),
     refusal: Refusal,
 ) -> Result<(), sqlx::Error> {
-    tracing::info!(doc = %doc, device = ?bringer.device, ?refusal, "change refused");
     let code = format!("{refusal:?}");
+    logging::refused(&format!("change {code}"));
+    tracing::debug!(doc = %doc, device = ?bringer.device, code, "change refused");
     let who = (bringer.device, &bringer.member.person);
     log::keep_poison(db, (doc, bytes), &code, who, bringer.now).await
 }

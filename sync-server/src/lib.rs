@@ -21,13 +21,16 @@ pub mod files;
 mod frames;
 mod gate;
 mod guarded;
+mod headers;
 pub mod healing;
 pub mod ingest;
 pub mod limits;
 mod listener;
+pub mod logging;
 pub mod news;
 mod overview;
 pub mod parts;
+pub mod private;
 pub mod projection;
 pub mod proof;
 pub mod pull;
@@ -113,6 +116,14 @@ pub async fn run(invocation: Invocation, out: &mut (impl Write + Send)) -> Resul
                 address: config.listen.to_string(),
                 source,
             })?;
+    if config.is_exposed() {
+        tracing::warn!(
+            listen = %config.listen,
+            "no TLS: whoever is on the way can read and alter everything, and browsers on other \
+             machines keep no app; give --tls-cert and --tls-key, or --listen 127.0.0.1:PORT behind \
+             a proxy that speaks TLS"
+        );
+    }
     if config.demo {
         for line in demo::join_lines(&server.shared.store, clock::now()).await? {
             writeln!(out, "{line}")?;
@@ -235,6 +246,7 @@ impl Server {
         let router = router::router(Arc::clone(&self.shared));
         let shared = Arc::clone(&self.shared);
         let sweeping = tokio::spawn(sweep::daily(Arc::clone(&self.shared)));
+        let telling = tokio::spawn(logging::tell_refused());
         let shutdown = async move {
             shutdown.await;
             // Their answers never end by themselves.
@@ -242,6 +254,7 @@ impl Server {
         };
         listener::run(listener, router, self.tls.clone(), shutdown).await;
         // Broken off anywhere, it goes on with the next start.
+        telling.abort();
         sweeping.abort();
         let _ended = sweeping.await;
         self.close().await;

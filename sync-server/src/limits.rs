@@ -131,6 +131,8 @@ pub const DOC_CHANGES_MAX: usize = 10_000;
 /// Most operations of all changes of one document: a run of them costs a few bytes to send, but each
 /// is kept in memory by everyone who opens the document.
 pub const DOC_OPS_MAX: u64 = 20_000;
+/// How often the log tells how much was refused.
+pub const TELL_REFUSED_EVERY: Duration = Duration::from_secs(60);
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
 /// How long one process waits for another one's write to the database.

@@ -1,15 +1,11 @@
 //! The binary: arguments, log, runtime; all the rest is the library.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use sync_server::config::Invocation;
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Workers that answer requests; SQLite has threads of its own.
 const WORKERS: usize = 2;
@@ -21,7 +17,7 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => return usage(&error),
     };
-    start_log();
+    sync_server::logging::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -37,25 +33,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => complain(&message),
     }
-}
-
-fn start_log() {
-    let wanted = std::env::var("FENGGE_LOG").ok();
-    let filter: Targets = wanted
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| {
-            Targets::new()
-                .with_default(Level::INFO)
-                .with_target("sqlx", Level::WARN)
-                // It opens a span for each document that it loads, with the whole of it in words.
-                .with_target(domain::document::LIBRARY, Level::ERROR)
-        });
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .init();
 }
 
 fn usage(error: &clap::Error) -> ExitCode {

@@ -18,6 +18,7 @@ use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
+use crate::headers::Reader;
 use crate::limits;
 use crate::parts::{Owner, Parts};
 
@@ -92,10 +93,12 @@ async fn next_piece(body: &mut Body, end: Instant) -> Result<Option<Bytes>, ApiE
     }
 }
 
-/// A binary answer; API answers carry no page headers, every byte counts on a bad line. Only a
-/// browser, which names the type of what it sends, needs to be told the type of what it gets.
+/// A binary answer to a `POST`; every byte counts on a bad line. Only a browser, which names the type
+/// of what it sends, needs to be told the type of what it gets.
 fn binary(bytes: impl Into<Body>, named: bool) -> Response {
     let mut response = Response::new(bytes.into());
+    let reader = if named { Reader::Code } else { Reader::Program };
+    response.extensions_mut().insert(reader);
     if named {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(BINARY));

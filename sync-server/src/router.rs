@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -15,6 +16,7 @@ use crate::auth::JoinBrake;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
+use crate::headers;
 use crate::news::News;
 use crate::parts::Parts;
 use crate::route::{exchange, health, news, overview, parts, photo};
@@ -48,7 +50,7 @@ pub(crate) struct Shared {
 
 /// The server's routes.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route(
             "/api/v1/exchange",
             post(exchange::answer).fallback(unknown_method),
@@ -76,9 +78,15 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/health", get(health::answer).fallback(unknown_method))
         .route("/api", axum::routing::any(unknown_path))
         .route("/api/{*rest}", axum::routing::any(unknown_path))
-        .fallback(file)
+        .fallback(file);
+    guarded(routes).with_state(shared)
+}
+
+/// What holds for every answer, whatever gave it.
+fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(shared)
+        .layer(map_response(headers::put))
 }
 
 async fn unknown_method() -> ApiError {
@@ -96,17 +104,31 @@ async fn file(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     }
 }
 
-/// A panic ends its own request and no other; the panic's text stays in the log.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands over the box"
-)]
-fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
-    tracing::error!(panic = text, "a request panicked");
+/// A panic ends its own request and no other. Where it was is in the log (`logging`); what it
+/// said is not, because that may quote a record.
+fn panicked(_said: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::Service as _;
+
+    use super::*;
+
+    async fn boom() -> Response {
+        panic!("for a test")
+    }
+
+    #[tokio::test]
+    async fn ac21_a_panic_is_answered_with_the_fixed_headers() {
+        let mut routes = guarded(Router::new().route("/", get(boom)));
+        let request = Request::new(Body::empty());
+        let answer = routes.call(request).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for name in ["x-content-type-options", "content-security-policy"] {
+            assert!(answer.headers().contains_key(name), "{name}");
+        }
+    }
 }

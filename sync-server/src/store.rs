@@ -22,6 +22,7 @@ use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transacti
 
 use crate::cursor;
 use crate::limits;
+use crate::private::{self, PrivateError};
 
 /// The steps of the schema, in order; one that was released never changes.
 const MIGRATIONS: [(&str, &str); 10] = [
@@ -78,6 +79,9 @@ pub enum StoreError {
         /// What went wrong.
         source: io::Error,
     },
+    /// It cannot be kept to the server's own account.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
     /// Another server works there.
     #[error("another server already uses the data folder {0}; stop it or give another --data")]
     Taken(String),
@@ -130,28 +134,59 @@ impl ServerLock {
             path: data.display().to_string(),
             source,
         };
-        make_folder(data).map_err(failed)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(data.join("server.lock"))
-            .map_err(failed)?;
+        let was_open = private::folder(data)?;
+        let path = data.join("server.lock");
+        let mut closed = u64::from(was_open) + u64::from(private::file(&path)?);
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true);
+        let file = private::open(options, &path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => {
+                closed += private::everything(data)?;
+                tell_closed(closed);
+                Ok(Self { _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::Taken(data.display().to_string())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 }
 
-/// Makes the data folder, readable by the server's own account only.
-fn make_folder(data: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(data)
+/// The database and what SQLite keeps beside it.
+const FILES: [&str; 4] = [
+    "fengge.db",
+    "fengge.db-wal",
+    "fengge.db-shm",
+    "fengge.db-journal",
+];
+
+/// Closes the folder and the database to other accounts. SQLite gives the files that it makes the
+/// rights of the database, so that one is made before SQLite sees it.
+fn close_to_others(data: &Path, create: bool) -> Result<(), StoreError> {
+    let mut closed = u64::from(private::folder(data)?);
+    for name in FILES {
+        closed += u64::from(private::file(&data.join(name))?);
+    }
+    tell_closed(closed);
+    if create {
+        let mut options = File::options();
+        let made = private::open(options.create(true).append(true), &data.join(FILES[0]));
+        made.map_err(|source| StoreError::Folder {
+            path: data.display().to_string(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn tell_closed(closed: u64) {
+    if closed > 0 {
+        tracing::warn!(
+            closed,
+            "data was open to other accounts of this machine and is closed now; who had one could \
+             have read it"
+        );
+    }
 }
 
 impl Store {
@@ -160,14 +195,11 @@ impl Store {
     /// # Errors
     /// When it cannot be opened or brought up to date.
     pub async fn open(data: &Path, create: bool) -> Result<Self, StoreError> {
-        let file = data.join("fengge.db");
+        let file = data.join(FILES[0]);
         if !create && !file.exists() {
             return Err(StoreError::Absent(data.display().to_string()));
         }
-        make_folder(data).map_err(|source| StoreError::Folder {
-            path: data.display().to_string(),
-            source,
-        })?;
+        close_to_others(data, create)?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)

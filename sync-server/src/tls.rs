@@ -1,5 +1,6 @@
 //! TLS with a certificate and a key from PEM files.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +33,10 @@ pub enum TlsError {
     Pair(#[from] rustls::Error),
 }
 
+/// The versions that are spoken; everything older can be broken into.
+const VERSIONS: &[&rustls::SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
+
 /// Reads certificate and key; offers HTTP/2 before HTTP/1.1.
 ///
 /// # Errors
@@ -49,11 +54,21 @@ pub fn acceptor(cert: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
         path: key.display().to_string(),
         source,
     })?;
+    warn_of_readers(key);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(VERSIONS)?
         .with_no_client_auth()
         .with_single_cert(chain, private)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Whoever reads the key can pass for this server.
+fn warn_of_readers(key: &Path) {
+    let mode = std::fs::metadata(key).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+        let key = key.display();
+        tracing::warn!(%key, "every account of this machine can read the TLS key; chmod 600 it");
+    }
 }

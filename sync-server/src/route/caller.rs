@@ -193,6 +193,6 @@ async fn join(
     };
     let scope = shared.scopes.of(&mut write, &device.person).await?;
     write.commit().await?;
-    tracing::info!(device = ?device.id, person = %device.person, "device joined");
+    tracing::info!(device = ?device.id, "device joined");
     Ok((device, scope))
 }

@@ -47,28 +47,28 @@ async fn a_file_is_sent_as_it_was_compressed_by_the_build() {
 }
 
 #[tokio::test]
-async fn pages_carry_a_strict_policy_and_api_answers_do_not() {
+async fn pages_and_scripts_carry_a_strict_policy() {
     let server = TestServer::start().await;
     let page = server.get("/").await;
     let policy = page.header("content-security-policy").expect("a policy");
     for part in [
-        "default-src 'self'",
+        "default-src 'none'",
         "script-src 'self' 'wasm-unsafe-eval'",
         "frame-ancestors 'none'",
     ] {
         assert!(policy.contains(part), "{part}");
     }
-    assert!(!policy.contains("unsafe-inline"));
-    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    let health = server.get("/health").await;
-    assert_eq!(health.status, 200);
-    assert_eq!(health.header("content-security-policy"), None);
+    for never in ["unsafe-inline", "'unsafe-eval'", "data:", "http", "*"] {
+        assert!(!policy.contains(never), "{never}");
+    }
+    // A worker is held to the policy of its own script.
+    let script = server.get("/sw.js").await;
+    assert_eq!(script.header("content-security-policy"), Some(policy));
     let refused = server.post("/api/v1/nothing", b"x").await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (404, "not_found")
     );
-    assert_eq!(refused.header("content-security-policy"), None);
     server.stop().await;
 }
 

@@ -13,11 +13,15 @@ mod files;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod healing;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod machine;
 #[cfg(test)]
 mod news;
 #[cfg(test)]

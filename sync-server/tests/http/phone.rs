@@ -129,19 +129,32 @@ impl Phone {
         self.hazard_by(grid, &self.person.clone())
     }
 
-    /// The same, in the name of somebody.
-    pub fn hazard_by(&mut self, grid: &str, by: &PersonId) -> (RecordId, Document, Item) {
+    /// A record that nothing is written on, the next of this phone.
+    pub fn blank(&mut self) -> (RecordId, Document) {
         self.made += 1;
         let mut entropy = self.device.0;
         entropy[..8].copy_from_slice(&self.made.to_be_bytes());
-        let id = Fresh::new(NOW, entropy).id();
-        let header = Header {
+        (Fresh::new(NOW, entropy).id(), Document::default())
+    }
+
+    /// What a hazard in a grid begins with.
+    pub fn header(&self, grid: &str) -> Header {
+        Header {
             kind: Kind::Hazard,
             schema: SCHEMA,
             grid: grid.parse().expect("code"),
             number: format!("T-{}", self.made),
-            by: by.clone(),
+            by: self.person.clone(),
             created_at: NOW,
+        }
+    }
+
+    /// The same, in the name of somebody.
+    pub fn hazard_by(&mut self, grid: &str, by: &PersonId) -> (RecordId, Document, Item) {
+        let (id, mut document) = self.blank();
+        let header = Header {
+            by: by.clone(),
+            ..self.header(grid)
         };
         let new = NewHazard {
             grid: header.grid.clone(),
@@ -152,7 +165,6 @@ impl Phone {
             patrol: None,
             fixed: String::new(),
         };
-        let mut document = Document::default();
         let item = self.change(id, &mut document, &register_edits(&header, &new));
         (id, document, item)
     }
@@ -243,9 +255,15 @@ pub async fn invite(server: &TestServer, person: &str) -> String {
 
 /// How many entries the log has.
 pub async fn entries(server: &TestServer) -> u64 {
-    let health: serde_json::Value =
-        serde_json::from_slice(&server.get("/health").await.body).expect("json");
-    health["entries"].as_u64().expect("a number")
+    let store = Store::open(server.data(), false).await.expect("opens");
+    let mut view = store.view().await.expect("a view");
+    let last: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM entry")
+        .fetch_one(&mut *view)
+        .await
+        .expect("a number");
+    drop(view);
+    store.close().await;
+    last.unwrap_or(0).try_into().expect("places are positive")
 }
 
 /// The organisation of every test.

@@ -92,6 +92,28 @@ impl Scene {
     }
 }
 
+/// Registers a hazard with a photo, sends its thumbnail whole and the beginning of the whole picture.
+pub async fn send_one_and_begin_another(server: &TestServer, phone: &mut Phone) {
+    let (record, mut document, first) = phone.hazard("a1");
+    let (full, thumb) = (jpeg(1, 100_000), jpeg(2, 9_000));
+    let item = ItemId::new(NOW, [9; 10]);
+    let edits = photo::add_edits(item, &phone.person, &said(&full, &thumb));
+    let second = phone.change(record, &mut document, &edits);
+    phone
+        .push(server, 77, &[(first, "a1"), (second, "a1")])
+        .await;
+    for (bytes, size, to) in [
+        (&thumb, Size::Thumb, thumb.len()),
+        (&full, Size::Full, 50_000),
+    ] {
+        let (hash, size) = (PhotoHash::of(bytes).hex(), size.code());
+        let path = format!("/api/v1/photos/{hash}?record={record}&size={size}");
+        let answer = patch(server, phone, &path, 0, &bytes[..to]).await;
+        assert_eq!(answer.status, 204);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+}
+
 fn proof(phone: &Phone) -> String {
     let secret: String = phone.secret.0.iter().map(|b| format!("{b:02x}")).collect();
     format!("authorization: Device {}.{secret}\r\n", phone.device.hex())

@@ -104,3 +104,48 @@ async fn who_does_not_speak_tls_gets_nothing_and_harms_nobody() {
     drop(next);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn ac27_tls_1_3_and_1_2_are_spoken_and_nothing_older() {
+    let (server, trusted) = server().await;
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.clone()).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(server.address).await.expect("connects");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        let connected = connected.await.expect("a handshake");
+        let spoken = connected.get_ref().1.protocol_version();
+        assert_eq!(spoken, Some(version.version));
+    }
+    for minor in [1_u8, 2] {
+        let heard = server.raw(&hello(minor)).await;
+        // An alert, fatal: this version is not spoken (or nothing of it can be agreed on).
+        assert!(
+            matches!(heard.as_slice(), [21, 3, _, 0, 2, 2, 40 | 70, ..]),
+            "{heard:?}"
+        );
+    }
+    server.stop().await;
+}
+
+/// The greeting of a client that speaks nothing newer than TLS 1.0 or 1.1, and one old cipher.
+fn hello(minor: u8) -> Vec<u8> {
+    let mut said = vec![3, minor];
+    said.extend([7; 32]);
+    said.extend([0, 0, 4, 0xc0, 0x13, 0x00, 0x2f, 1, 0]);
+    let len = |bytes: &[u8]| u16::try_from(bytes.len()).expect("short").to_be_bytes();
+    let mut message = vec![1, 0];
+    message.extend(len(&said));
+    message.extend(said);
+    let mut record = vec![22, 3, 1];
+    record.extend(len(&message));
+    record.extend(message);
+    record
+}
