@@ -7,6 +7,12 @@ const STOPS = "fengge.stops";
 const UPDATE_CHECK_MS = 60 * 60 * 1000;
 
 const tag = document.getElementById("start");
+/* Where a browser asks who may turn a string into code: our own two workers, and nothing else. No string
+   ever becomes HTML. (The policy's name stands in the server's header.) */
+const WORKERS = ["/sw.js", tag.dataset.qr];
+window.trustedTypes?.createPolicy("default", {
+  createScriptURL: (url) => (WORKERS.includes(url) ? url : null),
+});
 let stopped = false;
 window.addEventListener("error", (event) => stop(event.error));
 window.addEventListener("unhandledrejection", (event) => stop(event.reason));
@@ -54,14 +60,20 @@ function stop(error) {
 function startAgain(error) {
   const starts = countStart();
   if (starts === 1) {
-    location.reload();
+    reload();
     return;
   }
   stop(error);
   window.dispatchEvent(new Event("fengge:failed"));
   if (stopped || starts > STARTS_MAX) return;
-  setTimeout(() => location.reload(), AGAIN_MS);
-  window.addEventListener("online", () => location.reload(), { once: true });
+  setTimeout(reload, AGAIN_MS);
+  window.addEventListener("online", reload, { once: true });
+}
+
+/* An invitation that nobody has taken yet comes along: `boot.js` takes it out of the address again. */
+function reload() {
+  if (window.fenggeInvitation) history.replaceState(null, "", "#" + window.fenggeInvitation);
+  location.reload();
 }
 
 /* How many starts have failed in a row; too many where that cannot be kept. */

@@ -113,6 +113,7 @@ thread_local! {
     static ROUTE: RefCell<Option<RwSignal<Route>>> = const { RefCell::new(None) };
     static SHEET: RefCell<Option<RwSignal<bool>>> = const { RefCell::new(None) };
     static VISITED: Cell<bool> = const { Cell::new(false) };
+    static INVITATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// The route that is shown; set up by [`start`].
@@ -195,6 +196,7 @@ fn visit(to: Route, replace: bool) {
     let Some(window) = web_sys::window() else {
         return;
     };
+    INVITATION.with(|slot| slot.borrow_mut().take());
     if let Ok(history) = window.history() {
         let path = to.path();
         // A refused entry only costs the Back button one step.
@@ -257,6 +259,25 @@ pub fn sheet_dismissed() {
     if open && let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
         let _went = history.back();
     }
+}
+
+/// What `boot.js` took out of the address.
+const INVITED: &str = "fenggeInvitation";
+
+/// The code of the link that led here, until one goes elsewhere. It is in no address and in no history.
+#[must_use]
+pub fn invitation() -> Option<String> {
+    let window = web_sys::window()?;
+    let taken = js_sys::Reflect::get(&window, &INVITED.into()).ok();
+    INVITATION.with(|slot| {
+        let mut kept = slot.borrow_mut();
+        if let Some(code) = taken.and_then(|taken| taken.as_string()) {
+            // From now on it is here and nowhere else.
+            let _forgotten = js_sys::Reflect::delete_property(&window, &INVITED.into());
+            *kept = Some(code).filter(|code| !code.is_empty());
+        }
+        kept.clone()
+    })
 }
 
 fn close_sheet() -> bool {

@@ -4,6 +4,7 @@ mod agree;
 mod carry;
 mod damage;
 mod faults;
+mod invitation;
 mod link;
 mod live;
 mod offline;

@@ -94,7 +94,7 @@ impl Film {
                    digits += seen[at].toString(16).padStart(2, '0');
                  done(digits);
                }};
-               image.src = 'data:image/svg+xml;base64,' + btoa(unescape(encodeURIComponent(xml)));
+               image.src = URL.createObjectURL(new Blob([xml], {{ type: 'image/svg+xml' }}));
              }})"
         );
         let mut seen: Vec<Vec<u8>> = Vec::new();

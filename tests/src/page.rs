@@ -117,6 +117,14 @@ impl Page {
             .unwrap_or_default()
     }
 
+    /// Waits until a field holds this.
+    pub async fn shows_value(&self, word: Word, text: &str) {
+        eventually(&format!("{text} in {}", word.en), || async {
+            (self.value(word).await == text).then_some(())
+        })
+        .await;
+    }
+
     async fn field(&self, word: Word) -> WebElement {
         eventually(&format!("field {}", word.en), || self.look_field(word)).await
     }

@@ -7,14 +7,14 @@ use leptos::prelude::*;
 use crate::component::field::{Form, Text, TextKind, save_bar};
 use crate::component::shell::{Top, top};
 use crate::locale::{fault, word};
-use crate::platform;
 use crate::screen::settings::people;
 use crate::state::{Actions, State, state};
+use crate::{nav, platform};
 
 /// The join screen.
 pub fn join() -> AnyView {
     let state = state();
-    let form = Form::new(code_from_link().unwrap_or_default());
+    let form = Form::new(invited().unwrap_or_default());
     let asked = RwSignal::new(false);
     // The exchange tells how joining went; success brings the directory, and with it the app.
     Effect::new(move |_| {
@@ -88,9 +88,7 @@ fn others(state: State) -> Option<AnyView> {
     })
 }
 
-/// The code of an invitation link or QR code: what stands behind the `#`.
-fn code_from_link() -> Option<String> {
-    let hash = web_sys::window()?.location().hash().ok()?;
-    let code = hash.strip_prefix('#')?;
-    normal_code(code).map(|_| code.to_owned())
+/// The code of an invitation link or QR code.
+fn invited() -> Option<String> {
+    nav::invitation().filter(|code| normal_code(code).is_some())
 }

@@ -8,6 +8,9 @@ use crate::component::sheet;
 use crate::locale::word;
 use crate::platform::{self, qr::Reader};
 
+/// What the codes stand on. (As a name, so that the element is made and not parsed: strings never become
+/// HTML, `public/start.js`.)
+const PAPER: &str = "#fff";
 /// How long a code stands. A camera takes it in a tenth of that; a slow phone reads five a second.
 const STANDS_MS: u32 = 400;
 
@@ -55,7 +58,7 @@ fn player(codes: Vec<String>) -> AnyView {
         Some(view! {
             <svg viewBox=format!("0 0 {size} {size}") role="img" aria-label=word::CARRY_SHOW.s()
                 shape-rendering="crispEdges">
-                <rect width="100%" height="100%" fill="#fff" />
+                <rect width="100%" height="100%" fill=PAPER />
                 <path d=path fill="#000" />
             </svg>
         })
