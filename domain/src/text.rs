@@ -18,6 +18,21 @@ pub fn clean(text: &str) -> String {
     plain.trim().to_owned()
 }
 
+/// Whether a character shows nothing of itself and can make a text look like another one.
+///
+/// Control and escape signs, line ends, marks of writing direction, zero width, fillers. Marks that
+/// choose between the forms of one Chinese character are none of them: names need them.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e00ff}')
+}
+
 /// Length as people count it: Unicode scalar values, not bytes.
 #[must_use]
 pub fn length(text: &str) -> usize {
@@ -90,6 +105,18 @@ mod tests {
     fn full_width_digits_become_plain() {
         assert_eq!(clean("　４组　173号 "), "4组 173号");
         assert_eq!(clean("a\u{0}b\r\nc"), "ab\nc");
+    }
+
+    #[test]
+    fn signs_that_nobody_sees_are_told_from_letters() {
+        for c in
+            "\u{1b}\n\t\u{7f}\u{9b}\u{200b}\u{200d}\u{202e}\u{2066}\u{2069}\u{feff}\u{3164}".chars()
+        {
+            assert!(is_hidden(c), "{c:?}");
+        }
+        for c in "双河村 03·㭎\u{e0101}ＡaÄ、（）\u{3000}".chars() {
+            assert!(!is_hidden(c), "{c:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod codec;
 mod kept;
 mod link;
 mod mutation;
+mod org;
 pub mod seed;
 mod server;
 
@@ -89,6 +90,11 @@ pub const TARGETS: &[Target] = &[
         name: "link",
         run: link::run,
         seeds: link::seeds,
+    },
+    Target {
+        name: "org",
+        run: org::run,
+        seeds: org::seeds,
     },
     Target {
         name: "bundle",

@@ -160,6 +160,8 @@ pub async fn run(
         return record::carried(config, file, code, out).await;
     }
     let store = Store::open(&config.data, !matches!(command, Command::Invite { .. })).await?;
+    // The admin waits as long as it takes, and ends a command by hand.
+    let store = store.unhurried();
     let outcome = match command {
         Command::Invite { person } => invite::invite(&store, config, &person, out).await,
         Command::Unit { action } => unit::unit(&store, action, out).await,

@@ -169,12 +169,13 @@ impl From<sqlx::Error> for ApiError {
             .as_database_error()
             .and_then(|e| e.code())
             .unwrap_or_default();
-        // SQLite: 13 is a full disk; 5 and 6, and their extended codes, are a lock held elsewhere.
+        // SQLite: 13 is a full disk; 5 and 6, and their extended codes, are a lock held elsewhere; 9 is
+        // a query that took too long and was broken off.
         let primary = code.parse::<u32>().map_or(0, |number| number & 0xff);
         tracing::warn!(%error, "database");
         match primary {
             13 => Self::NoRoom,
-            5 | 6 => Self::Busy,
+            5 | 6 | 9 => Self::Busy,
             _ if matches!(error, sqlx::Error::PoolTimedOut) => Self::Busy,
             _ => Self::Internal,
         }

@@ -186,18 +186,21 @@ impl Server {
         let files = files.map(|files| files.over_tls(tls.is_some()));
         let lock = ServerLock::take(&config.data)?;
         let store = Store::open(&config.data, true).await?;
-        projection::refresh(&store)
+        // What a start mends may take long.
+        let whole = store.unhurried();
+        projection::refresh(&whole)
             .await
             .map_err(StoreError::Database)?;
-        store::sums::refresh(&store)
+        store::sums::refresh(&whole)
             .await
             .map_err(StoreError::Database)?;
         if config.demo {
-            demo::seed(&store, clock.now()).await?;
+            demo::seed(&whole, clock.now()).await?;
         }
         if config.bench_join.is_some() {
-            bench::seed(&store).await?;
+            bench::seed(&whole).await?;
         }
+        say_what_is_wrong_with_units(&whole).await?;
         if files.is_none() {
             tracing::warn!("no --app folder: only the API is served");
         }
@@ -259,6 +262,23 @@ impl Server {
         let _ended = sweeping.await;
         self.close().await;
     }
+}
+
+/// Older versions took units that do not fit together: the server starts with them, and says so.
+async fn say_what_is_wrong_with_units(store: &Store) -> Result<(), StoreError> {
+    let mut view = store.view().await?;
+    let known = store::org::known(&mut view).await?;
+    view.rollback().await?;
+    if let Err(flaws) = store::org::judge::sound(&known) {
+        for flaw in &flaws.first {
+            tracing::error!(unit = flaw.code, wrong = %flaw.wrong, "unit");
+        }
+        tracing::error!(
+            units = flaws.count,
+            "units do not fit together: nobody sees what lies below them until they are imported anew"
+        );
+    }
+    Ok(())
 }
 
 /// Ready when the process is asked to stop.

@@ -135,6 +135,11 @@ pub const DOC_OPS_MAX: u64 = 20_000;
 pub const TELL_REFUSED_EVERY: Duration = Duration::from_secs(60);
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
+/// How long a query may take that somebody waits for, with whatever the function it is part of asks
+/// besides: a hundred times what the slowest honest one takes.
+pub const QUERY_TIME_MAX: Duration = Duration::from_secs(30);
+/// Most bytes of an organisation in a file.
+pub const ORG_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long one process waits for another one's write to the database.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of all files of the app together, as they lie on the disk.

@@ -83,10 +83,14 @@ impl Tree {
 
     /// The way down from the member's own unit; none when the unit does not lie below one.
     fn path(&self, member: &Member, wanted: &UnitId) -> Option<Vec<Unit>> {
-        let mut path = Vec::new();
+        let mut path: Vec<Unit> = Vec::new();
         let mut next = Some(wanted);
         while let Some(id) = next {
             let unit = self.units.get(id)?;
+            // Each step leads to a higher level, also where older versions took units in a circle.
+            if path.last().is_some_and(|below| unit.level >= below.level) {
+                return None;
+            }
             path.push(unit.clone());
             if member.units.contains(id) {
                 path.reverse();

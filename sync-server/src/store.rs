@@ -5,6 +5,7 @@ pub mod device;
 pub mod directory;
 pub(crate) mod frame;
 pub mod held;
+pub mod hold;
 pub mod log;
 pub mod org;
 pub mod photo;
@@ -13,16 +14,17 @@ pub mod sums;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Connection, Row, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::{Connection, Row, SqlSafeStr as _, SqliteConnection};
 
 use crate::cursor;
 use crate::limits;
 use crate::private::{self, PrivateError};
+use hold::{Hold, Leash, Readers};
 
 /// The steps of the schema, in order; one that was released never changes.
 const MIGRATIONS: [(&str, &str); 10] = [
@@ -103,7 +105,11 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     write: SqlitePool,
-    read: SqlitePool,
+    /// What ends a write that takes too long or that nobody waits for.
+    leash: Arc<Leash>,
+    read: Readers,
+    /// How long a query may take; none for the admin's own commands and at the start.
+    limit: Option<Duration>,
     /// Names this database's log; a restored or new database has another one.
     pub generation: [u8; 4],
     /// What this server's cursors are made with.
@@ -200,12 +206,11 @@ impl Store {
             return Err(StoreError::Absent(data.display().to_string()));
         }
         close_to_others(data, create)?;
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
+        let leash = Leash::new();
+        let write = hold::pool(&leash)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .acquire_timeout(limits::BUSY_TIMEOUT)
             .connect_with(options(file.clone()).create_if_missing(create))
             .await?;
         check_version(&write).await?;
@@ -213,41 +218,60 @@ impl Store {
         let generation = made_once(&write, "generation").await?;
         let secret = made_once(&write, CURSOR_KEY).await?;
         let cursors = cursor::Key::new(&secret, generation);
-        let read = SqlitePoolOptions::new()
-            .max_connections(limits::READERS_MAX)
-            .acquire_timeout(limits::BUSY_TIMEOUT)
-            .connect_with(options(file).pragma("query_only", "on"))
-            .await?;
+        let read = Readers::new(&options(file).pragma("query_only", "on"));
         Ok(Self {
             write,
+            leash,
             read,
+            limit: Some(limits::QUERY_TIME_MAX),
             generation,
             cursors,
         })
+    }
+
+    /// The same database for work that may take long: an admin's command, what a start mends.
+    #[must_use]
+    pub fn unhurried(&self) -> Self {
+        let limit = None;
+        Self {
+            limit,
+            ..self.clone()
+        }
+    }
+
+    /// The same database with another time limit.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        let limit = Some(limit);
+        Self {
+            limit,
+            ..self.clone()
+        }
     }
 
     /// Begins a write: waits for the one before to end, then holds the database's write lock.
     ///
     /// # Errors
     /// When the lock cannot be had in time.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        match self.write.begin_with(BEGIN).await {
-            // On a full disk SQLite ends the transaction by itself, the library still counts it, and
-            // this connection would never begin another one.
+    pub async fn begin(&self) -> Result<Hold, sqlx::Error> {
+        let begun = match self.write.begin_with(BEGIN).await {
+            // On a full disk, and when a write is broken off, SQLite ends the transaction by itself,
+            // the library still counts it, and this connection would never begin another one.
             Err(sqlx::Error::InvalidSavePointStatement) => {
                 self.write.acquire().await?.close().await?;
                 self.write.begin_with(BEGIN).await
             }
             begun => begun,
-        }
+        };
+        Ok(Hold::new(begun?, &self.leash, (self.limit, None)))
     }
 
     /// Begins a read of one unchanging state.
     ///
     /// # Errors
     /// When no connection is free in time.
-    pub async fn view(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.read.begin().await
+    pub async fn view(&self) -> Result<Hold, sqlx::Error> {
+        self.read.begin(self.limit).await
     }
 
     /// Closes all connections and lets the write-ahead log be folded into the database.

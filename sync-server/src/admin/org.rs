@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::AdminError;
+use crate::limits;
 use crate::store::Store;
-use crate::store::org::{self, Org};
+use crate::store::org::{self, Draft};
 
 /// What to do with an organisation.
 #[derive(Debug, Clone, Subcommand)]
@@ -26,16 +27,21 @@ pub(super) async fn import(
     out: &mut impl Write,
 ) -> Result<(), AdminError> {
     let path = || file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|source| AdminError::Read {
+    let unread = |source| AdminError::Read {
         path: path(),
         source,
-    })?;
-    let org: Org = serde_json::from_str(&text).map_err(|source| AdminError::File {
+    };
+    let length = std::fs::metadata(file).map_err(unread)?.len();
+    if length > limits::ORG_FILE_BYTES_MAX {
+        return Err(unread(std::io::ErrorKind::FileTooLarge.into()));
+    }
+    let text = std::fs::read_to_string(file).map_err(unread)?;
+    let org = Draft::read(&text).map_err(|source| AdminError::File {
         path: path(),
         source,
     })?;
     let mut write = store.begin().await?;
-    org::put(&mut write, &org).await?;
+    org::put_draft(&mut write, &org).await?;
     write.commit().await?;
     let (units, people) = (org.units.len(), org.people.len());
     writeln!(

@@ -31,7 +31,7 @@ macro_rules! below {
              WHERE active = 1 AND (parent = ?1 OR (id = ?1 AND level = 5)) \
            UNION ALL \
            SELECT u.id, u.level, b.child FROM unit u JOIN below b ON u.parent = b.id \
-             WHERE u.active = 1 AND b.level < 5), \
+             WHERE u.active = 1 AND u.level > b.level), \
          mine AS (SELECT b.child AS child, r.* FROM below b JOIN row r ON r.grid = b.id \
            WHERE b.level = 5) "
     };

@@ -1,5 +1,7 @@
 //! Units, people and checkpoints: writing them down and finding them.
 
+pub mod judge;
+
 use std::str::FromStr;
 
 use domain::access;
@@ -10,32 +12,61 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::damaged;
+use judge::{Flaws, Known, KnownUnit};
 
-/// An organisation as an import file lists it; units stand before those below them.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Org {
+/// An organisation as an import file lists it, in any order.
+///
+/// As it comes from outside it is a [`Draft`], whose codes are any text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Org<U = UnitId, P = PersonId> {
     /// Units of all levels.
-    pub units: Vec<UnitLine>,
+    #[serde(default = "Vec::new")]
+    pub units: Vec<UnitLine<U>>,
     /// Members of staff.
-    pub people: Vec<PersonLine>,
+    #[serde(default = "Vec::new")]
+    pub people: Vec<PersonLine<U, P>>,
     /// Places that patrols pass.
-    pub checkpoints: Vec<CheckpointLine>,
+    #[serde(default = "Vec::new")]
+    pub checkpoints: Vec<CheckpointLine<U>>,
+}
+
+/// An organisation that was not judged yet.
+pub type Draft = Org<String, String>;
+
+impl Draft {
+    /// Reads an import file.
+    ///
+    /// # Errors
+    /// When the text is not one; the error names line and column.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+impl<U, P> Default for Org<U, P> {
+    fn default() -> Self {
+        Self {
+            units: Vec::new(),
+            people: Vec::new(),
+            checkpoints: Vec::new(),
+        }
+    }
 }
 
 /// One unit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UnitLine {
+pub struct UnitLine<U = UnitId> {
     /// Its code.
-    pub id: UnitId,
+    pub id: U,
     /// Its level, 1 (city) to 5 (grid).
     pub level: u8,
     /// Its name.
     pub name: String,
     /// The unit above it.
-    #[serde(default)]
-    pub parent: Option<UnitId>,
+    #[serde(default = "none")]
+    pub parent: Option<U>,
     /// Of a grid: the code of its village.
     #[serde(default)]
     pub village_code: Option<String>,
@@ -47,70 +78,90 @@ pub struct UnitLine {
 /// One member of staff.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PersonLine {
+pub struct PersonLine<U = UnitId, P = PersonId> {
     /// The person's code.
-    pub id: PersonId,
+    pub id: P,
     /// The name on the roster.
     pub name: String,
     /// Codes of roles.
     pub roles: Vec<String>,
     /// Own grids, station or top unit.
-    #[serde(default)]
-    pub units: Vec<UnitId>,
+    #[serde(default = "Vec::new")]
+    pub units: Vec<U>,
 }
 
 /// One checkpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CheckpointLine {
+pub struct CheckpointLine<U = UnitId> {
     /// Its code.
-    pub id: UnitId,
+    pub id: U,
     /// The grid that it lies in.
-    pub grid: UnitId,
+    pub grid: U,
     /// Its name.
     pub name: String,
     /// Code of its kind.
     pub kind: String,
 }
 
+const fn none<T>() -> Option<T> {
+    None
+}
+
+impl<U, P> Org<U, P> {
+    /// The same with other codes.
+    fn with<V, Q>(
+        &self,
+        unit: impl Fn(&U) -> Option<V>,
+        person: impl Fn(&P) -> Option<Q>,
+    ) -> Option<Org<V, Q>> {
+        let units = self.units.iter().map(|line| {
+            let parent = match &line.parent {
+                Some(parent) => Some(unit(parent)?),
+                None => None,
+            };
+            Some(UnitLine {
+                id: unit(&line.id)?,
+                level: line.level,
+                name: line.name.clone(),
+                parent,
+                village_code: line.village_code.clone(),
+                village: line.village.clone(),
+            })
+        });
+        let people = self.people.iter().map(|line| {
+            Some(PersonLine {
+                id: person(&line.id)?,
+                name: line.name.clone(),
+                roles: line.roles.clone(),
+                units: line.units.iter().map(&unit).collect::<Option<_>>()?,
+            })
+        });
+        let checkpoints = self.checkpoints.iter().map(|line| {
+            Some(CheckpointLine {
+                id: unit(&line.id)?,
+                grid: unit(&line.grid)?,
+                name: line.name.clone(),
+                kind: line.kind.clone(),
+            })
+        });
+        Some(Org {
+            units: units.collect::<Option<_>>()?,
+            people: people.collect::<Option<_>>()?,
+            checkpoints: checkpoints.collect::<Option<_>>()?,
+        })
+    }
+}
+
 /// The setting that changes whenever units, people or checkpoints do.
 pub const VERSION: &str = "org_version";
 
-/// Why a line of an organisation is not taken.
+/// Why an organisation is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum OrgError {
-    /// A level that does not exist.
-    #[error("unit {0}: the level is 1 (city), 2 (district), 3 (station), 4 (post) or 5 (grid)")]
-    Level(UnitId),
-    /// A parent is missing or wrong.
-    #[error("unit {unit}: a unit of level {level} cannot hang below {parent}; fix its parent")]
-    Parent {
-        /// The unit.
-        unit: UnitId,
-        /// Its level.
-        level: u8,
-        /// What was given as its parent.
-        parent: String,
-    },
-    /// A grid without a village.
-    #[error("unit {0}: a grid lies in a village; give its name and code")]
-    Village(UnitId),
-    /// A name is empty or far too long.
-    #[error("{0}: a name has 1 to 60 characters")]
-    Name(String),
-    /// A role that does not exist.
-    #[error("person {person}: no role \"{role}\"; roles are {known}")]
-    Role {
-        /// The person.
-        person: PersonId,
-        /// What was given.
-        role: String,
-        /// The codes that exist.
-        known: String,
-    },
-    /// A unit that does not exist, or of the wrong level.
-    #[error("{0}: no unit {1}; add it first")]
-    NoUnit(String, UnitId),
+    /// Something in it is wrong.
+    #[error("{0}")]
+    Flaws(#[from] Flaws),
     /// A person that does not exist.
     #[error("no active person {0}; `sync-server person list` shows all")]
     NoPerson(PersonId),
@@ -119,21 +170,35 @@ pub enum OrgError {
     Database(#[from] sqlx::Error),
 }
 
-/// Adds or replaces units, people and checkpoints.
+/// Adds or replaces units, people and checkpoints, once all of them were judged.
 ///
 /// # Errors
-/// When a line is wrong; the caller then drops the transaction.
+/// When anything is wrong: nothing is written then.
 pub async fn put(db: &mut SqliteConnection, org: &Org) -> Result<(), OrgError> {
+    let text = |unit: &UnitId| Some(unit.as_str().to_owned());
+    let draft = org.with(text, |person| Some(person.as_str().to_owned()));
+    put_draft(db, &draft.unwrap_or_default()).await
+}
+
+/// Adds or replaces what a draft lists, once all of it was judged.
+///
+/// # Errors
+/// When anything is wrong: nothing is written then.
+pub async fn put_draft(db: &mut SqliteConnection, draft: &Draft) -> Result<(), OrgError> {
+    judge::judge(&known(db).await?, draft)?;
+    let org: Option<Org> = draft.with(|text| text.parse().ok(), |text| text.parse().ok());
+    let mut org = org.ok_or_else(|| damaged("codes that were judged".to_owned()))?;
+    org.units.sort_by_key(|line| line.level);
     for unit in &org.units {
-        put_unit(db, unit).await?;
+        write_unit(db, unit).await?;
     }
     for person in &org.people {
-        put_person(db, person).await?;
+        write_person(db, person).await?;
     }
     for checkpoint in &org.checkpoints {
-        put_checkpoint(db, checkpoint).await?;
+        write_checkpoint(db, checkpoint).await?;
     }
-    Ok(())
+    Ok(touch(db).await?)
 }
 
 /// Adds or replaces one unit.
@@ -141,31 +206,57 @@ pub async fn put(db: &mut SqliteConnection, org: &Org) -> Result<(), OrgError> {
 /// # Errors
 /// When the line is wrong.
 pub async fn put_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), OrgError> {
-    let level = Level::from_code(&line.level.to_string())
-        .ok_or_else(|| OrgError::Level(line.id.clone()))?;
-    check_name(line.id.as_str(), &line.name)?;
-    let parent_level = match &line.parent {
-        Some(parent) => level_of(db, parent).await?,
-        None => None,
-    };
-    let fits = match parent_level {
-        Some(parent) => level.fits_below(parent),
-        None => level == Level::City && line.parent.is_none(),
-    };
-    if !fits {
-        let parent = line
-            .parent
-            .as_ref()
-            .map_or("no unit".to_owned(), ToString::to_string);
-        return Err(OrgError::Parent {
-            unit: line.id.clone(),
-            level: line.level,
-            parent,
-        });
+    let units = vec![line.clone()];
+    put(
+        db,
+        &Org {
+            units,
+            ..Org::default()
+        },
+    )
+    .await
+}
+
+/// Adds or replaces one person with roles and units.
+///
+/// # Errors
+/// When the line is wrong.
+pub async fn put_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<(), OrgError> {
+    let people = vec![line.clone()];
+    put(
+        db,
+        &Org {
+            people,
+            ..Org::default()
+        },
+    )
+    .await
+}
+
+/// All units, for the judgement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn known(db: &mut SqliteConnection) -> Result<Known, sqlx::Error> {
+    let rows =
+        sqlx::query("SELECT id, level, parent, active, village_code, village_name FROM unit")
+            .fetch_all(db)
+            .await?;
+    let mut known = Known::default();
+    for row in &rows {
+        let (code, name): (Option<String>, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
+        let unit = KnownUnit {
+            level: row.try_get(1)?,
+            parent: row.try_get(2)?,
+            active: row.try_get(3)?,
+            village: code.zip(name),
+        };
+        known.units.insert(row.try_get(0)?, unit);
     }
-    if level == Level::Grid && (line.village.is_none() || line.village_code.is_none()) {
-        return Err(OrgError::Village(line.id.clone()));
-    }
+    Ok(known)
+}
+
+async fn write_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), sqlx::Error> {
     let before: Option<Option<String>> = sqlx::query_scalar("SELECT parent FROM unit WHERE id = ?")
         .bind(line.id.as_str())
         .fetch_optional(&mut *db)
@@ -189,32 +280,15 @@ pub async fn put_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), 
     .bind(line.id.as_str())
     .bind(line.level)
     .bind(&line.name)
-    .bind(line.parent.as_ref().map(UnitId::as_str))
+    .bind(parent)
     .bind(&line.village_code)
     .bind(&line.village)
     .execute(&mut *db)
     .await?;
-    touch(db).await
+    Ok(())
 }
 
-/// Adds or replaces one person with roles and units.
-///
-/// # Errors
-/// When the line is wrong.
-pub async fn put_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<(), OrgError> {
-    check_name(line.id.as_str(), &line.name)?;
-    if let Some(role) = line
-        .roles
-        .iter()
-        .find(|role| Role::from_code(role).is_none())
-    {
-        let known = Role::ALL.map(Role::code).join(", ");
-        return Err(OrgError::Role {
-            person: line.id.clone(),
-            role: role.clone(),
-            known,
-        });
-    }
+async fn write_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO person (id, name, roles) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE \
          SET name = excluded.name, roles = excluded.roles, active = 1",
@@ -242,29 +316,19 @@ pub async fn put_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<
         .execute(&mut *db)
         .await?;
     for unit in &line.units {
-        if level_of(db, unit).await?.is_none() {
-            return Err(OrgError::NoUnit(
-                format!("person {}", line.id),
-                unit.clone(),
-            ));
-        }
         sqlx::query("INSERT OR IGNORE INTO membership (person, unit) VALUES (?, ?)")
             .bind(line.id.as_str())
             .bind(unit.as_str())
             .execute(&mut *db)
             .await?;
     }
-    touch(db).await
+    Ok(())
 }
 
-async fn put_checkpoint(db: &mut SqliteConnection, line: &CheckpointLine) -> Result<(), OrgError> {
-    check_name(line.id.as_str(), &line.name)?;
-    if level_of(db, &line.grid).await? != Some(Level::Grid) {
-        return Err(OrgError::NoUnit(
-            format!("checkpoint {}", line.id),
-            line.grid.clone(),
-        ));
-    }
+async fn write_checkpoint(
+    db: &mut SqliteConnection,
+    line: &CheckpointLine,
+) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT OR REPLACE INTO checkpoint (id, unit, name, kind) VALUES (?, ?, ?, ?)")
         .bind(line.id.as_str())
         .bind(line.grid.as_str())
@@ -272,30 +336,12 @@ async fn put_checkpoint(db: &mut SqliteConnection, line: &CheckpointLine) -> Res
         .bind(&line.kind)
         .execute(&mut *db)
         .await?;
-    touch(db).await
+    Ok(())
 }
 
 /// Makes every scope that was worked out before be worked out again.
-async fn touch(db: &mut SqliteConnection) -> Result<(), OrgError> {
-    Ok(super::set_setting(db, VERSION, &crate::auth::random::<8>()).await?)
-}
-
-fn check_name(id: &str, name: &str) -> Result<(), OrgError> {
-    let length = name.trim().chars().count();
-    if (1..=60).contains(&length) {
-        Ok(())
-    } else {
-        Err(OrgError::Name(id.to_owned()))
-    }
-}
-
-async fn level_of(db: &mut SqliteConnection, unit: &UnitId) -> Result<Option<Level>, sqlx::Error> {
-    let level: Option<i64> =
-        sqlx::query_scalar("SELECT level FROM unit WHERE id = ? AND active = 1")
-            .bind(unit.as_str())
-            .fetch_optional(db)
-            .await?;
-    Ok(level.and_then(|level| Level::from_code(&level.to_string())))
+async fn touch(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    super::set_setting(db, VERSION, &crate::auth::random::<8>()).await
 }
 
 /// All active units, from the top.
@@ -358,9 +404,10 @@ pub async fn grids_of(
     member: &Member,
 ) -> Result<Vec<Grid>, sqlx::Error> {
     let rows = sqlx::query(
-        "WITH RECURSIVE below (id) AS (SELECT m.unit FROM membership m JOIN unit t \
+        "WITH RECURSIVE below (id, level) AS (SELECT m.unit, t.level FROM membership m JOIN unit t \
          ON t.id = m.unit WHERE m.person = ? AND t.level >= ? UNION \
-         SELECT u.id FROM unit u JOIN below b ON u.parent = b.id) \
+         SELECT u.id, u.level FROM unit u JOIN below b ON u.parent = b.id \
+         WHERE u.level > b.level) \
          SELECT g.id, g.name, g.village_name, p.level, p.id, p.parent \
          FROM below JOIN unit g ON g.id = below.id JOIN unit p ON p.id = g.parent \
          WHERE g.level = 5 AND g.active = 1 ORDER BY g.id",

@@ -40,3 +40,5 @@ mod proof;
 mod server;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tree;
