@@ -75,6 +75,8 @@ enum Stage {
     Opening,
     /// Nobody has joined yet.
     Joining,
+    /// The server lets this phone in no more, and whoever uses it has a new code.
+    Again,
     /// A screen, and the first one of whoever uses the phone.
     Screen(Route, Route),
 }
@@ -97,7 +99,9 @@ fn stage(state: State) -> Stage {
             }
         })
     });
+    let by_code = state.refused.get().is_some_and(fault::lets_in_by_code);
     match (home, nav::route().get()) {
+        (Some(_), Route::Join) if by_code => Stage::Again,
         (Some(home), shown) => Stage::Screen(home, shown),
         (None, Route::Join) => Stage::Joining,
         (None, _) if state.ready.get() => Stage::Joining,
@@ -114,6 +118,7 @@ fn frame(state: State) -> AnyView {
             Stage::Closed(error) => closed(error),
             Stage::Opening => ().into_any(),
             Stage::Joining => screen::join::join(),
+            Stage::Again => screen::join::again(),
             Stage::Screen(home, shown) => screen_of(home, shown),
         }
     };
@@ -248,7 +253,19 @@ fn notices(state: State) -> AnyView {
             </div>
         }
     });
-    view! { {notice} {export} {damage} }.into_any()
+    let joined = state.directory.with(Option::is_some);
+    let shut = state.refused.get().filter(|_| joined).map(|code| {
+        let again = fault::lets_in_by_code(code).then(|| {
+            view! { <a class="mini" href=Route::Join.path()>{word::TYPE_CODE.s()}</a> }
+        });
+        view! {
+            <div class="notice shut" role="alert">
+                <span>{fault::shut_out(code).s()}</span>
+                {again}
+            </div>
+        }
+    });
+    view! { {notice} {export} {damage} {shut} }.into_any()
 }
 
 /// The word that a language calls itself by.

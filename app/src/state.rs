@@ -11,12 +11,13 @@ use std::sync::Arc;
 use domain::codelist::Language;
 use domain::id::RecordId;
 use domain::replica::journal::Damage;
-use domain::replica::{Activity, SyncStatus};
+use domain::replica::{Activity, LinkFailure, SyncStatus};
+use domain::sync::message::ErrorCode;
 use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
-use crate::locale::{Word, word};
+use crate::locale::{Word, fault, word};
 use crate::platform::Room;
 use crate::runtime::Screens;
 use crate::runtime::carry::Delivery;
@@ -42,6 +43,8 @@ pub struct State {
     pub rows: RwSignal<Arc<BTreeMap<RecordId, Row>>>,
     /// The state of the exchange.
     pub status: RwSignal<SyncStatus>,
+    /// Why the server does not let this phone in, until it does.
+    pub refused: RwSignal<Option<ErrorCode>>,
     /// Who and where; none before joining.
     pub directory: RwSignal<Option<Arc<Directory>>>,
     /// How much was set aside.
@@ -92,6 +95,7 @@ impl State {
         Self {
             rows: RwSignal::new(Arc::default()),
             status: RwSignal::new(status),
+            refused: RwSignal::new(None),
             directory: RwSignal::new(None),
             aside: RwSignal::new(0),
             photos: RwSignal::new(Arc::default()),
@@ -217,6 +221,17 @@ impl Screens for Board {
     }
 
     fn status(&self, status: SyncStatus) {
+        let refused = match status.activity {
+            Activity::Failed(LinkFailure::Refused(code)) if fault::is_shut_out(code) => Some(code),
+            Activity::Idle => None,
+            // Nothing is known of the server's mind before it has answered.
+            Activity::Working | Activity::Failed(_) | Activity::StoreFailed(_) => {
+                self.state.refused.get_untracked()
+            }
+        };
+        if self.state.refused.get_untracked() != refused {
+            self.state.refused.set(refused);
+        }
         self.state.status.set(status);
     }
 

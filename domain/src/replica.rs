@@ -296,6 +296,8 @@ pub struct Replica {
     key: Option<PublicKey>,
     /// The key that the server knows.
     enrolled: Option<PublicKey>,
+    /// Nothing vouches for the key: where the server knows none of this device, it goes on without.
+    unsigned: bool,
     actor: ActorKey,
     directory: Option<Directory>,
     cursor: Vec<u8>,
@@ -340,6 +342,7 @@ impl Replica {
             secret,
             key: None,
             enrolled: meta.enrolled,
+            unsigned: false,
             actor: ActorKey::naming(actor.0, device),
             directory: meta.directory.clone(),
             cursor: meta.cursor.clone(),

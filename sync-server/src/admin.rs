@@ -18,10 +18,12 @@ use crate::ServerError;
 use crate::carry::CarryError;
 use crate::config::Config;
 use crate::store::org::OrgError;
+use crate::store::retire::RetireError;
 use crate::store::{Store, StoreError};
 
 pub use device::DeviceAction;
 pub use heal::HealAction;
+pub use invite::{InviteAction, InviteArgs};
 pub use org::OrgAction;
 pub use person::PersonAction;
 pub use unit::UnitAction;
@@ -29,12 +31,8 @@ pub use unit::UnitAction;
 /// A task for the admin.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Prints a new one-time code with which a person joins one device.
-    Invite {
-        /// Code of the person.
-        #[arg(long)]
-        person: PersonId,
-    },
+    /// Prints a new one-time code with which a person joins one device, or lists and cancels them.
+    Invite(InviteArgs),
     /// Units of the five levels.
     Unit {
         /// What to do.
@@ -113,7 +111,7 @@ pub enum AdminError {
         source: serde_json::Error,
     },
     /// The device is not there or was revoked before.
-    #[error("no active device {0}; `sync-server person list` shows devices")]
+    #[error("no active device {0}; `sync-server device list` shows all")]
     NoDevice(String),
     /// No step with this name waits.
     #[error("no step {0} waits; `sync-server heal list` shows them")]
@@ -121,6 +119,21 @@ pub enum AdminError {
     /// The log does not take a step that waited.
     #[error("it cannot be taken: {0}; it goes on waiting")]
     NotTaken(String),
+    /// The beginning of a device's name is that of several.
+    #[error("several devices begin with {0}; give more of the name")]
+    SeveralDevices(String),
+    /// The device is somebody else's.
+    #[error("device {0} is not of person {1}; `sync-server device list` shows all")]
+    NotTheirs(String, PersonId),
+    /// The device has as many keys as it may have.
+    #[error("device {0} has as many keys as it may have; revoke it and invite its person anew")]
+    TooManyKeys(String),
+    /// No such invitation is open.
+    #[error("no open invitation {0}; `sync-server invite list` shows all")]
+    NoInvitation(String),
+    /// Somebody or something cannot be retired.
+    #[error("{0}; nothing was changed")]
+    Retire(#[from] RetireError),
     /// There is no such record.
     #[error("no record {0} here")]
     NoRecord(RecordId),
@@ -159,19 +172,17 @@ pub async fn run(
     if let Command::Import { code, file } = &command {
         return record::carried(config, file, code, out).await;
     }
-    let store = Store::open(&config.data, !matches!(command, Command::Invite { .. })).await?;
+    let store = Store::open(&config.data, !matches!(command, Command::Invite(_))).await?;
     // The admin waits as long as it takes, and ends a command by hand.
     let store = store.unhurried();
     let outcome = match command {
-        Command::Invite { person } => invite::invite(&store, config, &person, out).await,
+        Command::Invite(args) => invite::invite(&store, config, args, out).await,
         Command::Unit { action } => unit::unit(&store, action, out).await,
         Command::Person { action } => person::people(&store, action, out).await,
         Command::Org {
             action: OrgAction::Import { file },
         } => org::import(&store, &file, out).await,
-        Command::Device {
-            action: DeviceAction::Revoke { id },
-        } => device::revoke(&store, &id, out).await,
+        Command::Device { action } => device::device(&store, action, out).await,
         Command::Heal { days, action } => heal::heal(&store, (days, action), out).await,
         Command::Prove { record } => record::prove(&store, record, out).await,
         Command::Rebuild => record::rebuild(&store, out).await,

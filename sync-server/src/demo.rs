@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 use crate::store::org::OrgError;
-use crate::store::{self, Store, device};
+use crate::store::{self, Store, invitation};
 use crew::Crew;
 use org::{Place, Town};
 use random::Random;
@@ -206,14 +206,15 @@ pub async fn join_lines(store: &Store, now: Millis) -> Result<Vec<String>, DemoE
         tracing::warn!("the database holds real data: there is no demonstration to join");
         return Ok(Vec::new());
     }
-    device::drop_expired(&mut write, now).await?;
+    invitation::drop_expired(&mut write, now).await?;
     let mut lines = Vec::new();
     for (what, id) in JOIN {
         let person = id.parse().map_err(|_| DemoError::Layout)?;
-        let member = store::org::person(&mut write, &person)
-            .await?
-            .ok_or(DemoError::Layout)?;
-        let code = device::invite(&mut write, &person, now).await?;
+        // One who was retired can be brought back by the command alone.
+        let Some(member) = store::org::person(&mut write, &person).await? else {
+            continue;
+        };
+        let code = invitation::invite(&mut write, (&person, None), now).await?;
         let mut line = format!("JOIN {what} {code} {}", member.name);
         if what == "officer" {
             let grids = store::org::grids_of(&mut write, &member).await?;

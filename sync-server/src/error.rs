@@ -30,6 +30,12 @@ pub enum ApiError {
     /// The signature is of no key that the server knows, or is missing.
     #[error("the signature is missing, wrong, or of a key that is not known; enrol the key")]
     UnknownKey,
+    /// The device has a key, and nothing vouches for another one.
+    #[error("nothing vouches for this key: ask for an invitation for this device")]
+    KeyLocked,
+    /// The device has as many keys as it may have.
+    #[error("the device has as many keys as it may have: revoke it and invite its person anew")]
+    TooManyKeys,
     /// The device or its person was shut out.
     #[error("the device was shut out")]
     Revoked,
@@ -39,8 +45,8 @@ pub enum ApiError {
     /// The invitation was used by another device.
     #[error("the invitation code was used by another device")]
     UsedCode,
-    /// The invitation is too old.
-    #[error("the invitation code is too old")]
+    /// The invitation is too old, or was cancelled.
+    #[error("the invitation code is too old or was cancelled")]
     ExpiredCode,
     /// Too many wrong codes.
     #[error("too many attempts; wait ten minutes")]
@@ -118,6 +124,8 @@ impl ApiError {
             Self::TooSlow => (ErrorCode::TooSlow, StatusCode::REQUEST_TIMEOUT, Quiet),
             Self::UnknownDevice => (ErrorCode::UnknownDevice, StatusCode::UNAUTHORIZED, Notice),
             Self::UnknownKey => (ErrorCode::UnknownKey, StatusCode::UNAUTHORIZED, Notice),
+            Self::KeyLocked => (ErrorCode::KeyLocked, StatusCode::FORBIDDEN, Notice),
+            Self::TooManyKeys => (ErrorCode::TooManyKeys, StatusCode::FORBIDDEN, Notice),
             Self::Revoked => (ErrorCode::Revoked, StatusCode::FORBIDDEN, Notice),
             Self::UnknownCode => (ErrorCode::UnknownCode, StatusCode::FORBIDDEN, Notice),
             Self::UsedCode => (ErrorCode::UsedCode, StatusCode::FORBIDDEN, Notice),

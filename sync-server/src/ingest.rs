@@ -350,9 +350,9 @@ async fn owners(
         if place >= most {
             // So many at once are not the keys of one device.
             owners.people.insert(actor, None);
-        } else if let Some(device) = devices.iter().find(|device| actor.names(device.id)) {
-            owners.people.insert(actor, Some(device.person.clone()));
-            owners.named.insert(actor, device.id);
+        } else if let Some((device, person)) = devices.iter().find(|(id, _)| actor.names(*id)) {
+            owners.people.insert(actor, Some(person.clone()));
+            owners.named.insert(actor, *device);
         }
     }
     Ok(owners)

@@ -24,6 +24,7 @@ mod guarded;
 mod headers;
 pub mod healing;
 pub mod ingest;
+pub mod keys;
 pub mod limits;
 mod listener;
 pub mod logging;
@@ -35,6 +36,7 @@ pub mod projection;
 pub mod proof;
 pub mod pull;
 mod repair;
+mod rights;
 mod route;
 mod router;
 pub mod scope;
@@ -250,6 +252,8 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         let sweeping = tokio::spawn(sweep::daily(Arc::clone(&self.shared)));
         let telling = tokio::spawn(logging::tell_refused());
+        let watched = Arc::clone(&self.shared);
+        let watching = tokio::spawn(async move { rights::watch(&watched).await });
         let shutdown = async move {
             shutdown.await;
             // Their answers never end by themselves.
@@ -257,9 +261,10 @@ impl Server {
         };
         listener::run(listener, router, self.tls.clone(), shutdown).await;
         // Broken off anywhere, it goes on with the next start.
-        telling.abort();
-        sweeping.abort();
-        let _ended = sweeping.await;
+        for task in [telling, sweeping, watching] {
+            task.abort();
+            let _ended = task.await;
+        }
         self.close().await;
     }
 }

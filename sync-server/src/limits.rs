@@ -158,5 +158,7 @@ pub const FRAME_RECORDS_MAX: usize = 2_000;
 pub const FRAME_ROWS_MAX: usize = 4_000;
 /// Bytes of rows in a frame, unpacked.
 pub const FRAME_ROWS_BYTES_MAX: usize = 768 * 1024;
-/// The most keys of a device: a phone that was restored or copied makes a new one.
-pub const KEYS_PER_DEVICE_MAX: i64 = 8;
+/// The most keys of a device; none gives way to another one.
+pub const KEYS_PER_DEVICE_MAX: usize = 8;
+/// How often the running server looks whether another process took somebody's rights away.
+pub const RIGHTS_EVERY: Duration = Duration::from_millis(300);

@@ -1,6 +1,7 @@
 //! Who is waiting for news, and what is new: the place of the last change of each stream.
 //!
-//! Kept in memory only: a device that was not listening finds out in its next exchange.
+//! Kept in memory only: a device that was not listening finds out in its next exchange. Whoever listens
+//! proves anew that they may, whenever somebody's rights changed: also by a command beside the server.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ type Last = BTreeMap<UnitId, (u64, DeviceId)>;
 #[derive(Debug, Default)]
 pub struct News {
     last: watch::Sender<Last>,
+    /// Counts changes of anybody's rights.
+    rights: watch::Sender<u64>,
     open: watch::Sender<Ended>,
     seats: Mutex<BTreeMap<DeviceId, usize>>,
 }
@@ -26,7 +29,28 @@ pub struct News {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Ended(bool);
 
+/// What a listener is woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Another device brought something: the place of the last of it in the log.
+    New(u64),
+    /// Somebody's rights changed, perhaps one's own.
+    Rights,
+}
+
 impl News {
+    /// Lets every listener prove anew that it may listen, and to what.
+    pub fn recheck(&self) {
+        self.rights
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whether anybody listens.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        !self.seats().is_empty()
+    }
+
     /// Tells that a device brought changes of these streams, the last of them at `place` of the log;
     /// called after the commit.
     pub fn tell(&self, place: u64, streams: impl Iterator<Item = UnitId>, from: DeviceId) {
@@ -59,6 +83,7 @@ impl News {
         Ok(Listener {
             device,
             last: self.last.subscribe(),
+            rights: self.rights.subscribe(),
             open: self.open.subscribe(),
             told: self.latest(|_| true),
             news: self,
@@ -81,6 +106,7 @@ impl News {
 pub struct Listener<'a> {
     device: DeviceId,
     last: watch::Receiver<Last>,
+    rights: watch::Receiver<u64>,
     open: watch::Receiver<Ended>,
     /// What happened up to here is known, or was told.
     told: u64,
@@ -88,12 +114,13 @@ pub struct Listener<'a> {
 }
 
 impl Listener<'_> {
-    /// Waits until another device brought something of the streams that `holds` names; the place of
-    /// the last of it, or none when the server stops.
-    pub async fn next(&mut self, holds: impl Fn(&UnitId) -> bool) -> Option<u64> {
+    /// Waits until another device brought something of the streams that `holds` names, or somebody's
+    /// rights changed; none when the server stops.
+    pub async fn next(&mut self, holds: impl Fn(&UnitId) -> bool) -> Option<Heard> {
         loop {
             tokio::select! {
                 _ = self.open.wait_for(|ended| ended.0) => return None,
+                changed = self.rights.changed() => return changed.ok().map(|()| Heard::Rights),
                 changed = self.last.changed() => changed.ok()?,
             }
             let (told, device) = (self.told, self.device);
@@ -106,7 +133,7 @@ impl Listener<'_> {
             };
             if let Some(place) = newest {
                 self.told = place;
-                return Some(place);
+                return Some(Heard::New(place));
             }
         }
     }
@@ -154,9 +181,24 @@ mod tests {
         news.tell(6, [mine.clone()].into_iter(), ME);
         assert!(nothing(&mut listener, &mine).await, "its own work");
         news.tell(7, [mine.clone(), far].into_iter(), OTHER);
-        assert_eq!(listener.next(|unit| *unit == mine).await, Some(7));
+        assert_eq!(
+            listener.next(|unit| *unit == mine).await,
+            Some(Heard::New(7))
+        );
         news.tell(9, std::iter::empty(), OTHER);
         assert!(nothing(&mut listener, &mine).await, "nothing changed");
+    }
+
+    #[tokio::test]
+    async fn a_listener_proves_itself_anew_when_rights_change() {
+        let news = News::default();
+        let mut listener = news.listen(ME).expect("a place");
+        assert!(news.is_heard());
+        news.recheck();
+        assert_eq!(listener.next(|_| true).await, Some(Heard::Rights));
+        assert!(nothing(&mut listener, &unit("g1")).await, "told once");
+        drop(listener);
+        assert!(!news.is_heard());
     }
 
     #[tokio::test]

@@ -2,15 +2,13 @@
 
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, RecordId};
 use domain::sync::message::PassedOn;
-use domain::sync::signed::{Claim, DeviceHead, PublicKey, Signed, head_of_device, names};
+use domain::sync::signed::{Claim, PublicKey, Signed, head_of_device, names};
 use domain::time::Millis;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use sqlx::{Row, SqliteConnection};
 
-use crate::error::ApiError;
-use crate::limits;
-use crate::store::device::Device;
-use crate::store::{bytes, log, org};
+use crate::keys;
+use crate::store::{bytes, log};
 
 /// Whether a signature is this key's over this claim.
 #[must_use]
@@ -18,116 +16,6 @@ pub fn holds(key: &PublicKey, claim: &Claim, signature: &[u8]) -> bool {
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.point())
         .verify(&claim.bytes(), signature)
         .is_ok()
-}
-
-/// A key that signs for a device, and whether that device was revoked.
-#[derive(Debug, Clone)]
-pub struct Signer {
-    device: Device,
-    key: PublicKey,
-    revoked: bool,
-}
-
-/// Whose signature a request may end with: the keys of all devices with this beginning of a name.
-///
-/// # Errors
-/// [`ApiError::UnknownKey`] when there are none.
-pub async fn signers(db: &mut SqliteConnection, head: DeviceHead) -> Result<Vec<Signer>, ApiError> {
-    let (from, to) = range(head);
-    let rows = sqlx::query(
-        "SELECT d.id, d.person, d.revoked_at IS NOT NULL, k.key FROM device d \
-         JOIN device_key k ON k.device = d.id WHERE d.id BETWEEN ? AND ?",
-    )
-    .bind(from.as_slice())
-    .bind(to.as_slice())
-    .fetch_all(db)
-    .await?;
-    let mut signers = Vec::new();
-    for row in &rows {
-        let stored: &[u8] = row.try_get(3)?;
-        if let Some(key) = PublicKey::from_bytes(stored) {
-            let device = Device {
-                id: DeviceId(bytes::<16>(row, 0)?),
-                person: org::code(row, 1)?,
-            };
-            signers.push(Signer {
-                device,
-                key,
-                revoked: row.try_get(2)?,
-            });
-        }
-    }
-    if signers.is_empty() {
-        return Err(ApiError::UnknownKey);
-    }
-    Ok(signers)
-}
-
-/// The one of them whose signature this is, and the key.
-///
-/// # Errors
-/// [`ApiError::UnknownKey`] when it is nobody's.
-pub fn signer(signers: Vec<Signer>, signed: &Signed) -> Result<(Device, PublicKey), ApiError> {
-    let theirs = |signer: &Signer| holds(&signer.key, &signed.claim, &signed.signature);
-    let signer = signers.into_iter().find(theirs);
-    let signer = signer.ok_or(ApiError::UnknownKey)?;
-    if signer.revoked {
-        return Err(ApiError::Revoked);
-    }
-    Ok((signer.device, signer.key))
-}
-
-/// All names that begin so.
-fn range(head: DeviceHead) -> ([u8; 16], [u8; 16]) {
-    let (mut from, mut to) = ([0; 16], [u8::MAX; 16]);
-    for (place, byte) in head.into_iter().enumerate() {
-        if let (Some(from), Some(to)) = (from.get_mut(place), to.get_mut(place)) {
-            (*from, *to) = (byte, byte);
-        }
-    }
-    (from, to)
-}
-
-/// Writes down a key of a device that has proven itself; the oldest give way.
-///
-/// # Errors
-/// When the database fails.
-pub async fn enrol(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    key: &PublicKey,
-    now: Millis,
-) -> Result<(), sqlx::Error> {
-    let key = [key.x, key.y].concat();
-    sqlx::query(
-        "INSERT INTO device_key (device, key, enrolled_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(device.0.as_slice())
-    .bind(key)
-    .bind(now.0)
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(
-        "DELETE FROM device_key WHERE device = ?1 AND key NOT IN (SELECT key FROM device_key \
-         WHERE device = ?1 ORDER BY enrolled_at DESC LIMIT ?2)",
-    )
-    .bind(device.0.as_slice())
-    .bind(limits::KEYS_PER_DEVICE_MAX)
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Whether a device signs what it brings: it must then always do so.
-///
-/// # Errors
-/// When the database fails.
-pub async fn signs(db: &mut SqliteConnection, device: DeviceId) -> Result<bool, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM device_key WHERE device = ?")
-        .bind(device.0.as_slice())
-        .fetch_one(db)
-        .await?;
-    Ok(count > 0)
 }
 
 /// Keeps what proves a batch.
@@ -150,11 +38,11 @@ pub async fn keep(
     .bind(signed.claim.digest.as_slice())
     .bind(signed.claim.message.as_slice())
     .bind(signed.signature.as_slice())
-    .bind([key.x, key.y].concat())
+    .bind(keys::stored(key))
     .bind(names)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    keys::note_use(db, (device, key), now).await
 }
 
 /// Notes when a device first used a key of the merge, and whether it goes on with an older one after

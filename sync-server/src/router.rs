@@ -9,6 +9,9 @@ use axum::http::StatusCode;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use domain::id::DeviceId;
+use domain::sync::message::Secret;
+use sqlx::SqliteConnection;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::album::Album;
@@ -20,8 +23,9 @@ use crate::headers;
 use crate::news::News;
 use crate::parts::Parts;
 use crate::route::{exchange, health, news, overview, parts, photo};
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 use crate::store::Store;
+use crate::store::device::{self, Device};
 
 /// What every request may use.
 #[derive(Debug)]
@@ -46,6 +50,22 @@ pub(crate) struct Shared {
     pub(crate) bench_join: Option<String>,
     /// Entries in scope from which on a first load comes in frames.
     pub(crate) frames_from: u64,
+}
+
+impl Shared {
+    /// The one way from a device's secret to what its person may see.
+    ///
+    /// # Errors
+    /// When there is no such device, or it may not come in.
+    pub(crate) async fn admit(
+        &self,
+        db: &mut SqliteConnection,
+        (device, secret): (DeviceId, &Secret),
+    ) -> Result<(Device, Arc<Scope>), ApiError> {
+        let device = device::find(db, device, &secret.0).await?;
+        let scope = self.scopes.of(db, &device).await?;
+        Ok((device, scope))
+    }
 }
 
 /// The server's routes.

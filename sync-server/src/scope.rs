@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 
 use crate::error::ApiError;
 use crate::limits;
+use crate::store::device::Device;
 use crate::store::{self, directory, org};
 
 /// A person's scope.
@@ -60,23 +61,23 @@ pub struct Scopes(Mutex<Known>);
 type Known = BTreeMap<PersonId, (Vec<u8>, Arc<Scope>)>;
 
 impl Scopes {
-    /// The scope of a person.
+    /// The scope of a device's person.
     ///
     /// # Errors
-    /// When the person is not active or the database fails.
+    /// When the database fails.
     pub async fn of(
         &self,
         db: &mut SqliteConnection,
-        person: &PersonId,
+        device: &Device,
     ) -> Result<Arc<Scope>, ApiError> {
+        let person = device.person();
         let version = store::setting(db, org::VERSION).await?.unwrap_or_default();
         if let Some((known, scope)) = self.lock().get(person)
             && *known == version
         {
             return Ok(Arc::clone(scope));
         }
-        let member = org::person(db, person).await?.ok_or(ApiError::Revoked)?;
-        let scope = Arc::new(work_out(db, member).await?);
+        let scope = Arc::new(of_person(db, person).await?);
         let mut known = self.lock();
         if known.len() >= limits::SCOPES_MAX {
             known.clear();
@@ -90,7 +91,15 @@ impl Scopes {
     }
 }
 
-async fn work_out(db: &mut SqliteConnection, member: Member) -> Result<Scope, ApiError> {
+/// The scope of a person, worked out.
+///
+/// # Errors
+/// When the person is not active or the database fails.
+pub(crate) async fn of_person(
+    db: &mut SqliteConnection,
+    person: &PersonId,
+) -> Result<Scope, ApiError> {
+    let member = org::person(db, person).await?.ok_or(ApiError::Revoked)?;
     if member.units.is_empty() {
         return Err(ApiError::NotAllowed);
     }

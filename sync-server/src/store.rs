@@ -6,9 +6,11 @@ pub mod directory;
 pub(crate) mod frame;
 pub mod held;
 pub mod hold;
+pub mod invitation;
 pub mod log;
 pub mod org;
 pub mod photo;
+pub mod retire;
 pub mod sums;
 
 use std::fs::{File, TryLockError};
@@ -27,7 +29,7 @@ use crate::private::{self, PrivateError};
 use hold::{Hold, Leash, Readers};
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -53,6 +55,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
         include_str!("../migrations/0009_row_counts.sql"),
     ),
     ("healing", include_str!("../migrations/0010_healing.sql")),
+    ("access", include_str!("../migrations/0011_access.sql")),
 ];
 
 /// The setting with the key that cursors are made with.
@@ -272,6 +275,15 @@ impl Store {
     /// When no connection is free in time.
     pub async fn view(&self) -> Result<Hold, sqlx::Error> {
         self.read.begin(self.limit).await
+    }
+
+    /// A connection of one's own, for reading.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let options = (*self.write.connect_options()).clone();
+        SqliteConnection::connect_with(&options.pragma("query_only", "on")).await
     }
 
     /// Closes all connections and lets the write-ahead log be folded into the database.

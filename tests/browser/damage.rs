@@ -55,8 +55,9 @@ async fn journal_holds(officer: &Person, count: u64) {
     .await;
 }
 
-/// The work is there, the officer was told, and all of it is delivered once there is a network.
-async fn nothing_is_gone(officer: &mut Person, told: &str) {
+/// The work is there, the officer was told, and all of it is delivered once there is a network and the
+/// station has let the phone in with a new key: the old one went with the database.
+async fn nothing_is_gone(server: &Server, officer: &mut Person, told: &str) {
     officer.page().sees(told).await;
     officer.page().sees("已从备份找回").await;
     assert!(!officer.page().shows("没有找回").await, "nothing is gone");
@@ -64,6 +65,7 @@ async fn nothing_is_gone(officer: &mut Person, told: &str) {
     officer.page().sees("只在本机的甲").await;
     officer.page().sees("只在本机的乙").await;
     officer.find_network().await;
+    officer.is_let_in_again(server).await;
     officer.sync().await;
     officer.go("/records").await;
     for brief in ["已经送达的纠纷", "只在本机的甲", "只在本机的乙"] {
@@ -91,7 +93,7 @@ async fn f04_flipped_bytes_that_empty_the_database_are_noticed_and_healed() {
     std::fs::write(&log, bytes).expect("the damaged log");
     officer.browser.open().await;
     officer.go("/").await;
-    nothing_is_gone(&mut officer, "浏览器丢失了本机保存的数据").await;
+    nothing_is_gone(&server, &mut officer, "浏览器丢失了本机保存的数据").await;
 }
 
 #[tokio::test]
@@ -124,7 +126,7 @@ async fn f05_a_log_cut_at_ten_places_is_noticed_each_time() {
 }
 
 #[tokio::test]
-async fn f07_evicted_databases_come_back_without_a_new_invitation() {
+async fn f07_evicted_databases_come_back_and_a_code_for_the_phone_lets_it_in_again() {
     let mut server = Server::demo().await;
     let mut officer = officer_with_work(&mut server).await;
     let wish = json!({
@@ -140,7 +142,7 @@ async fn f07_evicted_databases_come_back_without_a_new_invitation() {
     officer.gate.set(Mode::Open);
     officer.browser.open().await;
     officer.go("/").await;
-    nothing_is_gone(&mut officer, "浏览器丢失了本机保存的数据").await;
+    nothing_is_gone(&server, &mut officer, "浏览器丢失了本机保存的数据").await;
 }
 
 #[tokio::test]
@@ -195,6 +197,7 @@ async fn f06_an_overwritten_current_file_loses_nothing() {
     officer.page().sees("只在本机的甲").await;
     officer.page().sees("只在本机的乙").await;
     officer.find_network().await;
+    officer.is_let_in_again(&server).await;
     officer.sync().await;
     officer.go("/records").await;
     officer.page().sees("已经送达的纠纷").await;

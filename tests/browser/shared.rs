@@ -93,6 +93,44 @@ async fn sg1_a_browser_signs_and_the_server_proves_who_wrote_a_case() {
     );
 }
 
+/// Takes the key out of the browser's store, as a restored profile does.
+const FORGET: &str = "return new Promise(done => { const open = indexedDB.open('fengge');\
+    open.onsuccess = () => { const write = open.result.transaction('settings', 'readwrite');\
+        const store = write.objectStore('settings'), asked = store.getAllKeys();\
+        asked.onsuccess = () => asked.result.filter(name => String(name).startsWith('key-'))\
+            .forEach(name => store.delete(name));\
+        write.oncomplete = () => { open.result.close(); done(true); }; }; })";
+
+#[tokio::test]
+async fn sg7_a_phone_that_lost_its_key_says_so_keeps_everything_and_goes_on_with_a_code() {
+    let mut server = Server::demo().await;
+    let mut officer = Person::join(&mut server, "officer", PHONE).await;
+    officer.register_dispute("桥头", "密钥还在时的纠纷").await;
+    officer.sync().await;
+    assert_eq!(officer.page().run(FORGET).await, Value::from(true));
+    officer.die_and_wake().await;
+    officer.register_dispute("河边", "密钥丢了以后的纠纷").await;
+    officer.is_let_in_again(&server).await;
+    officer.sync().await;
+    officer.go("/records").await;
+    for brief in ["密钥还在时的纠纷", "密钥丢了以后的纠纷"] {
+        officer.page().sees(brief).await;
+    }
+    assert_eq!(keys(&server).await, 2);
+    // Shut out for good, it says that, and keeps what is on it.
+    let listed = server.admin(&["device", "list"]).await;
+    let name = listed.lines().find_map(|line| line.strip_prefix("device "));
+    let name = name.and_then(|line| line.split('\t').next());
+    server
+        .admin(&["device", "revoke", name.expect("a device")])
+        .await;
+    officer.go("/").await;
+    officer.page().press(words::SYNC_NOW).await;
+    officer.page().sees("本机已被所里停用").await;
+    officer.go("/records").await;
+    officer.page().sees("密钥丢了以后的纠纷").await;
+}
+
 /// How many keys devices have enrolled.
 async fn keys(server: &Server) -> i64 {
     let file = server.data().join("fengge.db");

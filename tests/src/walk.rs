@@ -66,6 +66,26 @@ impl Person {
         page.works_without_network().await;
     }
 
+    /// The phone lost its key: it says so, the officer tells the station its number, and types the code
+    /// that the station makes for it.
+    pub async fn is_let_in_again(&self, server: &Server) {
+        let page = self.page();
+        self.go("/").await;
+        page.press(words::SYNC_NOW).await;
+        page.sees("服务器认不出本机了").await;
+        page.press(words::TYPE_CODE).await;
+        page.heading(words::AGAIN).await;
+        let text = page.text().await;
+        let number = text.split("本机编号 ").nth(1).expect("a number");
+        let number = number.get(..9).expect("nine signs");
+        let printed = server.admin(&["invite", "--device", number]).await;
+        let code = printed.lines().next().expect("a code");
+        page.fill(words::CODE, code).await;
+        page.press(words::AGAIN).await;
+        page.sees_no_text("服务器认不出本机了").await;
+        page.heading(words::TODAY).await;
+    }
+
     /// What is on the screen.
     pub fn page(&self) -> Page {
         self.browser.page()

@@ -27,6 +27,10 @@ pub const JOIN_ANOTHER: Word = word("另一人加入", "Another person joins");
 pub const SWITCH: Word = word("切换", "Switch");
 /// Heading and button of the join screen.
 pub const JOIN: Word = word("加入", "Join");
+/// Link to the screen on which a phone is let in again.
+pub const TYPE_CODE: Word = word("输入邀请码", "Type the code");
+/// Heading and button of that screen.
+pub const AGAIN: Word = word("重新进入", "Let this phone in again");
 /// Field of the join screen.
 pub const CODE: Word = word("邀请码", "Invitation code");
 /// Heading of the officer's home.

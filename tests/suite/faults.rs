@@ -232,7 +232,7 @@ async fn f20_a_phone_and_its_copy_lose_nothing_of_what_either_writes() {
         assert!(proven.iter().all(|one| one.verdict == Verdict::Holds));
     }
     let person = bench::person().expect("a person");
-    let devices = device::of_person(&mut view, &person).await.expect("reads");
+    let devices = device::list(&mut view, Some(&person)).await.expect("reads");
     assert_eq!(devices.len(), 1);
     assert!(devices.iter().all(|one| one.forked_at.is_some()));
     drop(view);

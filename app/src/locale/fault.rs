@@ -204,9 +204,7 @@ pub fn status(
         Activity::Idle => word::SYNC_DONE,
         Activity::Failed(LinkFailure::Offline) => word::SYNC_OFFLINE,
         Activity::Failed(LinkFailure::NotOurs) => word::SYNC_PORTAL,
-        Activity::Failed(LinkFailure::Refused(ErrorCode::Revoked | ErrorCode::UnknownDevice)) => {
-            word::SYNC_REVOKED
-        }
+        Activity::Failed(LinkFailure::Refused(code)) if is_shut_out(code) => word::SYNC_SHUT_OUT,
         Activity::Failed(LinkFailure::Refused(_)) => word::SYNC_SERVER,
         Activity::StoreFailed(_) => word::SYNC_STORE,
     };
@@ -272,6 +270,35 @@ pub fn damage(damage: &Damage) -> String {
     text.join(w("", " ").s())
 }
 
+/// Whether the server lets this phone in no more, whatever it brings.
+#[must_use]
+pub const fn is_shut_out(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Revoked
+            | ErrorCode::UnknownDevice
+            | ErrorCode::UnknownKey
+            | ErrorCode::KeyLocked
+            | ErrorCode::TooManyKeys
+    )
+}
+
+/// Why this phone is not let in, and what to do; nothing that was saved is lost.
+#[must_use]
+pub const fn shut_out(code: ErrorCode) -> Word {
+    if lets_in_by_code(code) {
+        word::SHUT_LOCKED
+    } else {
+        word::SHUT_REVOKED
+    }
+}
+
+/// Whether a new code, typed here, lets this phone in again.
+#[must_use]
+pub const fn lets_in_by_code(code: ErrorCode) -> bool {
+    is_shut_out(code) && !matches!(code, ErrorCode::Revoked | ErrorCode::TooManyKeys)
+}
+
 /// Why joining did not work.
 #[must_use]
 pub const fn join(failure: LinkFailure) -> Word {
@@ -281,6 +308,9 @@ pub const fn join(failure: LinkFailure) -> Word {
         LinkFailure::Refused(ErrorCode::UsedCode) => word::JOIN_USED,
         LinkFailure::Refused(ErrorCode::ExpiredCode) => word::JOIN_EXPIRED,
         LinkFailure::Refused(ErrorCode::TooMany) => word::JOIN_TOO_MANY,
+        LinkFailure::Refused(ErrorCode::KeyLocked | ErrorCode::UnknownKey) => word::JOIN_OTHER,
+        LinkFailure::Refused(ErrorCode::NotAllowed) => word::JOIN_NOT_YOURS,
+        LinkFailure::Refused(ErrorCode::Revoked | ErrorCode::TooManyKeys) => word::SHUT_REVOKED,
         LinkFailure::Refused(_) => word::JOIN_FAILED,
     }
 }

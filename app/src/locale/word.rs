@@ -62,7 +62,7 @@ words! {
     SYNC_OFFLINE: "离线，可继续工作", "Offline: you can go on working";
     SYNC_PORTAL: "网络需要登录或不通，可继续工作", "This network needs a login: you can go on working";
     SYNC_SERVER: "服务器暂时没有应答，可继续工作", "The server does not answer for now: you can go on working";
-    SYNC_REVOKED: "本机已停用，请联系所里", "This device was shut out: call the station";
+    SYNC_SHUT_OUT: "服务器不让本机进入，内容都还在本机", "The server does not let this phone in: everything is still here";
     SYNC_STORE: "手机空间不足，新内容暂时收不下", "The phone has no room for what is new";
     SYNC_KEPT: "{} 条在本机", "{} on this phone";
     SYNC_LAST: "上次送达 {}", "last sent {}";
@@ -78,6 +78,14 @@ words! {
     JOIN_EXPIRED: "这个邀请码已过期，请向所里要一个新的", "This code is too old: ask the station for a new one";
     JOIN_TOO_MANY: "试得太多了，请过几分钟再试", "Too many tries: wait some minutes";
     JOIN_OFFLINE: "现在没有网络。请到有信号的地方再试，邀请码仍然有效", "There is no network now. Try again where there is signal; the code stays valid";
+    JOIN_OTHER: "这个邀请码不是给本机的。请把本机编号报给所里，要一个给本机的邀请码", "This code is not for this phone: tell the station the number of this phone and ask for a code made for it";
+    JOIN_NOT_YOURS: "这个邀请码是给别人的，不能在本机用", "This code is another person’s: it cannot be used on this phone";
+    AGAIN: "重新进入", "Let this phone in again";
+    AGAIN_LEAD: "请把本机编号报给所里，要一个给本机的新邀请码，在这里输入。本机上的记录、草稿和照片都不会丢。", "Tell the station the number of this phone, ask for a new code made for it, and type it here. Records, drafts and photos on this phone stay.";
+    THIS_NUMBER: "本机编号 {}", "Number of this phone: {}";
+    SHUT_LOCKED: "服务器认不出本机了（可能清理过浏览器数据）。内容都还在本机，可以继续工作；要送出去，请向所里要一个给本机的新邀请码。", "The server does not recognise this phone any more; perhaps the browser’s data were cleared. Everything is still on this phone, and you can go on working. To send it, ask the station for a new code made for this phone.";
+    SHUT_REVOKED: "本机已被所里停用，不再收发。已保存的内容都还在本机，没有丢，请联系所里。", "The station has shut this phone out: nothing is sent or fetched. What was saved is still on it and is not lost. Call the station.";
+    TYPE_CODE: "输入邀请码", "Type the code";
     JOIN_FAILED: "没有成功，请稍后再试", "That did not work: try again later";
     NOT_SURVEILLANCE: "枫格只记事，不记人的行踪；没有积分、排名和打卡。", "Fengge records matters, not people’s movements; no points, rankings or forced check-ins.";
 

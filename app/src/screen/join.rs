@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
 use crate::component::shell::{Top, top};
-use crate::locale::{fault, word};
+use crate::locale::{Word, fault, word};
 use crate::screen::settings::people;
 use crate::state::{Actions, State, state};
 use crate::{nav, platform};
@@ -14,6 +14,32 @@ use crate::{nav, platform};
 /// The join screen.
 pub fn join() -> AnyView {
     let state = state();
+    let top = top(Top {
+        title: word::JOIN.s().to_owned(),
+        ..Top::default()
+    });
+    let below = view! {
+        <p class="quiet">{word::NOT_SURVEILLANCE.s()}</p>
+        {move || others(state)}
+    };
+    ask(state, (top, word::JOIN_LEAD, word::JOIN), below.into_any())
+}
+
+/// The same for a phone that joined before and that the server lets in no more: everything on it stays.
+pub fn again() -> AnyView {
+    let top = top(Top {
+        title: word::AGAIN.s().to_owned(),
+        back: true,
+        ..Top::default()
+    });
+    let number = Actions::number().map(|number| word::THIS_NUMBER.with(number));
+    let below = view! { <p class="lead number">{number}</p> };
+    let words = (top, word::AGAIN_LEAD, word::AGAIN);
+    ask(state(), words, below.into_any())
+}
+
+/// Asks for a code.
+fn ask(state: State, (top, lead, action): (AnyView, Word, Word), below: AnyView) -> AnyView {
     let form = Form::new(invited().unwrap_or_default());
     let asked = RwSignal::new(false);
     // The exchange tells how joining went; success brings the directory, and with it the app.
@@ -59,14 +85,13 @@ pub fn join() -> AnyView {
     .hint(word::JOIN_HINT);
     view! {
         <form class="screen join" on:submit=send novalidate>
-            {top(Top { title: word::JOIN.s().to_owned(), ..Top::default() })}
+            {top}
             <main>
-                <p class="lead">{word::JOIN_LEAD.s()}</p>
+                <p class="lead">{lead.s()}</p>
                 <div class="card code">{form.text(code, |code| code)}</div>
-                <p class="quiet">{word::NOT_SURVEILLANCE.s()}</p>
-                {move || others(state)}
+                {below}
             </main>
-            {save_bar(word::JOIN, form.busy, form.failure, || "")}
+            {save_bar(action, form.busy, form.failure, || "")}
         </form>
     }
     .into_any()

@@ -48,6 +48,7 @@ pub fn settings() -> AnyView {
                 <h2>{word::ABOUT.s()}</h2>
                 <p class="quiet">{word::ABOUT_TEXT.s()}</p>
                 <p class="quiet">{word::VERSION.s()}" "{env!("CARGO_PKG_VERSION")}</p>
+                <p class="quiet">{Actions::number().map(|number| word::THIS_NUMBER.with(number))}</p>
             </section>
         </main>
     }

@@ -151,6 +151,14 @@ impl Actions {
         }
     }
 
+    /// The number by which the station knows this phone, as it is told by voice.
+    #[must_use]
+    pub fn number() -> Option<String> {
+        let name = Self::phone()?.proof().0.hex().to_ascii_uppercase();
+        let (head, tail) = (name.get(..4)?, name.get(4..8)?);
+        Some(format!("{head}-{tail}"))
+    }
+
     /// Makes room for another person on this phone.
     pub fn join_another() {
         if let Some(phone) = Self::phone() {

@@ -124,8 +124,8 @@ impl Identities {
         .await
     }
 
-    /// The key that a device signs with, made at the first start. One that cannot be kept or read
-    /// back is made anew and enrolled again; `None` where the browser makes none.
+    /// The key that a device signs with, made at the first start; `None` where the browser makes none.
+    /// For one that cannot be kept or read back and is made anew, the server wants an invitation.
     pub async fn signer(&self, device: DeviceId) -> Option<Signer> {
         let name = format!("{KEY}{}", device.hex());
         if let Ok(Some(pair)) = self.reads.one(SETTINGS, &name).await

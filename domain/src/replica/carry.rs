@@ -107,6 +107,8 @@ const fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::Unknown
         | ErrorCode::UnknownDevice
         | ErrorCode::UnknownKey
+        | ErrorCode::KeyLocked
+        | ErrorCode::TooManyKeys
         | ErrorCode::Revoked
         | ErrorCode::UnknownCode
         | ErrorCode::UsedCode

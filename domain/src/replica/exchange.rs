@@ -50,6 +50,7 @@ pub(super) struct Sent {
 impl Replica {
     pub(super) fn join(&mut self, code: &str, now: Millis, effects: &mut Vec<Effect>) {
         self.joining = Some(code.chars().take(CODE_CHARS_MAX).collect());
+        self.unsigned = false;
         self.failures = 0;
         self.wake(Cause::Button, now, effects);
     }
@@ -127,9 +128,8 @@ impl Replica {
         };
         let left = leaves_some(&items, self.status.on_phone);
         let new = self.joining.is_some() || self.enrolled != self.key;
-        let bytes = self
-            .key
-            .and_then(|key| request.encode_to_sign(new.then_some(key)));
+        let key = self.key.filter(|_| !self.unsigned);
+        let bytes = key.and_then(|key| request.encode_to_sign(new.then_some(key)));
         self.phase = Phase::Sent(Sent {
             items,
             digest,
@@ -404,18 +404,33 @@ impl Replica {
             self.wake(Cause::Button, now, effects);
             return;
         }
-        // A server that was restored from before it learned the key.
-        if failure == LinkFailure::Refused(ErrorCode::UnknownKey) && self.enrolled.is_some() {
-            self.enrolled = None;
+        let asks_again = match failure {
+            // A server that was restored from before it learned the key.
+            LinkFailure::Refused(ErrorCode::UnknownKey) if !self.unsigned => {
+                self.enrolled.take().is_some()
+            }
+            // One that joined without a key may go on so: the server still tells the two apart.
+            LinkFailure::Refused(ErrorCode::KeyLocked) if self.joining.is_none() => {
+                !core::mem::replace(&mut self.unsigned, true)
+            }
+            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => false,
+        };
+        if asks_again {
             self.wake(Cause::Button, now, effects);
             return;
         }
         self.failures += 1;
-        self.status.activity = Activity::Failed(failure);
-        if self.directory.is_none() {
-            // A code that was refused is not tried again by itself.
+        self.status.activity = Activity::Failed(match failure {
+            LinkFailure::Refused(ErrorCode::UnknownKey) => {
+                LinkFailure::Refused(ErrorCode::KeyLocked)
+            }
+            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => failure,
+        });
+        // A code that was refused is not tried again by itself.
+        if self.directory.is_none() || matches!(failure, LinkFailure::Refused(_)) {
             self.joining = None;
-        } else {
+        }
+        if self.directory.is_some() {
             self.rest(now.plus(retry_ms(self.failures, random)), effects);
         }
     }

@@ -1,4 +1,4 @@
-//! People: adding and listing.
+//! People: adding, retiring and listing.
 
 use std::io::Write;
 
@@ -6,9 +6,9 @@ use clap::Subcommand;
 use domain::id::{PersonId, UnitId};
 use domain::unit::Role;
 
-use super::AdminError;
+use super::{AdminError, device};
 use crate::store::org::{self, PersonLine};
-use crate::store::{Store, device};
+use crate::store::{Store, retire};
 
 /// What to do with people.
 #[derive(Debug, Clone, Subcommand)]
@@ -28,7 +28,14 @@ pub enum PersonAction {
         #[arg(long = "unit", required = true)]
         units: Vec<UnitId>,
     },
-    /// Lists all people.
+    /// Refuses a person's devices from now on and cancels the open invitations; `add` brings the person
+    /// back.
+    Retire {
+        /// The person's code.
+        #[arg(long)]
+        id: PersonId,
+    },
+    /// Lists all people with their devices.
     List,
 }
 
@@ -56,6 +63,17 @@ pub(super) async fn people(
             write.commit().await?;
             writeln!(out, "person {} is there", line.id)?;
         }
+        PersonAction::Retire { id } => {
+            let cancelled = retire::person(&mut write, &id, crate::clock::now()).await?;
+            write.commit().await?;
+            writeln!(
+                out,
+                "person {id} is retired: the devices are refused from now on"
+            )?;
+            if cancelled > 0 {
+                writeln!(out, "{cancelled} open invitations of {id} are cancelled")?;
+            }
+        }
         PersonAction::List => {
             for (member, active) in org::people(&mut write).await? {
                 let roles = member.roles.iter().map(|role| Role::code(*role));
@@ -66,21 +84,13 @@ pub(super) async fn people(
                     .map(UnitId::as_str)
                     .collect::<Vec<_>>()
                     .join(",");
-                let state = if active { "active" } else { "inactive" };
+                let state = if active { "active" } else { "retired" };
                 writeln!(
                     out,
                     "{}\t{}\t{roles}\t{units}\t{state}",
                     member.person, member.name
                 )?;
-                for one in device::of_person(&mut write, &member.person).await? {
-                    let state = if one.revoked { "revoked" } else { "joined" };
-                    let seen = one.last_seen.to_local_text();
-                    let copied = one.forked_at.map_or_else(String::new, |at| {
-                        format!("\tcopied to another phone, noticed {}", at.to_local_text())
-                    });
-                    let id = one.id.hex();
-                    writeln!(out, "\tdevice {id}\tlast seen {seen}\t{state}{copied}")?;
-                }
+                device::list(&mut write, Some(&member.person), out).await?;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Units: adding and listing.
+//! Units: adding, retiring and listing.
 
 use std::io::Write;
 
@@ -6,8 +6,8 @@ use clap::Subcommand;
 use domain::id::UnitId;
 
 use super::AdminError;
-use crate::store::Store;
 use crate::store::org::{self, UnitLine};
+use crate::store::{Store, retire};
 
 /// What to do with units.
 #[derive(Debug, Clone, Subcommand)]
@@ -32,6 +32,15 @@ pub enum UnitAction {
         /// Of a grid: name of its village.
         #[arg(long)]
         village: Option<String>,
+    },
+    /// Retires a unit: nobody sees or writes its records any more; `add` brings it back.
+    Retire {
+        /// Its code.
+        #[arg(long)]
+        id: UnitId,
+        /// With all units below it, and whoever then has no unit.
+        #[arg(long)]
+        with_all_below: bool,
     },
     /// Lists all units.
     List,
@@ -64,6 +73,20 @@ pub(super) async fn unit(
             org::put_unit(&mut write, &line).await?;
             write.commit().await?;
             writeln!(out, "unit {} is there", line.id)?;
+        }
+        UnitAction::Retire { id, with_all_below } => {
+            let now = crate::clock::now();
+            let retired = retire::unit(&mut write, &id, with_all_below, now).await?;
+            write.commit().await?;
+            for unit in retired.units {
+                writeln!(out, "unit {unit} is retired")?;
+            }
+            for person in retired.people {
+                writeln!(
+                    out,
+                    "person {person} is retired: the devices are refused from now on"
+                )?;
+            }
         }
         UnitAction::List => {
             for unit in org::units(&mut write).await? {

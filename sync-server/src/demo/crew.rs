@@ -15,7 +15,7 @@ use sqlx::SqliteConnection;
 use super::DemoError;
 use super::random::Random;
 use crate::ingest::{self, Sender};
-use crate::scope::{Scope, Scopes};
+use crate::scope::{self, Scope};
 
 /// Saved within this time, changes of one record go out together.
 const TOGETHER_MS: i64 = 3 * HOUR_MS;
@@ -51,10 +51,9 @@ impl Crew {
         seed: u64,
     ) -> Result<Self, DemoError> {
         let mut random = Random::new(seed);
-        let scopes = Scopes::default();
         let mut phones = BTreeMap::new();
         for person in people {
-            let scope = scopes.of(db, person).await?;
+            let scope = Arc::new(scope::of_person(db, person).await?);
             let device = DeviceId(random.bytes());
             let actor = ActorKey(random.next().to_be_bytes());
             let meta = Meta {

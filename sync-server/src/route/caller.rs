@@ -7,18 +7,21 @@ use domain::id::DeviceId;
 use domain::sync::message::{Caller, Sealed, Secret};
 use domain::sync::signed::{PublicKey, Signed, head_of_device};
 use domain::time::Millis;
+use sqlx::SqliteConnection;
 
+use crate::bench;
 use crate::error::ApiError;
+use crate::keys::{self, Pass};
 use crate::listener::Peer;
 use crate::router::Shared;
 use crate::scope::Scope;
 use crate::store::device::{self, Device};
-use crate::{bench, proof};
+use crate::store::invitation;
 
 /// A device and what it may see.
 pub(super) type Who = (Device, Arc<Scope>);
 
-/// A signature that holds, and the key.
+/// A signature that holds, and the key that it is made with.
 pub(super) type Proof = (Signed, PublicKey);
 
 /// What a device says of itself.
@@ -33,7 +36,7 @@ struct Introduction<'a> {
 /// Somebody who may come in.
 #[derive(Debug)]
 pub(super) struct Guest<'a> {
-    /// None for a device whose invitation holds and that has yet to join.
+    /// None for a device with a code, which comes in by it.
     who: Option<Who>,
     introduction: Option<Introduction<'a>>,
     proof: Option<Proof>,
@@ -81,10 +84,10 @@ pub(super) async fn look<'a>(
         } => {
             let mut view = shared.store.view().await?;
             // Who has no key here is not worth a pass over all bytes.
-            let signers = proof::signers(&mut view, *device).await?;
+            let signers = keys::signers(&mut view, *device).await?;
             let signed = sealed.proof().ok_or(ApiError::UnknownKey)?;
-            let (device, key) = proof::signer(signers, &signed)?;
-            let scope = shared.scopes.of(&mut view, &device.person).await?;
+            let (device, key) = keys::signer(&mut view, signers, &signed).await?;
+            let scope = shared.scopes.of(&mut view, &device).await?;
             return Ok(Guest {
                 who: Some((device, scope)),
                 introduction: None,
@@ -93,22 +96,21 @@ pub(super) async fn look<'a>(
             });
         }
     };
-    let who = match introduction.join {
-        None => Some(known(shared, &introduction).await?),
-        Some(code) => {
-            invited(shared, peer, (&introduction, code), now).await?;
-            None
-        }
+    let (who, pass) = match introduction.join {
+        None => (Some(known(shared, &introduction).await?), Pass::Secret),
+        Some(code) => (
+            None,
+            invited(shared, peer, (&introduction, code), now).await?,
+        ),
     };
-    // A device that has just made its key proves itself with both.
     let proof = match introduction.key {
         None => None,
         Some(key) => {
             let signed = sealed.proof().ok_or(ApiError::UnknownKey)?;
-            if !proof::holds(&key, &signed.claim, &signed.signature) {
-                return Err(ApiError::UnknownKey);
-            }
-            Some((signed, key))
+            let mut view = shared.store.view().await?;
+            let here = keys::of(&mut view, introduction.device).await?;
+            let admission = keys::admit(&here, (&key, &signed), pass)?;
+            Some((signed, admission.signer))
         }
     };
     Ok(Guest {
@@ -133,66 +135,78 @@ impl Guest<'_> {
             let who = self.who.ok_or(ApiError::Internal)?;
             return Ok((who, self.proof));
         };
+        let brings = introduction.key.zip(self.proof.as_ref());
         let who = match (self.who, introduction.join) {
-            (Some(who), _) => who,
-            (None, Some(code)) => join(shared, self.peer, (&introduction, code), now).await?,
-            (None, None) => return Err(ApiError::UnknownDevice),
+            (Some(who), _) if brings.is_none() => return Ok((who, self.proof)),
+            (who, join) => {
+                // All of it, or nothing: a device that joined without its key would be locked out.
+                let mut write = shared.store.begin().await?;
+                let (who, pass) = match (who, join) {
+                    (Some(who), _) => (who, Pass::Secret),
+                    (None, Some(code)) => {
+                        join_in(shared, &mut write, (self.peer, &introduction, code), now).await?
+                    }
+                    (None, None) => return Err(ApiError::UnknownDevice),
+                };
+                if let Some((key, (signed, _))) = brings {
+                    let here = keys::of(&mut write, introduction.device).await?;
+                    let admission = keys::admit(&here, (&key, signed), pass)?;
+                    let whose = (introduction.device, &key);
+                    keys::enrol(&mut write, whose, admission, now).await?;
+                }
+                write.commit().await?;
+                who
+            }
         };
-        if let Some(key) = introduction.key {
-            let mut write = shared.store.begin().await?;
-            proof::enrol(&mut write, introduction.device, &key, now).await?;
-            write.commit().await?;
-        }
         Ok((who, self.proof))
     }
 }
 
 async fn known(shared: &Shared, who: &Introduction<'_>) -> Result<Who, ApiError> {
     let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, who.device, &who.secret.0).await?;
-    let scope = shared.scopes.of(&mut view, &device.person).await?;
-    Ok((device, scope))
+    shared.admit(&mut view, (who.device, who.secret)).await
 }
 
-/// Whether a code is good for anything; wrong ones are counted.
+/// What a code is good for; wrong ones are counted.
 async fn invited(
     shared: &Shared,
     peer: Peer,
     (who, code): (&Introduction<'_>, &str),
     now: Millis,
-) -> Result<(), ApiError> {
+) -> Result<Pass, ApiError> {
     shared.brake.check(peer.0)?;
     if is_bench(shared, peer, code) {
-        return Ok(());
+        return Ok(Pass::Joining);
     }
     let mut view = shared.store.view().await?;
     let device = (who.device, who.secret.0.as_slice());
-    let found = device::invited(&mut view, device, code, now).await;
+    let found = invitation::invited(&mut view, device, code, now).await;
     if let Err(ApiError::UnknownCode | ApiError::UsedCode | ApiError::ExpiredCode) = found {
         shared.brake.count(peer.0);
     }
-    found.map(|_| ())
+    found.map(|invited| invited.pass())
 }
 
 fn is_bench(shared: &Shared, peer: Peer, code: &str) -> bool {
     peer.0.is_loopback() && bench::is_code(shared.bench_join.as_deref(), code)
 }
 
-async fn join(
+async fn join_in(
     shared: &Shared,
-    peer: Peer,
-    (who, code): (&Introduction<'_>, &str),
+    write: &mut SqliteConnection,
+    (peer, who, code): (Peer, &Introduction<'_>, &str),
     now: Millis,
-) -> Result<Who, ApiError> {
-    let mut write = shared.store.begin().await?;
+) -> Result<(Who, Pass), ApiError> {
     let device = (who.device, who.secret.0.as_slice());
     let bench = is_bench(shared, peer, code);
-    let device = match bench::person().filter(|_| bench) {
-        Some(person) => device::join_as(&mut write, device, &person, now).await?,
-        None => device::join(&mut write, device, code, now).await?,
+    let (device, pass) = match bench::person().filter(|_| bench) {
+        Some(person) => {
+            let joined = device::join_as(write, device, &person, now).await?;
+            (joined, Pass::Joining)
+        }
+        None => invitation::join(write, device, code, now).await?,
     };
-    let scope = shared.scopes.of(&mut write, &device.person).await?;
-    write.commit().await?;
-    tracing::info!(device = ?device.id, "device joined");
-    Ok((device, scope))
+    let scope = shared.scopes.of(write, &device).await?;
+    tracing::info!(device = ?device.id(), "device joined");
+    Ok(((device, scope), pass))
 }

@@ -29,7 +29,7 @@ use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{frames, healing, limits, proof, repair};
+use crate::{frames, healing, keys, limits, proof, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -113,20 +113,20 @@ async fn exchange(
     let (ask, batch) = sealed.unseal()?;
     let ((device, scope), proof) = guest.enter(shared, now).await?;
     if let Some((owner @ Owner::Stranger(_), name)) = begun {
-        shared.parts.joined(owner, name, device.id);
+        shared.parts.joined(owner, name, device.id());
     }
     let who = (&device, scope);
     let answered = serve(shared, who, (ask, batch), (proof.as_ref(), now)).await;
     let (bytes, is_receipt) = answered.inspect_err(|_| {
         if let Some((_, name)) = begun {
-            shared.parts.forget(Owner::Device(device.id), name);
+            shared.parts.forget(Owner::Device(device.id()), name);
         }
     })?;
     Ok(Answered {
         bytes,
         // A receipt goes to whoever carried the request; everything else is its device's own.
         reader: match begun {
-            _ if !is_receipt => Some(device.id),
+            _ if !is_receipt => Some(device.id()),
             Some((Owner::Device(carrier), _)) => Some(carrier),
             Some((Owner::Stranger(_), _)) | None => None,
         },
@@ -144,7 +144,7 @@ async fn serve(
         None => None,
         Some(batch) => {
             let sender = Sender {
-                device: device.id,
+                device: device.id(),
                 scope: Arc::clone(&scope),
                 now,
             };
@@ -168,7 +168,7 @@ async fn push(
 ) -> Result<Receipt, ApiError> {
     let mut write = shared.store.begin().await?;
     // Whoever has its secret alone cannot write in a device's name.
-    if proof.is_none() && proof::signs(&mut write, sender.device).await? {
+    if proof.is_none() && keys::signs(&mut write, sender.device).await? {
         return Err(ApiError::UnknownKey);
     }
     if let Some(receipt) = ingest::taken(&mut write, sender, (lean.no(), lean.digest())).await? {
@@ -258,10 +258,10 @@ async fn reply(
     let repaired = repair::answer(&mut view, &reader, ask, &mut page).await?;
     let acked = acknowledged(&reader, ask, &place);
     let visit = device::Visit { acked, now };
-    let noteworthy = device::is_noteworthy(&mut view, device.id, visit).await?;
+    let noteworthy = device::is_noteworthy(&mut view, device.id(), visit).await?;
     let mut seen = device::seen(&mut view, &scope.stations()).await?;
     let restored =
-        place.told == Told::Restored && healing::is_news(&mut view, device.id, now).await?;
+        place.told == Told::Restored && healing::is_news(&mut view, device.id(), now).await?;
     let healing = healing::open_gap(&mut view, now).await?.is_some();
     view.rollback().await?;
     if let Some(made) = made {
@@ -271,12 +271,12 @@ async fn reply(
     }
     if restored {
         let mut write = shared.store.begin().await?;
-        healing::witness(&mut write, device.id, now).await?;
+        healing::witness(&mut write, device.id(), now).await?;
         write.commit().await?;
     }
     if noteworthy {
         let mut write = shared.store.begin().await?;
-        device::note_visit(&mut write, device.id, visit).await?;
+        device::note_visit(&mut write, device.id(), visit).await?;
         seen = device::seen(&mut write, &scope.stations()).await?;
         write.commit().await?;
     }

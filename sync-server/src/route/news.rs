@@ -10,14 +10,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use domain::id::DeviceId;
+use domain::sync::message::Secret;
 use hyper::body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ApiError;
 use crate::limits;
+use crate::news::Heard;
 use crate::router::Shared;
 use crate::scope::Scope;
-use crate::store::device;
 
 /// What keeps the connection from being taken for dead: a comment in the language of events.
 const ALIVE: Bytes = Bytes::from_static(b":\n\n");
@@ -49,11 +50,11 @@ pub(crate) async fn answer(
 }
 
 /// A device and its secret.
-type Caller = (DeviceId, [u8; 16]);
+type Caller = (DeviceId, Secret);
 
 fn caller(body: &[u8]) -> Option<Caller> {
     let (device, secret) = body.split_first_chunk::<16>()?;
-    Some((DeviceId(*device), secret.try_into().ok()?))
+    Some((DeviceId(*device), Secret(secret.try_into().ok()?)))
 }
 
 /// Listens until the client leaves, the server stops or the device is shut out.
@@ -64,8 +65,10 @@ async fn listen(
     ready: oneshot::Sender<Result<(), ApiError>>,
 ) {
     let begun = async {
-        let scope = scope(shared, caller).await?;
-        Ok((shared.news.listen(caller.0)?, scope))
+        // A stranger takes no place; whose rights end in between hears so.
+        scope(shared, caller).await?;
+        let listener = shared.news.listen(caller.0)?;
+        Ok((listener, scope(shared, caller).await?))
     };
     let (mut listener, mut scope) = match begun.await {
         Ok(begun) => begun,
@@ -91,25 +94,30 @@ async fn listen(
             waited = wait => waited,
             () = lines.closed() => return,
         };
-        line = match waited {
-            Err(_) => ALIVE,
-            Ok(None) => return,
-            Ok(Some(place)) => {
-                // Whoever was shut out or moved meanwhile hears nothing more of the old streams.
-                let Ok(now) = self::scope(shared, caller).await else {
-                    return;
-                };
-                scope = now;
-                Bytes::from(format!("data: {place}\n\n"))
+        let heard = match waited {
+            Err(_) => {
+                line = ALIVE;
+                continue;
             }
+            Ok(None) => return,
+            Ok(Some(heard)) => heard,
+        };
+        // Whoever was shut out or moved meanwhile hears nothing more of the old streams.
+        let Ok(now) = self::scope(shared, caller).await else {
+            return;
+        };
+        scope = now;
+        line = match heard {
+            Heard::New(place) => Bytes::from(format!("data: {place}\n\n")),
+            Heard::Rights => ALIVE,
         };
     }
 }
 
 async fn scope(shared: &Shared, (device, secret): Caller) -> Result<Arc<Scope>, ApiError> {
     let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, device, &secret).await?;
-    shared.scopes.of(&mut view, &device.person).await
+    let (_, scope) = shared.admit(&mut view, (device, &secret)).await?;
+    Ok(scope)
 }
 
 /// The lines as the body of an answer.

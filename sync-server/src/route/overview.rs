@@ -9,7 +9,6 @@ use domain::sync::message::{self, OverviewRequest};
 
 use crate::error::ApiError;
 use crate::router::Shared;
-use crate::store::device;
 use crate::{limits, overview};
 
 /// Answers a supervisor's question for one unit and one period.
@@ -23,8 +22,8 @@ pub(crate) async fn answer(
     let body = super::read_body(request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
     let request: OverviewRequest = message::decode(&body)?;
     let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, request.device, &request.secret.0).await?;
-    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    let who = (request.device, &request.secret);
+    let (_, scope) = shared.admit(&mut view, who).await?;
     let member = scope.me();
     if !access::is_supervisor(member) && !access::is_station_staff(member) {
         return Err(ApiError::NotAllowed);

@@ -64,7 +64,7 @@ pub(super) async fn owner(
     };
     let mut view = shared.store.view().await?;
     match device::find(&mut view, device, &secret.0).await {
-        Ok(device) => Ok(Owner::Device(device.id)),
+        Ok(device) => Ok(Owner::Device(device.id())),
         // It may be about to join.
         Err(ApiError::UnknownDevice) => Ok(stranger),
         Err(error) => Err(error),

@@ -87,6 +87,10 @@ pub(crate) async fn append(
     if PhotoHash::of(&piece) != checksum {
         return Err(ApiError::Checksum);
     }
+    // The piece may have been long on its way.
+    let mut view = shared.store.view().await?;
+    device::active(&mut view, named.coming.device).await?;
+    drop(view);
     if named.media.is_some() {
         return Ok(wrong_offset(named.coming.bytes));
     }
@@ -158,12 +162,9 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-/// Nobody but who asked may keep it, nothing in it may run, and it never becomes another one.
+/// Nothing between the server and the app's own store may keep it, and nothing in it may run.
 const PICTURE_HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CACHE_CONTROL,
-        "private, max-age=31536000, immutable",
-    ),
+    (header::CACHE_CONTROL, "no-store"),
     (header::VARY, "authorization"),
     (header::ACCEPT_RANGES, "bytes"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -188,8 +189,8 @@ pub(crate) async fn arrived(
         return Err(ApiError::TooLarge);
     }
     let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, request.device, &request.secret.0).await?;
-    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    let who = (request.device, &request.secret);
+    let (_, scope) = shared.admit(&mut view, who).await?;
     may_see(scope.me())?;
     let mut found = Arrived::default();
     for (record, grid, key) in table::arrived(&mut view, &request.records).await? {
@@ -223,8 +224,7 @@ async fn named(
         return Err(ApiError::Malformed);
     };
     let mut view = shared.store.view().await?;
-    let device = device::find(&mut view, device, &secret.0).await?;
-    let scope = shared.scopes.of(&mut view, &device.person).await?;
+    let (device, scope) = shared.admit(&mut view, (device, &secret)).await?;
     may_see(scope.me())?;
     let known = log::load(&mut view, record).await?;
     let whole = table::find(&mut view, record, hash).await?;
@@ -253,7 +253,7 @@ async fn named(
         kind,
         scope,
         coming: Coming {
-            device: device.id,
+            device: device.id(),
             hash,
             bytes,
         },

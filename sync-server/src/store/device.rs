@@ -1,8 +1,8 @@
-//! Invitations and devices.
+//! Devices: who may come in, and what is noted of them.
 
 use domain::id::{DeviceId, PersonId, UnitId};
-use domain::sync::message::normal_code;
 use domain::time::Millis;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{bytes, log, org};
@@ -10,134 +10,85 @@ use crate::auth;
 use crate::error::ApiError;
 use crate::limits;
 
-/// A device as the server knows it.
+/// A device that may come in: not revoked, and its person and a unit of theirs are active. There is no
+/// other way to one than the functions of this file that make sure of it.
 #[derive(Debug, Clone)]
 pub struct Device {
+    id: DeviceId,
+    person: PersonId,
+}
+
+impl Device {
     /// Its name.
-    pub id: DeviceId,
+    #[must_use]
+    pub const fn id(&self) -> DeviceId {
+        self.id
+    }
+
     /// Whose it is.
-    pub person: PersonId,
+    #[must_use]
+    pub const fn person(&self) -> &PersonId {
+        &self.person
+    }
 }
 
-/// Writes down a fresh invitation and gives back its code; only the hash is kept.
+/// The device with this name, which has proven itself.
 ///
 /// # Errors
-/// When the person is not active or the database fails.
-pub async fn invite(
-    db: &mut SqliteConnection,
-    person: &PersonId,
-    now: Millis,
-) -> Result<String, org::OrgError> {
-    if org::person(db, person).await?.is_none() {
-        return Err(org::OrgError::NoPerson(person.clone()));
-    }
-    let code = auth::new_code();
-    let normal = normal_code(&code).unwrap_or_default();
-    sqlx::query(
-        "INSERT INTO invitation (code_hash, person, created_at, expires_at) VALUES (?, ?, ?, ?)",
+/// [`ApiError::UnknownDevice`] when there is none, [`ApiError::Revoked`] when it may not come in.
+pub async fn active(db: &mut SqliteConnection, id: DeviceId) -> Result<Device, ApiError> {
+    let row = sqlx::query(
+        "SELECT person, EXISTS (SELECT 1 FROM active_device a WHERE a.id = device.id) \
+         FROM device WHERE id = ?",
     )
-    .bind(auth::hash(normal.as_bytes()).as_slice())
-    .bind(person.as_str())
-    .bind(now.0)
-    .bind(now.plus(limits::INVITATION_MS).0)
-    .execute(db)
-    .await?;
-    Ok(code)
+    .bind(id.0.as_slice())
+    .fetch_optional(db)
+    .await?
+    .ok_or(ApiError::UnknownDevice)?;
+    if row.try_get::<bool, _>(1)? {
+        let person = org::code(&row, 0)?;
+        Ok(Device { id, person })
+    } else {
+        Err(ApiError::Revoked)
+    }
 }
 
-/// What a code is good for.
-#[derive(Debug, Clone)]
-pub enum Invited {
-    /// A device may join as this person.
-    New(PersonId),
-    /// The device that joined with it asks again: its first answer may have been lost on the way.
-    Again(Device),
-}
-
-/// Looks what a code is good for; nothing is written.
+/// The device with this name and secret.
 ///
 /// # Errors
-/// When the code is unknown, has run out or was used by another device.
-pub async fn invited(
+/// When there is none, the secret is wrong or the device may not come in.
+pub async fn find(
     db: &mut SqliteConnection,
-    (device, secret): (DeviceId, &[u8]),
-    code: &str,
-    now: Millis,
-) -> Result<Invited, ApiError> {
-    let code_hash = code_hash(code)?;
-    let row = sqlx::query("SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?")
-        .bind(code_hash.as_slice())
-        .fetch_optional(&mut *db)
-        .await?
-        .ok_or(ApiError::UnknownCode)?;
-    let (expires_at, used_by): (i64, Option<&[u8]>) = (row.try_get(1)?, row.try_get(2)?);
-    if let Some(used_by) = used_by {
-        let again = used_by == device.0;
-        return if again {
-            find(db, device, secret).await.map(Invited::Again)
-        } else {
-            Err(ApiError::UsedCode)
-        };
-    }
-    if expires_at <= now.0 {
-        return Err(ApiError::ExpiredCode);
-    }
-    Ok(Invited::New(org::code(&row, 0)?))
-}
-
-fn code_hash(code: &str) -> Result<[u8; 32], ApiError> {
-    let normal = normal_code(code).ok_or(ApiError::UnknownCode)?;
-    Ok(auth::hash(normal.as_bytes()))
-}
-
-/// Joins a device with a code.
-///
-/// # Errors
-/// As [`invited`].
-pub async fn join(
-    db: &mut SqliteConnection,
-    (device, secret): (DeviceId, &[u8]),
-    code: &str,
-    now: Millis,
+    device: DeviceId,
+    secret: &[u8],
 ) -> Result<Device, ApiError> {
-    let person = match invited(db, (device, secret), code, now).await? {
-        Invited::Again(device) => return Ok(device),
-        Invited::New(person) => person,
-    };
-    add(db, (device, secret), &person, now).await?;
-    sqlx::query("UPDATE invitation SET used_by = ? WHERE code_hash = ?")
+    let row = sqlx::query("SELECT secret_hash FROM device WHERE id = ?")
         .bind(device.0.as_slice())
-        .bind(code_hash(code)?.as_slice())
-        .execute(db)
+        .fetch_optional(&mut *db)
         .await?;
-    Ok(Device { id: device, person })
+    let stored = row
+        .as_ref()
+        .map_or(Ok([0; 32]), |row| bytes::<32>(row, 0))?;
+    // The comparison also runs for a device that does not exist: both take the same time.
+    let sound = auth::same(&stored, &auth::hash(secret));
+    if row.is_none() || !sound {
+        return Err(ApiError::UnknownDevice);
+    }
+    active(db, device).await
 }
 
-/// Joins a device as a person without an invitation, where the server itself vouches for it.
+/// Joins a device as a person for whom somebody vouches. One that is there already joins again only as
+/// the same person.
 ///
 /// # Errors
-/// When the device is another person's or the database fails.
+/// When the device is another person's or may not come in.
 pub async fn join_as(
     db: &mut SqliteConnection,
-    device: (DeviceId, &[u8]),
-    person: &PersonId,
-    now: Millis,
-) -> Result<Device, ApiError> {
-    add(db, device, person, now).await?;
-    Ok(Device {
-        id: device.0,
-        person: person.clone(),
-    })
-}
-
-/// Writes down a new device. One that is there already joins again only as the same person.
-async fn add(
-    db: &mut SqliteConnection,
     (device, secret): (DeviceId, &[u8]),
     person: &PersonId,
     now: Millis,
-) -> Result<(), ApiError> {
-    let added = sqlx::query(
+) -> Result<Device, ApiError> {
+    sqlx::query(
         "INSERT INTO device (id, secret_hash, person, joined_at, last_seen) \
          VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
@@ -148,43 +99,15 @@ async fn add(
     .bind(now.0)
     .execute(&mut *db)
     .await?;
-    if added.rows_affected() == 0 && find(db, device, secret).await?.person != *person {
-        return Err(ApiError::NotAllowed);
+    let found = find(db, device, secret).await?;
+    if found.person == *person {
+        Ok(found)
+    } else {
+        Err(ApiError::NotAllowed)
     }
-    Ok(())
 }
 
-/// The device with this name and secret.
-///
-/// # Errors
-/// When there is none, the secret is wrong or the device was revoked.
-pub async fn find(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    secret: &[u8],
-) -> Result<Device, ApiError> {
-    let row = sqlx::query("SELECT secret_hash, person, revoked_at FROM device WHERE id = ?")
-        .bind(device.0.as_slice())
-        .fetch_optional(db)
-        .await?;
-    let stored = row
-        .as_ref()
-        .map_or(Ok([0; 32]), |row| bytes::<32>(row, 0))?;
-    // The comparison also runs for a device that does not exist: both take the same time.
-    let sound = auth::same(&stored, &auth::hash(secret));
-    let (Some(row), true) = (row, sound) else {
-        return Err(ApiError::UnknownDevice);
-    };
-    if row.try_get::<Option<i64>, _>(2)?.is_some() {
-        return Err(ApiError::Revoked);
-    }
-    Ok(Device {
-        id: device,
-        person: org::code(&row, 1)?,
-    })
-}
-
-/// Refuses a device from this moment on.
+/// Refuses a device from this moment on; whether it was not before.
 ///
 /// # Errors
 /// When the database fails.
@@ -196,26 +119,24 @@ pub async fn revoke(
     let done = sqlx::query("UPDATE device SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
         .bind(now.0)
         .bind(device.0.as_slice())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    org::touch(db).await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// All devices, whether they are still let in or not.
+/// The names of all devices, and whose they are, whether they are still let in or not.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn all(db: &mut SqliteConnection) -> Result<Vec<Device>, sqlx::Error> {
+pub(crate) async fn all(
+    db: &mut SqliteConnection,
+) -> Result<Vec<(DeviceId, PersonId)>, sqlx::Error> {
     let rows = sqlx::query("SELECT id, person FROM device")
         .fetch_all(db)
         .await?;
-    let device = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(Device {
-            id: DeviceId(bytes::<16>(row, 0)?),
-            person: org::code(row, 1)?,
-        })
-    };
-    rows.iter().map(device).collect()
+    let one = |row: &SqliteRow| Ok((DeviceId(bytes::<16>(row, 0)?), org::code(row, 1)?));
+    rows.iter().map(one).collect()
 }
 
 /// Whose device this is; none for one that is not there.
@@ -238,38 +159,70 @@ pub async fn person(
 pub struct Listed {
     /// Its name.
     pub id: DeviceId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// When it joined.
+    pub joined_at: Millis,
     /// When it was last heard of.
     pub last_seen: Millis,
-    /// Whether it is refused.
-    pub revoked: bool,
+    /// When it was shut out.
+    pub revoked_at: Option<Millis>,
+    /// Whether it may come in: it does not, too, when its person or all units of theirs are retired.
+    pub active: bool,
     /// When it was first seen to write in two places at once.
     pub forked_at: Option<Millis>,
 }
 
-/// The devices of a person.
+/// The devices of a person, or of everybody.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_person(
+pub async fn list(
     db: &mut SqliteConnection,
-    person: &PersonId,
+    person: Option<&PersonId>,
 ) -> Result<Vec<Listed>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT id, last_seen, revoked_at IS NOT NULL, forked_at FROM device WHERE person = ? \
-         ORDER BY id",
+        "SELECT id, person, joined_at, last_seen, revoked_at, \
+         EXISTS (SELECT 1 FROM active_device a WHERE a.id = device.id), forked_at FROM device \
+         WHERE ?1 IS NULL OR person = ?1 ORDER BY person, joined_at, id",
     )
-    .bind(person.as_str())
+    .bind(person.map(PersonId::as_str))
     .fetch_all(db)
     .await?;
+    let time = |row: &SqliteRow, column| {
+        let time = row.try_get::<Option<i64>, _>(column)?;
+        Ok::<_, sqlx::Error>(time.map(Millis))
+    };
     let listed = rows.iter().map(|row| {
         Ok(Listed {
             id: DeviceId(bytes::<16>(row, 0)?),
-            last_seen: Millis(row.try_get(1)?),
-            revoked: row.try_get(2)?,
-            forked_at: row.try_get::<Option<i64>, _>(3)?.map(Millis),
+            person: org::code(row, 1)?,
+            joined_at: Millis(row.try_get(2)?),
+            last_seen: Millis(row.try_get(3)?),
+            revoked_at: time(row, 4)?,
+            active: row.try_get(5)?,
+            forked_at: time(row, 6)?,
         })
     });
     listed.collect()
+}
+
+/// The devices whose names begin with these hexadecimal digits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named(
+    db: &mut SqliteConnection,
+    digits: &str,
+) -> Result<Vec<(DeviceId, PersonId)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT id, person FROM device WHERE lower(hex(id)) >= ?1 AND lower(hex(id)) < ?1 || 'g'",
+    )
+    .bind(digits)
+    .fetch_all(db)
+    .await?;
+    let one = |row: &SqliteRow| Ok((DeviceId(bytes::<16>(row, 0)?), org::code(row, 1)?));
+    rows.iter().map(one).collect()
 }
 
 /// What a visit of a device tells.
@@ -325,8 +278,8 @@ pub async fn seen(db: &mut SqliteConnection, stations: &[UnitId]) -> Result<u64,
     let mut smallest = None;
     for station in stations {
         let greatest: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(MAX(d.acked_seq), 0) FROM membership m JOIN device d \
-             ON d.person = m.person WHERE m.unit = ? AND d.revoked_at IS NULL",
+            "SELECT COALESCE(MAX(d.acked_seq), 0) FROM membership m JOIN active_device d \
+             ON d.person = m.person WHERE m.unit = ?",
         )
         .bind(station.as_str())
         .fetch_one(&mut *db)
@@ -335,16 +288,4 @@ pub async fn seen(db: &mut SqliteConnection, stations: &[UnitId]) -> Result<u64,
         smallest = Some(smallest.map_or(greatest, |least: u64| least.min(greatest)));
     }
     Ok(smallest.unwrap_or(0))
-}
-
-/// Drops invitations that nobody used in time.
-///
-/// # Errors
-/// When the database fails.
-pub async fn drop_expired(db: &mut SqliteConnection, now: Millis) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM invitation WHERE used_by IS NULL AND expires_at < ?")
-        .bind(now.plus(-limits::INVITATION_MS).0)
-        .execute(db)
-        .await?;
-    Ok(())
 }

@@ -257,15 +257,13 @@ pub async fn known(db: &mut SqliteConnection) -> Result<Known, sqlx::Error> {
 }
 
 async fn write_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), sqlx::Error> {
-    let before: Option<Option<String>> = sqlx::query_scalar("SELECT parent FROM unit WHERE id = ?")
-        .bind(line.id.as_str())
-        .fetch_optional(&mut *db)
-        .await?;
-    let parent = line
-        .parent
-        .as_ref()
-        .map(|parent| parent.as_str().to_owned());
-    if before.is_some_and(|before| before != parent) {
+    let stays: Option<bool> =
+        sqlx::query_scalar("SELECT parent IS ? AND active FROM unit WHERE id = ?")
+            .bind(line.parent.as_ref().map(UnitId::as_str))
+            .bind(line.id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+    if stays == Some(false) {
         // What a station has seen is told by one place in the log, and that spoke of other grids.
         sqlx::query("UPDATE device SET acked_seq = 0")
             .execute(&mut *db)
@@ -275,12 +273,12 @@ async fn write_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), sq
         "INSERT INTO unit (id, level, name, parent, village_code, village_name) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET level = excluded.level, \
          name = excluded.name, parent = excluded.parent, village_code = excluded.village_code, \
-         village_name = excluded.village_name, active = 1",
+         village_name = excluded.village_name, active = 1, retired_at = NULL",
     )
     .bind(line.id.as_str())
     .bind(line.level)
     .bind(&line.name)
-    .bind(parent)
+    .bind(line.parent.as_ref().map(UnitId::as_str))
     .bind(&line.village_code)
     .bind(&line.village)
     .execute(&mut *db)
@@ -291,7 +289,7 @@ async fn write_unit(db: &mut SqliteConnection, line: &UnitLine) -> Result<(), sq
 async fn write_person(db: &mut SqliteConnection, line: &PersonLine) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO person (id, name, roles) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE \
-         SET name = excluded.name, roles = excluded.roles, active = 1",
+         SET name = excluded.name, roles = excluded.roles, active = 1, retired_at = NULL",
     )
     .bind(line.id.as_str())
     .bind(&line.name)
@@ -339,8 +337,9 @@ async fn write_checkpoint(
     Ok(())
 }
 
-/// Makes every scope that was worked out before be worked out again.
-async fn touch(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Makes every scope that was worked out before be worked out again, and everybody who listens prove
+/// anew that they may.
+pub(crate) async fn touch(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     super::set_setting(db, VERSION, &crate::auth::random::<8>()).await
 }
 
@@ -374,7 +373,7 @@ pub async fn people(db: &mut SqliteConnection) -> Result<Vec<(Member, bool)>, sq
         .collect()
 }
 
-/// The active person with this code.
+/// The active person with this code, with the units that are active.
 ///
 /// # Errors
 /// When the database fails.
@@ -383,9 +382,10 @@ pub async fn person(
     id: &PersonId,
 ) -> Result<Option<Member>, sqlx::Error> {
     let row = sqlx::query(
-        "SELECT p.id, p.name, p.roles, p.active, COALESCE(group_concat(m.unit), '') \
-         FROM person p LEFT JOIN membership m ON m.person = p.id \
-         WHERE p.id = ? AND p.active = 1 GROUP BY p.id",
+        "SELECT p.id, p.name, p.roles, p.active, COALESCE(group_concat(u.id), '') \
+         FROM person p JOIN active_person a ON a.id = p.id \
+         LEFT JOIN membership m ON m.person = p.id \
+         LEFT JOIN unit u ON u.id = m.unit AND u.active = 1 WHERE p.id = ? GROUP BY p.id",
     )
     .bind(id.as_str())
     .fetch_optional(db)
@@ -405,9 +405,10 @@ pub async fn grids_of(
 ) -> Result<Vec<Grid>, sqlx::Error> {
     let rows = sqlx::query(
         "WITH RECURSIVE below (id, level) AS (SELECT m.unit, t.level FROM membership m JOIN unit t \
-         ON t.id = m.unit WHERE m.person = ? AND t.level >= ? UNION \
+         ON t.id = m.unit WHERE m.person = ? AND t.level >= ? AND t.active = 1 \
+         UNION \
          SELECT u.id, u.level FROM unit u JOIN below b ON u.parent = b.id \
-         WHERE u.level > b.level) \
+         WHERE u.level > b.level AND u.active = 1) \
          SELECT g.id, g.name, g.village_name, p.level, p.id, p.parent \
          FROM below JOIN unit g ON g.id = below.id JOIN unit p ON p.id = g.parent \
          WHERE g.level = 5 AND g.active = 1 ORDER BY g.id",

@@ -6,7 +6,7 @@ use sync_server::Server;
 use sync_server::carry::{self, Carried, CarryError};
 
 use crate::phone::{Phone, town};
-use crate::proof::{Key, pushing};
+use crate::proof::pushing;
 
 fn code() -> Code {
     Code::read("7K2M-9QXD-R4TB").expect("a code")
@@ -15,15 +15,8 @@ fn code() -> Code {
 #[tokio::test]
 async fn bd2_whoever_carries_hears_of_the_changes_and_of_nothing_else() {
     let server = town().await;
-    let (mut one, mut two) = (
-        Phone::joined(&server, 1, "one").await,
-        Phone::joined(&server, 2, "one").await,
-    );
-    let key = Key::fresh();
-    let (request, _) = pushing(&mut one);
-    let first = request.encode_to_sign(Some(key.public())).expect("to sign");
-    let answer = server.post("/api/v1/exchange", &key.sign(first)).await;
-    assert_eq!(answer.status, 200);
+    let (mut one, key) = Phone::signing(&server, 1, "one").await;
+    let mut two = Phone::joined(&server, 2, "one").await;
     // Something is new for the phone, and its directory is asked for.
     let (other, _) = pushing(&mut two);
     two.send(&server, &other).await.expect("is taken");
@@ -47,12 +40,7 @@ async fn bd2_whoever_carries_hears_of_the_changes_and_of_nothing_else() {
 #[tokio::test]
 async fn bd3_a_file_comes_in_once_however_often_it_is_carried() {
     let server = town().await;
-    let mut phone = Phone::joined(&server, 1, "one").await;
-    let key = Key::fresh();
-    let (request, _) = pushing(&mut phone);
-    let first = request.encode_to_sign(Some(key.public())).expect("to sign");
-    let answer = server.post("/api/v1/exchange", &key.sign(first)).await;
-    assert_eq!(answer.status, 200);
+    let (mut phone, key) = Phone::signing(&server, 1, "one").await;
     let mut requests = Vec::new();
     for _ in 0..2 {
         let (mut request, _) = pushing(&mut phone);

@@ -2,7 +2,7 @@
 
 use domain::sync::message::{Request, Secret};
 
-use crate::phone::{Phone, entries, invite, town};
+use crate::phone::{Phone, command, entries, invite, town};
 
 #[tokio::test]
 async fn a_join_can_be_repeated_by_the_same_device_and_by_no_other() {
@@ -112,16 +112,10 @@ async fn guessing_codes_is_braked() {
 
 #[tokio::test]
 async fn a_revoked_device_is_refused() {
-    use sync_server::admin::{self, Command, DeviceAction};
     let server = town().await;
     let mut phone = Phone::joined(&server, 1, "one").await;
-    let id = phone.device.hex();
-    let command = Command::Device {
-        action: DeviceAction::Revoke { id },
-    };
-    admin::run(command, &server.config, &mut Vec::new())
-        .await
-        .expect("revoked");
+    let revoke = ["device", "revoke", &phone.device.hex()];
+    command(&server, &revoke).await.expect("revoked");
     let request = phone.request();
     let refused = phone.send(&server, &request).await.expect_err("refused");
     assert_eq!(refused, (403, "revoked".to_owned()));

@@ -1,6 +1,8 @@
 //! HTTP tests: a real server on port 0 with a database and an app folder of its own.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod carry;
 #[cfg(test)]
 mod demo;
@@ -18,6 +20,8 @@ mod headers;
 mod healing;
 #[cfg(test)]
 mod join;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

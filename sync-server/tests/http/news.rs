@@ -7,13 +7,13 @@ use crate::phone::{Phone, town};
 use crate::server::{PATIENCE, TestServer};
 
 /// An open answer.
-struct Ear {
+pub struct Ear {
     stream: TcpStream,
     heard: String,
 }
 
 impl Ear {
-    async fn open(server: &TestServer, phone: &Phone) -> Self {
+    pub async fn open(server: &TestServer, phone: &Phone) -> Self {
         let mut stream = TcpStream::connect(server.address).await.expect("connects");
         let head = "POST /api/v1/news HTTP/1.1\r\nhost: test\r\n\
                     content-type: application/octet-stream\r\ncontent-length: 32\r\n\r\n";
@@ -29,7 +29,7 @@ impl Ear {
         ear
     }
 
-    async fn hears(&mut self, text: &str) {
+    pub async fn hears(&mut self, text: &str) {
         let listen = async {
             while !self.heard.contains(text) {
                 let mut piece = [0; 1024];
@@ -44,7 +44,7 @@ impl Ear {
             .expect("hears in time");
     }
 
-    async fn ends(mut self) -> String {
+    pub async fn ends(mut self) -> String {
         let mut rest = Vec::new();
         let end = self.stream.read_to_end(&mut rest);
         let ended = tokio::time::timeout(PATIENCE, end).await;

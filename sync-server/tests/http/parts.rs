@@ -5,7 +5,7 @@ use sync_server::parts::PartId;
 use sync_server::store::{Store, device};
 
 use crate::phone::{NOW, Phone, batch, entries, invite, town};
-use crate::proof::{Key, pushing};
+use crate::proof::pushing;
 use crate::server::{Answer as Said, TestServer};
 
 /// A request that goes in pieces.
@@ -182,13 +182,8 @@ async fn pr15_who_has_not_joined_joins_in_pieces_and_gets_the_rest_of_the_answer
 #[tokio::test]
 async fn pr16_a_carried_request_is_begun_and_heard_of_by_its_carrier() {
     let server = town().await;
-    let mut one = Phone::joined(&server, 1, "one").await;
+    let (mut one, key) = Phone::signing(&server, 1, "one").await;
     let two = Phone::joined(&server, 2, "two").await;
-    let key = Key::fresh();
-    let (request, _) = pushing(&mut one);
-    let first = request.encode_to_sign(Some(key.public())).expect("to sign");
-    let answer = server.post("/api/v1/exchange", &key.sign(first)).await;
-    assert_eq!(answer.status, 200);
     let sign = |request: Request| key.sign(request.encode_to_sign(None).expect("to sign"));
     let (mut carried, _) = pushing(&mut one);
     carried.ask.page_kib = 0;

@@ -1,5 +1,6 @@
 //! A phone of a test: it speaks the protocol by hand, so that it can also speak it wrongly.
 
+use clap::Parser as _;
 use domain::document::{Document, Edit, Hashed, Stamp};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
 use domain::record::hazard::{NewHazard, register_edits};
@@ -8,10 +9,12 @@ use domain::sync::lean::Known;
 use domain::sync::message::{Answer, Ask, Batch, Item, PAGE_KIB_MAX, Request, Secret};
 use domain::time::Millis;
 use domain::unit::Directory;
-use sync_server::admin::{self, Command};
+use sync_server::admin;
+use sync_server::config::Invocation;
 use sync_server::store::Store;
 use sync_server::store::org::{self, Org};
 
+use crate::proof::{Key, pushing};
 use crate::server::TestServer;
 
 /// The moment of every test.
@@ -69,6 +72,38 @@ impl Phone {
         format!("authorization: {proof}\r\n")
     }
 
+    /// A phone that joined with a key of its own.
+    pub async fn signing(server: &TestServer, number: u8, person: &str) -> (Self, Key) {
+        let (phone, key) = (Self::new(number, person), Key::fresh());
+        let code = invite(server, person).await;
+        let joined = phone.bring(server, &key, (&key, Some(code))).await;
+        assert_eq!(joined, (200, String::new()));
+        (phone, key)
+    }
+
+    /// Brings a key with a request that is signed with another or the same, and perhaps a code; the
+    /// status and the code of an error.
+    pub async fn bring(
+        &self,
+        server: &TestServer,
+        key: &Key,
+        (signer, code): (&Key, Option<String>),
+    ) -> (u16, String) {
+        let mut phone = self.clone();
+        let mut request = match code {
+            Some(_) => self.request(),
+            // Without a code a key comes with work alone.
+            None => pushing(&mut phone).0,
+        };
+        request.join = code;
+        let message = request.encode_to_sign(Some(key.public())).expect("to sign");
+        let answer = server.post(EXCHANGE, &signer.sign(message)).await;
+        match answer.status {
+            200 => (200, String::new()),
+            status => (status, answer.code()),
+        }
+    }
+
     /// A request that brings nothing.
     pub fn request(&self) -> Request {
         Request {
@@ -116,6 +151,19 @@ impl Phone {
             ..self.request()
         };
         self.send(server, &request).await.expect("pushed")
+    }
+
+    /// Pushes items as one batch, signed with the phone's key.
+    pub async fn push_signed(&mut self, server: &TestServer, items: &[(Item, &str)], key: &Key) {
+        let mut batch = batch(0, items);
+        batch.no = Batch::number(&batch.digest());
+        let request = Request {
+            batch: Some(batch),
+            ..self.request()
+        };
+        let message = key.sign(request.encode_to_sign(None).expect("to sign"));
+        let answer = server.post(EXCHANGE, &message).await;
+        assert_eq!(answer.status, 200);
     }
 
     /// Pulls one page.
@@ -240,17 +288,29 @@ pub async fn put(server: &TestServer, org: &Org) {
 
 /// A fresh code, made by the command for the admin beside the running server.
 pub async fn invite(server: &TestServer, person: &str) -> String {
-    let person = person.parse().expect("code");
-    let mut out = Vec::new();
-    admin::run(Command::Invite { person }, &server.config, &mut out)
-        .await
-        .expect("invites");
-    let text = String::from_utf8(out).expect("text");
+    invite_by(server, &["--person", person]).await
+}
+
+/// The same, with these arguments.
+pub async fn invite_by(server: &TestServer, arguments: &[&str]) -> String {
+    let arguments: Vec<&str> = ["invite"].iter().chain(arguments).copied().collect();
+    let text = command(server, &arguments).await.expect("invites");
     let mut lines = text.lines();
     let code = lines.next().expect("a code").to_owned();
     let link = lines.next().expect("a link");
     assert_eq!(link, format!("http://{}/join#{code}", server.address));
     code
+}
+
+/// Carries out a command for the admin beside the running server, as it stands on a command line.
+pub async fn command(server: &TestServer, arguments: &[&str]) -> Result<String, String> {
+    let line = ["sync-server"].iter().chain(arguments);
+    let asked = Invocation::try_parse_from(line).map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    admin::run(asked.command.expect("a command"), &server.config, &mut out)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(String::from_utf8(out).expect("text"))
 }
 
 /// How many entries the log has.

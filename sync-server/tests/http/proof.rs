@@ -9,7 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use sync_server::proof::{self, Verdict};
 use sync_server::store::{Store, log};
 
-use crate::phone::{Phone, batch, town};
+use crate::phone::{Phone, batch, invite, town};
 use crate::server::TestServer;
 
 pub struct Key(EcdsaKeyPair);
@@ -60,16 +60,17 @@ async fn post(server: &TestServer, bytes: &[u8]) -> (u16, String) {
 #[tokio::test]
 async fn sg2_a_wrong_a_missing_and_another_devices_signature_are_refused() {
     let server = town().await;
-    let mut phone = Phone::joined(&server, 1, "one").await;
+    let mut phone = Phone::new(1, "one");
     let (mine, other) = (Key::fresh(), Key::fresh());
     let refused = (401, "unknown_key".to_owned());
-    let (request, _) = pushing(&mut phone);
+    let (mut request, _) = pushing(&mut phone);
     let plain = request.encode_to_sign(None).expect("to sign");
     assert_eq!(
         post(&server, &mine.sign(plain.clone())).await,
         refused,
         "not enrolled"
     );
+    request.join = Some(invite(&server, "one").await);
     let first = request
         .encode_to_sign(Some(mine.public()))
         .expect("to sign");
@@ -101,12 +102,7 @@ async fn sg2_a_wrong_a_missing_and_another_devices_signature_are_refused() {
     assert_eq!(post(&server, &turned).await, refused, "altered on the way");
     assert_eq!(post(&server, &mine.sign(message)).await.0, 200);
     // Another phone's key does not sign for this one.
-    let mut third = Phone::joined(&server, 2, "one").await;
-    let (request, _) = pushing(&mut third);
-    let enrol = request
-        .encode_to_sign(Some(other.public()))
-        .expect("to sign");
-    assert_eq!(post(&server, &other.sign(enrol)).await.0, 200);
+    let (_, other) = Phone::signing(&server, 2, "one").await;
     let (fourth, _) = pushing(&mut phone);
     let message = fourth.encode_to_sign(None).expect("to sign");
     assert_eq!(post(&server, &other.sign(message)).await, refused);
@@ -116,10 +112,9 @@ async fn sg2_a_wrong_a_missing_and_another_devices_signature_are_refused() {
 #[tokio::test]
 async fn sg1_the_server_proves_who_wrote_a_change() {
     let server = town().await;
-    let mut phone = Phone::joined(&server, 1, "one").await;
-    let key = Key::fresh();
+    let (mut phone, key) = Phone::signing(&server, 1, "one").await;
     let (request, name) = pushing(&mut phone);
-    let message = request.encode_to_sign(Some(key.public())).expect("to sign");
+    let message = request.encode_to_sign(None).expect("to sign");
     assert_eq!(post(&server, &key.sign(message)).await.0, 200);
     let store = Store::open(server.data(), false).await.expect("opens");
     let mut view = store.view().await.expect("reads");

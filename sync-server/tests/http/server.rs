@@ -202,6 +202,22 @@ impl TestServer {
     }
 }
 
+impl TestServer {
+    /// Posts a body and reads the answer up to its first bytes: one that does not end.
+    pub async fn opens(&self, path: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.expect("connects");
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("writes");
+        stream.write_all(body).await.expect("writes");
+        let mut bytes = vec![0; 4096];
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut bytes)).await;
+        bytes.truncate(read.expect("in time").expect("reads"));
+        Answer::parse(&bytes)
+    }
+}
+
 /// An answer, taken apart.
 #[derive(Debug)]
 pub struct Answer {

@@ -183,16 +183,21 @@ impl Phone {
     }
 
     /// Whether this is answered at once: with names in full where the server does not know them by
-    /// their beginnings, with the key where it does not know that.
+    /// their beginnings, with the key where it does not know that, without it where nothing vouches for
+    /// it.
     #[must_use]
     pub fn asks_again_at_once(&self, failure: LinkFailure) -> bool {
-        let names_its_key = match Request::open(&self.last_request) {
-            Ok((Caller::Signed { enrolment, .. }, _)) => enrolment.is_some(),
-            _ => true,
+        let (names_its_key, joins) = match Request::open(&self.last_request) {
+            Ok((Caller::Signed { enrolment, .. }, _)) => {
+                let joins = enrolment.as_ref().is_some_and(|key| key.join.is_some());
+                (enrolment.is_some(), joins)
+            }
+            _ => (true, true),
         };
         match failure {
             LinkFailure::Refused(ErrorCode::Unknown) => true,
             LinkFailure::Refused(ErrorCode::UnknownKey) => !names_its_key,
+            LinkFailure::Refused(ErrorCode::KeyLocked) => names_its_key && !joins,
             LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => false,
         }
     }

@@ -33,10 +33,13 @@ impl Setting {
     pub fn make() -> Self {
         let town = Town::default();
         let mut station = Station::start(None, &town, Millis(BEGIN));
-        let people = PHONES.iter().chain([&HOSTILE]);
-        let stores = (0..).zip(people).map(|(place, name)| {
+        let signers: Vec<_> = PHONES.iter().map(|_| signer()).collect();
+        // The hostile device signs nothing.
+        let keys = signers.iter().map(Some).chain([None]);
+        let people = PHONES.iter().chain([&HOSTILE]).zip(keys);
+        let stores = (0..).zip(people).map(|(place, (name, signer))| {
             let who = people::person(name);
-            join(&station, &who, identity(place))
+            join(&station, &who, (identity(place), signer.map(Arc::as_ref)))
         });
         let stores = stores.collect();
         station.power_cut();
@@ -44,7 +47,7 @@ impl Setting {
             database: station.copy(),
             mix: Mix::Usual,
             stores,
-            signers: PHONES.iter().map(|_| signer()).collect(),
+            signers,
         }
     }
 
@@ -73,7 +76,7 @@ pub fn hostile() -> (DeviceId, Secret) {
 }
 
 /// A key of chance: no run depends on its bytes.
-fn signer() -> Arc<Signer> {
+pub(super) fn signer() -> Arc<Signer> {
     let made = Signer::make().and_then(|bytes| Signer::read(&bytes));
     Arc::new(made.expect("random numbers"))
 }
@@ -83,12 +86,17 @@ const fn identity(place: u8) -> (DeviceId, Secret) {
 }
 
 /// The store of a phone that has joined and rests.
-fn join(station: &Station, who: &PersonId, (device, secret): (DeviceId, Secret)) -> MemoryStore {
+fn join(
+    station: &Station,
+    who: &PersonId,
+    ((device, secret), signer): ((DeviceId, Secret), Option<&Signer>),
+) -> MemoryStore {
     let now = Millis(BEGIN);
     let code = station.invite(who).expect("a code");
     let mut store = MemoryStore::default();
     let actor = ActorKey([0; 8]);
-    let mut replica = Replica::new(device, secret, actor, &store.meta());
+    let replica = Replica::new(device, secret, actor, &store.meta());
+    let mut replica = replica.signing(signer.and_then(Signer::key));
     let mut events = vec![Event::Join { code, now }];
     while let Some(event) = events.pop() {
         for effect in replica.handle(event) {
@@ -107,6 +115,10 @@ fn join(station: &Station, who: &PersonId, (device, secret): (DeviceId, Secret))
                     Some(Event::Committed { ticket, now })
                 }
                 Effect::Send { bytes } => {
+                    let bytes = match signer {
+                        Some(signer) => signer.finish(bytes).expect("random numbers"),
+                        None => bytes,
+                    };
                     let bytes = station.answer(("", ""), bytes).body;
                     Some(Event::Answer { bytes, now })
                 }

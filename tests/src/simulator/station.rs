@@ -16,7 +16,7 @@ use sync_server::Server;
 use sync_server::clock::Clock;
 use sync_server::config::Config;
 use sync_server::store::org::{self, PersonLine, UnitLine};
-use sync_server::store::{self, device};
+use sync_server::store::{self, invitation};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -296,7 +296,9 @@ impl Station {
         let now = self.now();
         self.runtime.block_on(async {
             let mut write = store.begin().await.ok()?;
-            let code = device::invite(&mut write, who, now).await.ok()?;
+            let code = invitation::invite(&mut write, (who, None), now)
+                .await
+                .ok()?;
             write.commit().await.ok()?;
             Some(code)
         })

@@ -15,15 +15,19 @@ pub enum ErrorCode {
     Unknown,
     /// The device is unknown or its proof is wrong.
     UnknownDevice,
-    /// The server does not know the key of the device: enrol it with the secret.
+    /// The server does not know the key of the device: enrol it.
     UnknownKey,
+    /// Nothing vouches for the key that the device brings: it needs an invitation for this device.
+    KeyLocked,
+    /// The device has as many keys as it may have.
+    TooManyKeys,
     /// The device was shut out.
     Revoked,
     /// The invitation code is not known.
     UnknownCode,
     /// The invitation code was used by another device.
     UsedCode,
-    /// The invitation code is too old.
+    /// The invitation code is too old or was cancelled.
     ExpiredCode,
     /// Too many wrong attempts: wait.
     TooMany,
@@ -43,7 +47,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::TooLarge,
         Self::TooSlow,
@@ -51,6 +55,8 @@ impl ErrorCode {
         Self::Unknown,
         Self::UnknownDevice,
         Self::UnknownKey,
+        Self::KeyLocked,
+        Self::TooManyKeys,
         Self::Revoked,
         Self::UnknownCode,
         Self::UsedCode,
@@ -75,6 +81,8 @@ impl ErrorCode {
             Self::Unknown => "unknown_changes",
             Self::UnknownDevice => "unknown_device",
             Self::UnknownKey => "unknown_key",
+            Self::KeyLocked => "key_locked",
+            Self::TooManyKeys => "too_many_keys",
             Self::Revoked => "revoked",
             Self::UnknownCode => "unknown_code",
             Self::UsedCode => "used_code",
