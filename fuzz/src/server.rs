@@ -193,7 +193,8 @@ fn delivered(station: &Station, made: &[Made], results: &[ItemResult]) {
     let lean = Answer::decode(&body).expect("an answer");
     let answer = lean.rebuild(&Nothing).expect("everything is named in full");
     for (one, result) in made.iter().zip(results) {
-        let came = |entry: &message::Entry| entry.doc == one.doc && entry.change == one.bytes;
+        let came =
+            |entry: &message::Entry| entry.doc == one.doc && entry.change.bytes() == one.bytes;
         if matches!(result, ItemResult::Kept(_)) {
             assert!(answer.entries.iter().any(came), "kept and not given out");
         }

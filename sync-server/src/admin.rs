@@ -1,5 +1,6 @@
 //! Commands for the admin: units, people, invitations, import; they also work beside a server.
 
+mod check;
 mod device;
 mod heal;
 mod invite;
@@ -81,6 +82,13 @@ pub enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Looks through everything that is stored, beside a running server too: prints what is wrong, a
+    /// line each, sets aside what is damaged and makes anew what can be.
+    Check {
+        /// Only looks, and changes nothing.
+        #[arg(long)]
+        read_only: bool,
+    },
     /// Drops the list rows, folds them anew from the changes, and reports what differed.
     Rebuild,
 }
@@ -149,6 +157,9 @@ pub enum AdminError {
     /// The database failed.
     #[error("database: {0}; nothing was changed")]
     Database(#[from] sqlx::Error),
+    /// Something that is stored is wrong.
+    #[error("{0} findings")]
+    Wrong(u64),
     /// Rows differ from what their changes say.
     #[error("{0} rows differed from their changes and were replaced")]
     RowsDiffered(usize),
@@ -172,6 +183,9 @@ pub async fn run(
     if let Command::Import { code, file } = &command {
         return record::carried(config, file, code, out).await;
     }
+    if let Command::Check { read_only } = command {
+        return check::check(config, read_only, out).await;
+    }
     let store = Store::open(&config.data, !matches!(command, Command::Invite(_))).await?;
     // The admin waits as long as it takes, and ends a command by hand.
     let store = store.unhurried();
@@ -186,7 +200,7 @@ pub async fn run(
         Command::Heal { days, action } => heal::heal(&store, (days, action), out).await,
         Command::Prove { record } => record::prove(&store, record, out).await,
         Command::Rebuild => record::rebuild(&store, out).await,
-        Command::Import { .. } => Ok(()),
+        Command::Import { .. } | Command::Check { .. } => Ok(()),
     };
     store.close().await;
     outcome

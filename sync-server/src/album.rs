@@ -88,6 +88,31 @@ pub struct Coming {
     pub bytes: u32,
 }
 
+/// What is found where a whole picture should lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// Its bytes, which are what its name says.
+    Sound(Vec<u8>),
+    /// Other bytes.
+    Damaged,
+    /// Nothing.
+    Absent,
+}
+
+impl Looked {
+    /// Looks there.
+    #[must_use]
+    pub fn at(path: &Path, hash: &PhotoHash) -> Self {
+        match fs::read(path) {
+            Ok(bytes) if PhotoHash::of(&bytes) == *hash => Self::Sound(bytes),
+            Ok(_) => Self::Damaged,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Absent,
+            // A disk that cannot give it back.
+            Err(_) => Self::Damaged,
+        }
+    }
+}
+
 /// The pictures of one data folder.
 #[derive(Debug)]
 pub struct Album {
@@ -175,10 +200,29 @@ impl Album {
         Ok(Added::Whole(media))
     }
 
-    /// The bytes of a whole picture; none when they are not there.
+    /// The bytes of a whole picture; none when they are not there, or not what its name says.
     #[must_use]
     pub fn read(&self, hash: &PhotoHash) -> Option<Vec<u8>> {
-        fs::read(self.whole(hash)).ok()
+        match Looked::at(&self.whole(hash), hash) {
+            Looked::Sound(bytes) => Some(bytes),
+            Looked::Damaged | Looked::Absent => None,
+        }
+    }
+
+    /// Moves a damaged picture out of the way, for study; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn set_aside(&self, hash: &PhotoHash) -> io::Result<()> {
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.whole(hash);
+        // Somebody may have sent it again since it was looked at.
+        if !matches!(Looked::at(&path, hash), Looked::Damaged) {
+            return Ok(());
+        }
+        let aside = self.folder.join("damaged");
+        fs::create_dir_all(&aside)?;
+        fs::rename(path, aside.join(hash.hex()))
     }
 
     /// Takes a whole picture away unless its file is new; whether it is gone.
@@ -200,7 +244,8 @@ impl Album {
         Ok(true)
     }
 
-    fn whole(&self, hash: &PhotoHash) -> PathBuf {
+    /// Where a whole picture lies.
+    pub(crate) fn whole(&self, hash: &PhotoHash) -> PathBuf {
         let name = hash.hex();
         let (head, _) = name.split_at(2);
         self.folder.join(head).join(&name)

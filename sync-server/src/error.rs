@@ -1,10 +1,15 @@
 //! The one error that the API answers with, and the one table of its codes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::sync::message::{ErrorCode, MessageError};
 
-use crate::logging;
+use crate::{logging, store};
+
+/// Whether the log says that the database file is damaged: it does so once, not for each request.
+static TOLD_OF_DAMAGE: AtomicBool = AtomicBool::new(false);
 
 /// Why a request was not served; nothing was changed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +178,12 @@ impl IntoResponse for ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
+        if store::is_damaged(&error) && !TOLD_OF_DAMAGE.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "the database file is damaged: run `sync-server check`; what it cannot put right needs \
+                 the last backup"
+            );
+        }
         let code = error
             .as_database_error()
             .and_then(|e| e.code())

@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 
+use domain::id::RecordId;
 use domain::sync::frame::{self, Frame};
 use domain::sync::message::{self, Cell};
 use domain::view::Row;
@@ -14,8 +15,9 @@ use sqlx::SqliteConnection;
 
 use crate::cursor::First;
 use crate::error::ApiError;
+use crate::gate;
 use crate::limits;
-use crate::pull::{Page, Reader};
+use crate::pull::{Damaged, Page, Reader};
 use crate::store::frame::{self as kept, Key, Latest};
 use crate::store::log;
 
@@ -34,6 +36,9 @@ pub(crate) struct Made {
     key: Key,
     part: Part,
 }
+
+/// A frame as it was made, and what was found damaged meanwhile.
+type Fresh = (Part, Damaged);
 
 /// Where a first load begins: the place in the log that it brings everything up to; none where so
 /// little is in scope that the log itself is as good.
@@ -65,7 +70,7 @@ pub(crate) async fn part(
     db: &mut SqliteConnection,
     reader: &Reader,
     (seq, first): (u64, First),
-) -> Result<(Part, Option<Made>), ApiError> {
+) -> Result<(Part, Option<Made>, Damaged), ApiError> {
     let key = Key {
         scope: reader.digest,
         seq,
@@ -77,18 +82,19 @@ pub(crate) async fn part(
         && let Some(stored) = kept::get(db, &key).await?
         && let Ok(part) = postcard::from_bytes(&stored)
     {
-        return Ok((part, None));
+        return Ok((part, None, Damaged::default()));
     }
-    let part = if first.rows {
+    let (part, damaged) = if first.rows {
         rows(db, reader, (seq, first)).await?
     } else {
         changes(db, reader, (seq, first)).await?
     };
-    let made = usual.then(|| Made {
+    // One that lacks something is not kept for others.
+    let made = (usual && damaged.changes.is_empty()).then(|| Made {
         key,
         part: part.clone(),
     });
-    Ok((part, made))
+    Ok((part, made, damaged))
 }
 
 impl Made {
@@ -130,22 +136,26 @@ async fn rows(
     db: &mut SqliteConnection,
     reader: &Reader,
     (seq, first): (u64, First),
-) -> Result<Part, ApiError> {
+) -> Result<Fresh, ApiError> {
     let streams = &reader.scope.streams;
     let found = kept::latest(db, streams, (seq, first.top), limits::FRAME_ROWS_MAX).await?;
-    let stored = kept::rows_of(db, &found).await?;
+    let (stored, altered) = kept::rows_of(db, &found).await?;
     let mut room = limits::FRAME_ROWS_BYTES_MAX;
     let mut taken: Vec<Row> = Vec::with_capacity(found.len());
     let mut next = None;
     for latest in &found {
-        let bytes = stored.get(&latest.record);
-        let len = bytes.map_or(0, Vec::len);
+        let bytes = match stored.get(&latest.record) {
+            Some(bytes) => Some(bytes.clone()),
+            // Altered on the disk: what leaves it is what the changes say.
+            None => folded(db, latest.record).await?,
+        };
+        let len = bytes.as_ref().map_or(0, Vec::len);
         if len > room && !taken.is_empty() {
             next = Some(latest.seq);
             break;
         }
         room = room.saturating_sub(len);
-        taken.extend(bytes.and_then(|bytes| Row::decode(bytes)));
+        taken.extend(bytes.and_then(|bytes| Row::decode(&bytes)));
     }
     let more = next.or_else(|| after(&found, limits::FRAME_ROWS_MAX));
     let next = match more {
@@ -160,18 +170,31 @@ async fn rows(
             within: 0,
         },
     };
-    Ok(Part {
+    let damaged = Damaged {
+        rows: altered,
+        ..Damaged::default()
+    };
+    let part = Part {
         frame: frame::rows(&taken),
         next: Some(next),
         marks: None,
-    })
+    };
+    Ok((part, damaged))
+}
+
+/// A record's row as its changes tell it.
+async fn folded(db: &mut SqliteConnection, record: RecordId) -> Result<Option<Vec<u8>>, ApiError> {
+    let known = log::load(db, record).await?;
+    let row = tokio::task::spawn_blocking(move || gate::refold(record, &known)).await;
+    let row = row.map_err(|_| ApiError::Internal)?;
+    Ok(row.map(|row| row.encode()))
 }
 
 async fn changes(
     db: &mut SqliteConnection,
     reader: &Reader,
     (seq, first): (u64, First),
-) -> Result<Part, ApiError> {
+) -> Result<Fresh, ApiError> {
     let streams = &reader.scope.streams;
     let found = kept::latest(db, streams, (seq, first.top), limits::FRAME_RECORDS_MAX).await?;
     let mut all = kept::read_records(db, &found, seq).await?;
@@ -203,7 +226,7 @@ async fn changes(
     taken.sort_unstable_by_key(|entry| entry.seq);
     let mut page = Page::default();
     page.take(db, taken).await?;
-    Ok(Part {
+    let part = Part {
         frame: message::changes(&page.authors, &page.entries, reader.whole),
         next: next.map(|(top, within)| First {
             rows: false,
@@ -211,7 +234,8 @@ async fn changes(
             within,
         }),
         marks: Cell::passed_on(&page.entries),
-    })
+    };
+    Ok((part, page.damaged))
 }
 
 fn last_of(taken: &[log::Read]) -> Option<u64> {

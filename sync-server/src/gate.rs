@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use domain::access::{self, Refusal};
+use domain::access::{self, Reach, Refusal};
 use domain::document::{self, ChangeHead, DecodeError, Hashed, Reading, Sound, Tree};
 use domain::id::{ActorKey, ChangeHash, DocId, Part, PersonId, RecordId, UnitId};
 use domain::record::Header;
@@ -52,6 +52,8 @@ pub(crate) enum Verdict {
     Keep(ChangeHead, UnitId),
     /// It is there already, at this place; 0 when it came twice in this batch.
     Had(u64, ChangeHash),
+    /// Its bytes were set aside as damaged; these are sound, and go back to its place.
+    Back(u64),
     /// Not taken.
     Refuse(Refusal),
     /// Its author may do this, and the person who passes it on may not: it waits for the station.
@@ -95,7 +97,8 @@ fn judge_by(case: Case<'_>, pushed: &[Pushed], proof: Proof) -> Judgement {
     let mut bench = Bench::open(case, proof);
     let mut verdicts: Vec<_> = pushed.iter().map(|one| bench.verdict(one)).collect();
     let mut row = bench.row_of(&verdicts);
-    if !bench.stands() || (row.is_none() && any_kept(&verdicts)) {
+    let lost_row = row.is_none() && any_kept(&verdicts) && !bench.lacks();
+    if !bench.stands() || lost_row {
         tracing::error!(record = %bench.case.record, "a batch spoils its document");
         bench.rewind();
         verdicts = pushed.iter().map(|one| bench.verdict(one)).collect();
@@ -107,7 +110,7 @@ fn judge_by(case: Case<'_>, pushed: &[Pushed], proof: Proof) -> Judgement {
 fn any_kept(verdicts: &[Verdict]) -> bool {
     verdicts
         .iter()
-        .any(|verdict| matches!(verdict, Verdict::Keep(..)))
+        .any(|verdict| matches!(verdict, Verdict::Keep(..) | Verdict::Back(..)))
 }
 
 struct Bench<'a> {
@@ -126,19 +129,27 @@ struct Open {
     reading: Reading,
     hashes: BTreeMap<ChangeHash, u64>,
     /// The changes kept so far.
-    kept: Vec<(ChangeHash, Vec<u8>)>,
+    kept: Vec<Hashed>,
     /// How many of them were there before the batch.
     stored: usize,
+    /// Those that are damaged on the disk, with their places.
+    lacking: BTreeMap<ChangeHash, u64>,
+    /// Those of them that this batch brings back.
+    back: BTreeMap<ChangeHash, u64>,
     /// Each change is followed by the proof that the document can be saved and loaded again.
     prove_each: bool,
 }
 
 impl Open {
-    fn new(changes: impl Iterator<Item = (ChangeHash, u64, Vec<u8>)>) -> Self {
-        let mut open = Self::default();
-        for (hash, seq, bytes) in changes {
-            open.hashes.insert(hash, seq);
-            open.kept.push((hash, bytes));
+    fn new(known: &mut Known, part: Part) -> Self {
+        let lacking = known.lacking.iter().filter(|lacking| lacking.part == part);
+        let mut open = Self {
+            lacking: lacking.map(|of| (of.hash, of.seq)).collect(),
+            ..Self::default()
+        };
+        for kept in std::mem::take(known.part_mut(part)) {
+            open.hashes.insert(kept.change.hash(), kept.seq);
+            open.kept.push(kept.change);
         }
         open.stored = open.kept.len();
         open.reopen();
@@ -147,18 +158,17 @@ impl Open {
 
     /// Whether the document can be saved and loaded again.
     fn stands(&self, proof: Proof) -> bool {
-        let changes: Vec<&[u8]> = self
-            .kept
-            .iter()
-            .map(|(_, bytes)| bytes.as_slice())
-            .collect();
+        // What follows a damaged change waits for it, here as in the library.
+        let taken = |change: &&Hashed| self.reading.contains(&change.hash());
+        let changes = self.kept.iter().filter(taken).map(Hashed::bytes);
+        let changes: Vec<&[u8]> = changes.collect();
         catch_unwind(AssertUnwindSafe(|| proof(&self.reading, &changes))).unwrap_or(false)
     }
 
     /// Goes back to what was there before the batch.
     fn rewind(&mut self, proof: Proof) {
-        for (hash, _) in self.kept.drain(self.stored..) {
-            self.hashes.remove(&hash);
+        for change in self.kept.drain(self.stored..) {
+            self.hashes.remove(&change.hash());
         }
         self.reopen();
         // A document that was spoilt before tells nothing of what comes.
@@ -166,9 +176,8 @@ impl Open {
     }
 
     fn reopen(&mut self) {
-        let (reading, damaged) =
-            Reading::from_changes(self.kept.iter().map(|(_, bytes)| bytes.as_slice()));
-        if damaged > 0 {
+        let (reading, damaged) = Reading::from_hashed(&self.kept);
+        if damaged > 0 && self.lacking.is_empty() {
             tracing::error!(count = damaged, "stored changes cannot be read");
         }
         self.reading = reading;
@@ -177,15 +186,8 @@ impl Open {
 
 impl<'a> Bench<'a> {
     fn open(mut case: Case<'a>, proof: Proof) -> Self {
-        let take = |changes: Vec<domain::replica::StoredChange>| {
-            Open::new(
-                changes
-                    .into_iter()
-                    .map(|c| (c.hash, c.seq.unwrap_or(0), c.bytes)),
-            )
-        };
-        let body = take(std::mem::take(&mut case.known.body));
-        let vault = take(std::mem::take(&mut case.known.vault));
+        let body = Open::new(&mut case.known, Part::Body);
+        let vault = Open::new(&mut case.known, Part::Vault);
         let grid = case.known.grid.clone();
         Self {
             case,
@@ -204,12 +206,18 @@ impl<'a> Bench<'a> {
             .all(|open| open.kept.len() == open.stored || open.stands(self.proof))
     }
 
+    /// Whether changes of the record are damaged on the disk and not back yet. Its row then stays as
+    /// it was: folded from the rest it would lose what people see there.
+    fn lacks(&self) -> bool {
+        !(self.body.lacking.is_empty() && self.vault.lacking.is_empty())
+    }
+
     /// Goes back to what was there before the batch, to judge it again with proof after each change.
     fn rewind(&mut self) {
         self.body.rewind(self.proof);
         self.vault.rewind(self.proof);
         self.grid = self.case.known.grid.clone();
-        self.fold_each = self.body.reading.is_empty() || self.row().is_some();
+        self.fold_each = !self.lacks() && (self.body.reading.is_empty() || self.row().is_some());
     }
 
     fn verdict(&mut self, pushed: &Pushed) -> Verdict {
@@ -218,6 +226,9 @@ impl<'a> Bench<'a> {
             Err(error) => return Verdict::Refuse(error.into()),
         };
         let head = sound.head();
+        if let Some(verdict) = self.bring_back(pushed) {
+            return verdict;
+        }
         if let Some(seq) = self.part(pushed.part).hashes.get(&head.hash) {
             return Verdict::Had(*seq, head.hash);
         }
@@ -237,7 +248,7 @@ impl<'a> Bench<'a> {
         }
         let open = self.part(pushed.part);
         open.hashes.insert(head.hash, 0);
-        open.kept.push((head.hash, pushed.change.bytes().to_vec()));
+        open.kept.push(pushed.change.clone());
         if self.spoils(pushed.part) {
             let open = self.part(pushed.part);
             open.hashes.remove(&head.hash);
@@ -247,6 +258,38 @@ impl<'a> Bench<'a> {
         }
         self.grid = Some(grid.clone());
         Verdict::Keep(head.clone(), grid)
+    }
+
+    /// What becomes of a change that is damaged on the disk; none for any other. Its name was accepted
+    /// before and proves its bytes, so it does not matter who brings them, as long as they may write
+    /// there.
+    fn bring_back(&mut self, pushed: &Pushed) -> Option<Verdict> {
+        let hash = pushed.change.hash();
+        let open = self.part(pushed.part);
+        if let Some(seq) = open.back.get(&hash) {
+            return Some(Verdict::Back(*seq));
+        }
+        let seq = *open.lacking.get(&hash)?;
+        let of_theirs = match (&pushed.grid, &self.grid) {
+            (Ok(named), Some(known)) if named != known => Err(Refusal::Fixed),
+            (Ok(_), _) if access::reach(self.case.member) != Reach::Documents => {
+                Err(Refusal::NotYourRole)
+            }
+            (Ok(_), _) => Ok(()),
+            (Err(refusal), _) => Err(*refusal),
+        };
+        if let Err(refusal) = of_theirs {
+            return Some(Verdict::Refuse(refusal));
+        }
+        let open = self.part(pushed.part);
+        open.lacking.remove(&hash);
+        open.back.insert(hash, seq);
+        open.hashes.insert(hash, seq);
+        // Among those of before the batch: a second look at the batch does not take it away.
+        open.kept.insert(open.stored, pushed.change.clone());
+        open.stored += 1;
+        open.reopen();
+        Some(Verdict::Back(seq))
     }
 
     /// Whether the newest change of a document spoils it, where that is asked after each.
@@ -275,11 +318,11 @@ impl<'a> Bench<'a> {
         if open.kept.len() >= limits::DOC_CHANGES_MAX || ops > limits::DOC_OPS_MAX {
             return Err(Refusal::TooLarge);
         }
-        if head.deps.iter().any(|dep| !open.hashes.contains_key(dep)) {
+        if head.deps.iter().any(|dep| !open.reading.contains(dep)) {
             return Err(Refusal::MissingDeps);
         }
         // A document begins once: a second beginning would make its containers a second time.
-        if head.deps.is_empty() && !open.kept.is_empty() {
+        if head.deps.is_empty() && !(open.kept.is_empty() && open.lacking.is_empty()) {
             return Err(Refusal::Contradicts);
         }
         Ok(grid)
@@ -360,7 +403,9 @@ impl<'a> Bench<'a> {
 
     /// The row that follows where something was kept.
     fn row_of(&self, verdicts: &[Verdict]) -> Option<Row> {
-        any_kept(verdicts).then(|| self.row()).flatten()
+        (any_kept(verdicts) && !self.lacks())
+            .then(|| self.row())
+            .flatten()
     }
 
     fn row(&self) -> Option<Row> {
@@ -370,11 +415,12 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Folds the row of a record from its stored changes; none when its body cannot be read.
+/// Folds the row of a record from its stored changes, as far as they are sound; none when its body
+/// cannot be read.
 pub(crate) fn refold(record: RecordId, known: &Known) -> Option<Row> {
     let tree = |part: Part| {
         let changes = known.part(part);
-        let (reading, _) = Reading::from_changes(changes.iter().map(|c| c.bytes.as_slice()));
+        let (reading, _) = Reading::from_hashed(changes.iter().map(|kept| &kept.change));
         (!changes.is_empty()).then(|| reading.tree())
     };
     let (body, vault) = (tree(Part::Body)?, tree(Part::Vault));

@@ -24,7 +24,7 @@ use crate::proof;
 use crate::scope::Scope;
 use crate::store::held::{self, Held};
 use crate::store::log::{self, NewEntry, Owner};
-use crate::store::{device, org};
+use crate::store::{damage, device, org, receipt};
 
 /// Who pushes.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub async fn taken(
     sender: &Sender,
     (no, digest): (u64, PageDigest),
 ) -> Result<Option<Receipt>, ApiError> {
-    match log::receipt(db, sender.device, no).await? {
+    match receipt::get(db, sender.device, no).await? {
         Some((known, receipt)) if known == digest => Ok(Some(receipt)),
         Some(_) => Err(ApiError::BatchDiffers),
         None => Ok(None),
@@ -74,7 +74,7 @@ pub async fn push(
     // into scope: such a batch is judged anew, and what was taken is known by its hash.
     let refused = |result: &ItemResult| matches!(result, ItemResult::Refused(_));
     if !receipt.results.iter().any(refused) {
-        log::keep_receipt(db, sender.device, &receipt, sender.now).await?;
+        receipt::keep(db, sender.device, &receipt, sender.now).await?;
     }
     Ok(receipt)
 }
@@ -257,11 +257,15 @@ pub async fn confirm(
         Some(author) if !author.grids.contains(&held.grid) => Err(Refusal::NotYourGrid),
         Some(_) | None => Ok(held.grid.clone()),
     };
+    // It lay on the disk meanwhile.
+    let Ok(change) = Hashed::kept(held.hash, held.bytes.clone()) else {
+        return Ok(ItemResult::Refused(Refusal::Damaged));
+    };
     let pushed = Pushed {
         passed_on: Some(author.map(|author| author.member)),
         part: held.doc.part,
         grid,
-        change: Hashed::of(held.bytes.clone()),
+        change,
     };
     let judged = judge_all(db, &bringer, vec![(held.doc.record, vec![pushed])]).await?;
     let results = keep(db, &bringer, judged).await?;
@@ -294,6 +298,8 @@ async fn judge_all(
 ) -> Result<Outcome, ApiError> {
     let records: Vec<RecordId> = pushed.iter().map(|(record, _)| *record).collect();
     let mut known = log::load_all(db, &records).await?;
+    let damaged: Vec<i64> = known.values().flat_map(log::Known::found).collect();
+    damage::set_aside(db, &damaged, bringer.now).await?;
     let Owners { people, named } = owners(db, bringer, &pushed).await?;
     let (member, confirmed) = (Arc::clone(&bringer.member), bringer.confirmed);
     // Merging is work for a processor, not for the loop that serves connections.
@@ -443,6 +449,10 @@ async fn keep(
                 // A change that came twice in one batch has the place that its first copy got.
                 Verdict::Had(0, hash) => ItemResult::Had(place(*hash)),
                 Verdict::Had(seq, _) => ItemResult::Had(*seq),
+                Verdict::Back(seq) => {
+                    damage::restore(db, (doc, &one.change), bringer.now).await?;
+                    ItemResult::Kept(*seq)
+                }
                 Verdict::Hold(head, grid) => {
                     hold(db, bringer, (doc, one), (head, grid)).await?;
                     ItemResult::Refused(Refusal::NotYourRole)

@@ -12,6 +12,7 @@ pub mod album;
 pub mod auth;
 pub mod bench;
 pub mod carry;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod cursor;
@@ -190,12 +191,15 @@ impl Server {
         let store = Store::open(&config.data, true).await?;
         // What a start mends may take long.
         let whole = store.unhurried();
-        projection::refresh(&whole)
+        projection::refresh(&whole, clock.now())
             .await
-            .map_err(StoreError::Database)?;
+            .map_err(StoreError::from)?;
         store::sums::refresh(&whole)
             .await
-            .map_err(StoreError::Database)?;
+            .map_err(StoreError::from)?;
+        check::at_start(&whole, clock.now())
+            .await
+            .map_err(StoreError::from)?;
         if config.demo {
             demo::seed(&whole, clock.now()).await?;
         }
@@ -254,6 +258,7 @@ impl Server {
         let telling = tokio::spawn(logging::tell_refused());
         let watched = Arc::clone(&self.shared);
         let watching = tokio::spawn(async move { rights::watch(&watched).await });
+        let looking = tokio::spawn(check::daily(Arc::clone(&self.shared)));
         let shutdown = async move {
             shutdown.await;
             // Their answers never end by themselves.
@@ -261,7 +266,7 @@ impl Server {
         };
         listener::run(listener, router, self.tls.clone(), shutdown).await;
         // Broken off anywhere, it goes on with the next start.
-        for task in [telling, sweeping, watching] {
+        for task in [telling, sweeping, watching, looking] {
             task.abort();
             let _ended = task.await;
         }

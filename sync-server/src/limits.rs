@@ -162,3 +162,24 @@ pub const FRAME_ROWS_BYTES_MAX: usize = 768 * 1024;
 pub const KEYS_PER_DEVICE_MAX: usize = 8;
 /// How often the running server looks whether another process took somebody's rights away.
 pub const RIGHTS_EVERY: Duration = Duration::from_millis(300);
+
+/// How often everything that is stored is looked through.
+pub const SCRUB_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long that rests after each piece, for others' sake.
+pub const SCRUB_REST: Duration = Duration::from_millis(50);
+/// Changes that are compared with their names in one piece.
+pub const SCRUB_CHANGES: i64 = 256;
+/// Records that are folded in one piece.
+pub const SCRUB_RECORDS: i64 = 16;
+/// Pictures that are compared with their names in one piece.
+pub const SCRUB_PICTURES: i64 = 16;
+/// Bytes of the newest changes that a start looks at, and of a further piece of all of them.
+pub const SCRUB_START_BYTES: usize = 16 * 1024 * 1024;
+/// Most of the newest changes among them.
+pub const SCRUB_START_CHANGES: i64 = 50_000;
+/// How long a start looks at the most.
+pub const SCRUB_START: Duration = Duration::from_secs(2);
+/// Largest database, in bytes, that a start has SQLite look through.
+pub const SCRUB_FILE_BYTES: i64 = 32 * 1024 * 1024;
+/// Changes that devices are asked for by name in one answer, because they are damaged here.
+pub const WANTED_BACK_MAX: usize = 256;

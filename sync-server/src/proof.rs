@@ -8,7 +8,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use sqlx::{Row, SqliteConnection};
 
 use crate::keys;
-use crate::store::{bytes, log};
+use crate::store::{bytes, device, log};
 
 /// Whether a signature is this key's over this claim.
 #[must_use]
@@ -115,6 +115,11 @@ pub enum Verdict {
     Broken,
     /// It came unsigned.
     Unsigned,
+    /// The stored bytes are not those that its name stands for: the database was altered or is
+    /// damaged.
+    Damaged,
+    /// Its bytes were found damaged and set aside; devices are asked for it.
+    Aside,
 }
 
 /// Who wrote each change of a record, in the order of the log.
@@ -127,13 +132,14 @@ pub async fn of_record(
 ) -> Result<Vec<Proven>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT c.hash, c.author, c.device, c.device_at, c.received_at, d.part, \
-         c.passed_by, c.gap_from, c.gap_to FROM change c \
+         c.passed_by, c.gap_from, c.gap_to, c.id FROM change c \
          JOIN doc d ON d.id = c.doc JOIN entry e ON e.change = c.id \
          WHERE d.record = ? ORDER BY e.seq",
     )
     .bind(record.bytes().as_slice())
     .fetch_all(&mut *db)
     .await?;
+    let known = log::load(db, record).await?;
     let mut all = Vec::new();
     for row in &rows {
         let mut one = Proven {
@@ -151,6 +157,17 @@ pub async fn of_record(
             _ => DocId::vault(record),
         };
         judge(db, doc, &mut one).await?;
+        let person = device::person(db, one.device).await?;
+        // Whoever signs as the writer is the device's person: a name that was altered does not fit.
+        if one.verdict == Verdict::Holds && person.is_none_or(|of| of.as_str() != one.person) {
+            one.verdict = Verdict::Broken;
+        }
+        let id: i64 = row.try_get(9)?;
+        match known.lacking.iter().find(|lacking| lacking.change == id) {
+            Some(lacking) if lacking.aside => one.verdict = Verdict::Aside,
+            Some(_) => one.verdict = Verdict::Damaged,
+            None => {}
+        }
         all.push(one);
     }
     Ok(all)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::id::{PersonId, UnitId};
+use domain::id::{PersonId, RecordId, UnitId};
 use domain::sync::frame::Frame;
 use domain::sync::message::{Cell, Entry};
 use sqlx::SqliteConnection;
@@ -53,6 +53,17 @@ pub struct Page {
     pub(crate) made: Option<Made>,
     /// Which entries of the frame were passed on.
     pub(crate) marks: Option<Cell>,
+    /// What was found damaged: it is left out, and to be put right.
+    pub(crate) damaged: Damaged,
+}
+
+/// What was found damaged while a page was made.
+#[derive(Debug, Default)]
+pub(crate) struct Damaged {
+    /// Rows of changes, to be set aside.
+    pub(crate) changes: Vec<i64>,
+    /// Records whose rows were altered, to be folded anew.
+    pub(crate) rows: Vec<RecordId>,
 }
 
 /// Where a device stands.
@@ -218,7 +229,7 @@ async fn first_load(
     (mut cursor, first): (Cursor, First),
     last: u64,
 ) -> Result<Page, ApiError> {
-    let (part, made) = frames::part(db, reader, (cursor.seq, first)).await?;
+    let (part, made, damaged) = frames::part(db, reader, (cursor.seq, first)).await?;
     cursor.below = part.next.map_or(Below::Nothing, Below::First);
     cursor.check = check_at(db, reader, cursor.seq).await?;
     Ok(Page {
@@ -227,6 +238,7 @@ async fn first_load(
         more: part.next.is_some() || cursor.seq < last,
         frame: Some(part.frame),
         made,
+        damaged,
         ..Page::default()
     })
 }
@@ -267,10 +279,13 @@ impl Page {
     ) -> Result<(), ApiError> {
         let rows: Vec<i64> = taken.iter().map(|entry| entry.change).collect();
         let mut changes = log::changes(db, &rows).await?;
+        self.damaged.changes.append(&mut changes.damaged);
         for entry in taken {
+            let Some(change) = changes.sound.remove(&entry.change) else {
+                continue;
+            };
             let author = self.author(entry.author);
             let (seq, doc, received_at) = (entry.seq, entry.doc, entry.received_at);
-            let change = changes.remove(&entry.change).ok_or(ApiError::Internal)?;
             self.entries.push(Entry {
                 seq,
                 doc,

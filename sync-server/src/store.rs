@@ -1,6 +1,7 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
 pub mod count;
+pub mod damage;
 pub mod device;
 pub mod directory;
 pub(crate) mod frame;
@@ -10,6 +11,7 @@ pub mod invitation;
 pub mod log;
 pub mod org;
 pub mod photo;
+pub mod receipt;
 pub mod retire;
 pub mod sums;
 
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{Connection, Row, SqlSafeStr as _, SqliteConnection};
 
@@ -29,7 +31,7 @@ use crate::private::{self, PrivateError};
 use hold::{Hold, Leash, Readers};
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -56,6 +58,7 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ),
     ("healing", include_str!("../migrations/0010_healing.sql")),
     ("access", include_str!("../migrations/0011_access.sql")),
+    ("damage", include_str!("../migrations/0012_damage.sql")),
 ];
 
 /// The setting with the key that cursors are made with.
@@ -69,6 +72,9 @@ const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// Rows that the database's thread reads ahead of whoever asked: each time that it waits costs two
 /// changes of thread.
 const ROWS_AHEAD: usize = 1_024;
+
+/// What lies beside a database that was in use.
+const LEFT_BEHIND: [&str; 2] = ["fengge.db-wal", "photos"];
 
 /// How a write begins.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -98,10 +104,57 @@ pub enum StoreError {
     SqliteTooOld(String),
     /// The schema cannot be brought up to date.
     #[error("cannot bring the database up to date: {0}; restore the last backup or upgrade")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(MigrateError),
+    /// The file is not what SQLite wrote.
+    #[error(
+        "the database file {0}: {1}; stop, keep the folder for study, restore the last backup, start, \
+         and let the devices bring the rest back with `sync-server heal --days 30`"
+    )]
+    Damaged(&'static str, sqlx::Error),
+    /// The database is gone, and what lay beside it is there.
+    #[error(
+        "there is no database in {0}, but what belongs to one: restore the last backup, start, and let \
+         the devices bring the rest back with `sync-server heal --days 30`; or begin in an empty folder"
+    )]
+    Lost(String),
+    /// The database was not brought up to date yet.
+    #[error("the database is of another version: start the server once, then look again")]
+    Older,
     /// Any other failure.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_damaged(&error) {
+            Self::Damaged("is damaged", error)
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                if is_damaged(&error) =>
+            {
+                Self::from(error)
+            }
+            other => Self::Migration(other),
+        }
+    }
+}
+
+/// Whether SQLite says that its file is not what it wrote: torn, cut or overwritten.
+#[must_use]
+pub fn is_damaged(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let number = code.and_then(|code| code.parse::<u32>().ok());
+    // SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes.
+    number.is_some_and(|number| matches!(number & 0xff, 11 | 26))
 }
 
 /// The open database: one writer, a few readers.
@@ -208,6 +261,11 @@ impl Store {
         if !create && !file.exists() {
             return Err(StoreError::Absent(data.display().to_string()));
         }
+        // A server that began anew beside what was left of a lost database would look as if all were
+        // well.
+        if !file.exists() && LEFT_BEHIND.iter().any(|name| data.join(name).exists()) {
+            return Err(StoreError::Lost(data.display().to_string()));
+        }
         close_to_others(data, create)?;
         let leash = Leash::new();
         let write = hold::pool(&leash)
@@ -250,6 +308,43 @@ impl Store {
             limit,
             ..self.clone()
         }
+    }
+
+    /// Opens the database of a folder to look at it: nothing is written.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or was not brought up to date yet.
+    pub async fn look(data: &Path) -> Result<Self, StoreError> {
+        let file = data.join("fengge.db");
+        if !file.exists() {
+            return Err(StoreError::Absent(data.display().to_string()));
+        }
+        let options = options(file).pragma("query_only", "on");
+        let leash = Leash::new();
+        let write = hold::pool(&leash).connect_with(options.clone()).await?;
+        check_version(&write).await?;
+        let steps: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&write)
+            .await?;
+        if usize::try_from(steps) != Ok(MIGRATIONS.len()) {
+            return Err(StoreError::Older);
+        }
+        let mut view = write.acquire().await?;
+        let generation = setting(&mut view, "generation").await?;
+        let generation = generation.and_then(|bytes| bytes.try_into().ok());
+        let generation: [u8; 4] = generation.ok_or(StoreError::Older)?;
+        let secret = setting(&mut view, CURSOR_KEY).await?;
+        let secret = secret.and_then(|bytes| bytes.try_into().ok());
+        let cursors = cursor::Key::new(&secret.ok_or(StoreError::Older)?, generation);
+        drop(view);
+        Ok(Self {
+            write,
+            leash,
+            read: Readers::new(&options),
+            limit: None,
+            generation,
+            cursors,
+        })
     }
 
     /// Begins a write: waits for the one before to end, then holds the database's write lock.
@@ -336,7 +431,7 @@ async fn made_once<const N: usize>(
         .fetch_one(&mut *write)
         .await?;
     write.commit().await?;
-    bytes::<N>(&row, 0).map_err(StoreError::Database)
+    Ok(bytes::<N>(&row, 0)?)
 }
 
 /// Reads a setting.

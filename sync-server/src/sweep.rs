@@ -115,6 +115,10 @@ async fn pictures(
         return Ok(Some(Vec::new()));
     }
     let known = log::load(db, record).await?;
+    // What it names cannot be told while a change of it is damaged.
+    if !known.lacking.is_empty() {
+        return Ok(None);
+    }
     let found = tokio::task::spawn_blocking(move || photos(&known)).await;
     let found = found.map_err(|_| SweepError::Ended)?;
     Ok(found.map(|(_, photos)| {

@@ -101,7 +101,7 @@ impl Station {
         answer
             .entries
             .into_iter()
-            .map(|entry| entry.change)
+            .map(|entry| entry.change.into_bytes())
             .collect()
     }
 }

@@ -129,6 +129,22 @@ impl Hashed {
         Self { hash, bytes }
     }
 
+    /// Bytes that were kept under a name, if they are still the ones that it names, down to what
+    /// stands before the hashed part: magic number and checksum. Otherwise they are given back.
+    ///
+    /// # Errors
+    /// The bytes, where they do not fit.
+    pub fn kept(hash: ChangeHash, bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
+        let head = bytes.strip_prefix(&MAGIC);
+        let checksum = head.and_then(|rest| rest.first_chunk::<{ CHECKED_BYTES - MAGIC.len() }>());
+        let begins = checksum.is_some_and(|checksum| hash.0.starts_with(checksum));
+        if begins && Self::name(&bytes) == hash {
+            Ok(Self { hash, bytes })
+        } else {
+            Err(bytes)
+        }
+    }
+
     /// The name of what may be a change.
     #[must_use]
     pub fn name(bytes: &[u8]) -> ChangeHash {

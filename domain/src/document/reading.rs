@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Action, ChangeHead, DecodeError, OpId, Scalar, Sound, Step};
+use super::check::{Action, ChangeHead, DecodeError, Hashed, OpId, Scalar, Sound, Step};
 use super::history::History;
 use super::tree::{Field, Tree, Written};
 use super::{PATH_KEYS_MAX, Value};
@@ -47,11 +47,20 @@ pub struct Reading {
 impl Reading {
     /// Takes changes that were judged before, in any order; how many of them cannot be taken.
     pub fn from_changes<'a>(changes: impl IntoIterator<Item = &'a [u8]>) -> (Self, usize) {
+        Self::of_all(changes.into_iter().map(Sound::read))
+    }
+
+    /// The same with changes whose names are known: they are not hashed again.
+    pub fn from_hashed<'a>(changes: impl IntoIterator<Item = &'a Hashed>) -> (Self, usize) {
+        Self::of_all(changes.into_iter().map(Sound::read_hashed))
+    }
+
+    fn of_all<'a>(changes: impl Iterator<Item = Result<Sound<'a>, DecodeError>>) -> (Self, usize) {
         let mut all = 0;
         let mut sounds = Vec::new();
-        for bytes in changes {
+        for sound in changes {
             all += 1;
-            sounds.extend(Sound::read(bytes));
+            sounds.extend(sound);
         }
         // A change begins after the last operation of all that it follows.
         sounds.sort_by_key(|sound| sound.framed.head.start_op);
@@ -119,6 +128,12 @@ impl Reading {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.history.is_empty()
+    }
+
+    /// Whether a change was taken.
+    #[must_use]
+    pub fn contains(&self, hash: &ChangeHash) -> bool {
+        self.history.contains(hash)
     }
 
     /// How many operations all its changes have together.

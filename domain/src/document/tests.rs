@@ -135,3 +135,24 @@ fn changes_apply_in_any_order_and_any_number_of_times() {
     assert_eq!(other.missing(), 0);
     assert_eq!(other.tree(), document.tree());
 }
+
+#[test]
+fn ck1_a_byte_that_was_turned_anywhere_in_a_kept_change_is_noticed() {
+    let mut document = Document::default();
+    let stamp = Stamp {
+        actor: ActorKey([7; 8]),
+        at: Millis(1_795_000_000_000),
+    };
+    let edits = [Edit::new("text", "what somebody wrote")];
+    let change = document.commit(stamp, &edits).expect("edits");
+    let change = Hashed::of(change.expect("a change").bytes);
+    let kept = Hashed::kept(change.hash(), change.bytes().to_vec());
+    assert_eq!(kept, Ok(change.clone()));
+    for place in 0..change.bytes().len() {
+        let mut turned = change.bytes().to_vec();
+        turned[place] ^= 0x10;
+        assert!(Hashed::kept(change.hash(), turned).is_err(), "{place}");
+        let cut = change.bytes()[..place].to_vec();
+        assert!(Hashed::kept(change.hash(), cut).is_err(), "cut at {place}");
+    }
+}

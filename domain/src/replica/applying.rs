@@ -8,7 +8,7 @@ use super::hand::Handed;
 use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, Way, WriteBatch,
 };
-use crate::document::{Document, Hashed};
+use crate::document::Document;
 use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId};
 use crate::sync::lean::{self, Known};
 use crate::sync::message::{Answer, Entry, ItemResult, LeanAnswer};
@@ -186,13 +186,13 @@ impl Applying {
             Part::Vault => opened.vault.get_or_insert_with(Document::default),
         };
         let author = self.answer.authors.get(usize::from(entry.author));
-        match (document.apply(&entry.change), author) {
+        match (document.apply(entry.change.bytes()), author) {
             (Ok(head), Some(author)) => {
                 let change = StoredChange {
                     hash: head.hash,
                     author: author.clone(),
                     seq: Some(entry.seq),
-                    bytes: entry.change.clone(),
+                    bytes: entry.change.bytes().to_vec(),
                     way: Way {
                         passed_on: entry.passed_on.clone(),
                         by_hand: self.handed.is_some(),
@@ -210,13 +210,13 @@ impl Applying {
                 hash: None,
                 reason: AsideReason::Damaged(error),
                 at: self.now,
-                bytes: entry.change.clone(),
+                bytes: entry.change.bytes().to_vec(),
             }),
         }
     }
 
     fn asked_for(&self, entry: &Entry) -> bool {
-        let mark = Mark::of(entry.doc, Hashed::name(&entry.change));
+        let mark = Mark::of(entry.doc, entry.change.hash());
         self.wanted.contains(&mark.short())
     }
 

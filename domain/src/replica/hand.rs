@@ -9,6 +9,7 @@ use super::applying::Applying;
 use super::exchange::Phase;
 use super::{Cause, Effect, Replica, StoreFault, StoredRecord, Ticket};
 use crate::access::{self, Reach};
+use crate::document::Hashed;
 use crate::id::{DocId, PersonId, RecordId, UnitId};
 use crate::sync::bundle::Load;
 use crate::sync::message::{Answer, Entry, PAGE_KIB_MAX};
@@ -86,7 +87,7 @@ impl LoadWriter {
                 doc,
                 author,
                 received_at: Millis(0),
-                change: change.bytes.clone(),
+                change: Hashed::of(change.bytes.clone()),
                 passed_on: change.way.passed_on.clone(),
             });
         }

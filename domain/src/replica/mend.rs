@@ -13,7 +13,6 @@ use super::{
     WriteBatch,
 };
 use crate::access::Refusal;
-use crate::document::Hashed;
 use crate::id::{ChangeHash, DocId, Part, RecordId};
 use crate::sync::message::{Answer, ItemResult};
 use crate::sync::repair::{Comparison, Held, Repair, Repaired, WANTED_MAX};
@@ -249,7 +248,7 @@ fn begin(mut held: Vec<Held>, differing: &[crate::id::UnitId]) -> Step {
 fn still_wanted(mut wanted: Vec<[u8; 16]>, answer: &Answer) -> Step {
     let entries = answer.entries.iter();
     let came: BTreeSet<_> = entries
-        .map(|entry| Mark::of(entry.doc, Hashed::name(&entry.change)).short())
+        .map(|entry| Mark::of(entry.doc, entry.change.hash()).short())
         .collect();
     let before = wanted.len();
     wanted.retain(|mark| !came.contains(mark));

@@ -249,8 +249,8 @@ pub struct Entry {
     pub author: u16,
     /// When the server received it.
     pub received_at: Millis,
-    /// The change, byte for byte as it was pushed.
-    pub change: Vec<u8>,
+    /// The change, byte for byte as it was pushed, and its name.
+    pub change: Hashed,
     /// Where another's device brought it back after the server had lost it.
     pub passed_on: Option<PassedOn>,
 }

@@ -447,7 +447,7 @@ impl Server {
             doc: logged.doc,
             author: author as u16,
             received_at: now,
-            change: logged.bytes.clone(),
+            change: Hashed::of(logged.bytes.clone()),
             passed_on: None,
         }
     }

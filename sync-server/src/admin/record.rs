@@ -49,6 +49,10 @@ pub(super) async fn prove(
             Verdict::PassedOn => "signature of the device that passed it on holds",
             Verdict::Broken => "SIGNATURE DOES NOT FIT",
             Verdict::Unsigned => "not signed",
+            Verdict::Damaged => "BYTES DO NOT FIT THEIR HASH; run `sync-server check`",
+            Verdict::Aside => {
+                "BYTES DID NOT FIT THEIR HASH: set aside, the devices that have it bring it back"
+            }
         };
         let gap = one.sent_at.map(|sent| one.received_at.since(sent));
         let gap = gap.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1000));
@@ -81,7 +85,7 @@ pub(super) async fn prove(
 /// Folds rows and sums anew.
 pub(super) async fn rebuild(store: &Store, out: &mut impl Write) -> Result<(), AdminError> {
     let mut write = store.begin().await?;
-    let report = crate::projection::rebuild(&mut write).await?;
+    let report = crate::projection::rebuild(&mut write, crate::clock::now()).await?;
     let sums = crate::store::sums::rebuild(&mut write).await?;
     write.commit().await?;
     if sums {
@@ -92,6 +96,14 @@ pub(super) async fn rebuild(store: &Store, out: &mut impl Write) -> Result<(), A
         "{} rows folded anew, {} differed",
         report.rows, report.differed
     )?;
+    if report.waiting > 0 {
+        let waiting = report.waiting;
+        writeln!(
+            out,
+            "{waiting} rows stay as they were: changes of their records are damaged; \
+             run `sync-server check`"
+        )?;
+    }
     if report.differed > 0 {
         return Err(AdminError::RowsDiffered(report.differed));
     }

@@ -6,11 +6,11 @@ use domain::document::{DecodeError, Document, Edit, Stamp, check};
 use domain::id::PersonId;
 use domain::record::hazard::{NewHazard, register_edits};
 use domain::record::{Kind, SCHEMA};
-use domain::replica::{StoredChange, Way};
 use domain::time::Millis;
 use domain::unit::Role;
 
 use super::*;
+use crate::store::log::Kept;
 
 #[path = "../../../domain/tests/spec/forge.rs"]
 #[expect(
@@ -39,12 +39,10 @@ fn grid() -> UnitId {
 
 fn case<'a>(member: &'a Member, stored: &[Vec<u8>]) -> Case<'a> {
     let author: PersonId = member.person.clone();
-    let stored = stored.iter().zip(1..).map(|(bytes, seq)| StoredChange {
-        hash: check(bytes).expect("sound").hash,
+    let stored = stored.iter().zip(1..).map(|(bytes, seq)| Kept {
+        change: Hashed::of(bytes.clone()),
         author: author.clone(),
-        seq: Some(seq),
-        bytes: bytes.clone(),
-        way: Way::default(),
+        seq,
     });
     Case {
         record: RecordId::new(NOW, [1; 10]),
@@ -52,6 +50,7 @@ fn case<'a>(member: &'a Member, stored: &[Vec<u8>]) -> Case<'a> {
             grid: None,
             body: stored.collect(),
             vault: Vec::new(),
+            lacking: Vec::new(),
         },
         member,
         owners: BTreeMap::new(),
@@ -119,7 +118,7 @@ fn after(first: &[u8], actor: u8, spoil: impl Fn(&mut Forged)) -> Vec<u8> {
 fn refusals(judgement: &Judgement) -> Vec<Option<Refusal>> {
     let refusal = |verdict: &Verdict| match verdict {
         Verdict::Refuse(refusal) => Some(*refusal),
-        Verdict::Keep(..) | Verdict::Had(..) | Verdict::Hold(..) => None,
+        Verdict::Keep(..) | Verdict::Had(..) | Verdict::Back(_) | Verdict::Hold(..) => None,
     };
     judgement.verdicts.iter().map(refusal).collect()
 }

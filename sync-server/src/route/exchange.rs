@@ -27,9 +27,10 @@ use crate::route::caller::{self, Proof};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
+use crate::store::damage;
 use crate::store::device::{self, Device};
 use crate::store::log;
-use crate::{frames, healing, keys, limits, proof, repair};
+use crate::{frames, healing, keys, limits, projection, proof, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -251,7 +252,7 @@ async fn reply(
     let mut page = page(shared, &mut view, &reader, ask).await?;
     let made = page.made.take();
     let place = stand(&mut view, &reader, &ask.cursor).await?;
-    let sum = match page.more {
+    let mut sum = match page.more {
         true => None,
         false => Some(repair::sum(&mut view, &reader).await?),
     };
@@ -264,6 +265,13 @@ async fn reply(
         place.told == Told::Restored && healing::is_news(&mut view, device.id(), now).await?;
     let healing = healing::open_gap(&mut view, now).await?.is_some();
     view.rollback().await?;
+    let aside = damage::note(&shared.store, &page.damaged.changes, now).await?;
+    projection::put_right(&shared.store, &page.damaged.rows, now).await?;
+    if sum.is_some() && !aside.is_empty() {
+        // What was just found is not in the sum any more.
+        let mut view = shared.store.view().await?;
+        sum = Some(repair::sum(&mut view, &reader).await?);
+    }
     if let Some(made) = made {
         let mut write = shared.store.begin().await?;
         made.keep(&mut write).await?;

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::access::{self, Reach};
-use domain::document::Document;
+use domain::document::Reading;
 use domain::id::{DeviceId, Part, PhotoHash, RecordId};
 use domain::record::photo::{self, Photo, Size};
 use domain::record::{Header, Kind, events};
@@ -16,7 +16,7 @@ use domain::unit::Member;
 use domain::upload::{Arrived, ArrivedRequest, RECORDS_MAX};
 
 use super::parts::value;
-use crate::album::{Added, Coming, Refused};
+use crate::album::{Added, Coming, Looked, Refused};
 use crate::error::ApiError;
 use crate::router::Shared;
 use crate::scope::Scope;
@@ -132,13 +132,16 @@ pub(crate) async fn answer(
     let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
     let media = named.media.ok_or(ApiError::UnknownPath)?;
     let hash = named.coming.hash;
-    let bytes = tokio::task::spawn_blocking(move || shared.album.read(&hash))
-        .await
-        .map_err(|_| ApiError::Internal)?;
-    let bytes = Bytes::from(bytes.ok_or_else(|| {
-        tracing::error!(?hash, "a photo is not where it was put");
-        ApiError::UnknownPath
-    })?);
+    // All of it is compared with its name, whatever range is asked for.
+    let path = shared.album.whole(&hash);
+    let looked = tokio::task::spawn_blocking(move || Looked::at(&path, &hash)).await;
+    let bytes = match looked.map_err(|_| ApiError::Internal)? {
+        Looked::Sound(bytes) => Bytes::from(bytes),
+        Looked::Damaged | Looked::Absent => {
+            table::set_aside(&shared.store, &shared.album, hash).await?;
+            return Err(ApiError::UnknownPath);
+        }
+    };
     let mut response = match range(&headers, bytes.len()) {
         None => Response::new(Body::from(bytes)),
         Some(Err(())) => {
@@ -263,8 +266,8 @@ async fn named(
 
 /// The photos that a record names.
 pub(crate) fn photos(known: &log::Known) -> Option<(Kind, Vec<Photo>)> {
-    let changes = known.part(Part::Body).iter().map(|c| c.bytes.as_slice());
-    let tree = Document::from_changes(changes).0.tree();
+    let changes = known.part(Part::Body).iter().map(|kept| &kept.change);
+    let tree = Reading::from_hashed(changes).0.tree();
     let kind = Header::fold(&tree).ok()?.kind;
     let photos = photo::of(&events(&tree));
     Some((kind, photos.into_iter().map(|kept| kept.photo).collect()))

@@ -6,8 +6,8 @@ use domain::id::{RecordId, UnitId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::bytes;
 use super::log::{Read, entry, hex, seq_of, seq_to};
+use super::{bytes, damage};
 use crate::cursor::First;
 use crate::limits;
 
@@ -45,8 +45,8 @@ pub(crate) async fn get(
     db: &mut SqliteConnection,
     key: &Key,
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT bytes FROM frame \
+    let row = sqlx::query(
+        "SELECT bytes, hash FROM frame \
          WHERE scope = ? AND seq = ? AND rows = ? AND top = ? AND within = ?",
     )
     .bind(key.scope.as_slice())
@@ -55,7 +55,14 @@ pub(crate) async fn get(
     .bind(seq_to(key.first.top))
     .bind(seq_to(key.first.within))
     .fetch_optional(db)
-    .await
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let packed: Vec<u8> = row.try_get(0)?;
+    if row.try_get::<&[u8], _>(1)? == damage::sum(&packed) {
+        return Ok(Some(packed));
+    }
+    tracing::error!("a kept frame is damaged: it is made anew");
+    Ok(None)
 }
 
 /// Keeps a frame, and drops those that were made for an earlier place. Of one place only so many are
@@ -81,9 +88,10 @@ pub(crate) async fn put(
         .execute(&mut *db)
         .await?;
     sqlx::query(
-        "INSERT INTO frame (scope, seq, rows, top, within, bytes) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
+        "INSERT INTO frame (scope, seq, rows, top, within, bytes, hash) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8 \
          WHERE (SELECT COUNT(*) FROM frame WHERE scope = ?1 AND seq = ?2) < ?7 \
-         ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+         ON CONFLICT DO UPDATE SET bytes = excluded.bytes, hash = excluded.hash",
     )
     .bind(key.scope.as_slice())
     .bind(seq_to(key.seq))
@@ -92,6 +100,7 @@ pub(crate) async fn put(
     .bind(seq_to(key.first.within))
     .bind(packed)
     .bind(limits::FRAMES_PER_PLACE_MAX)
+    .bind(damage::sum(packed).as_slice())
     .execute(db)
     .await?;
     Ok(())
@@ -164,6 +173,9 @@ fn names(records: &[Latest]) -> String {
     serde_json::to_string(&names).unwrap_or_default()
 }
 
+/// Rows by their records: those that are what was written, and the records of the others.
+pub(crate) type Rows = (BTreeMap<RecordId, Vec<u8>>, Vec<RecordId>);
+
 /// The rows of records, as they are stored.
 ///
 /// # Errors
@@ -171,16 +183,24 @@ fn names(records: &[Latest]) -> String {
 pub(crate) async fn rows_of(
     db: &mut SqliteConnection,
     records: &[Latest],
-) -> Result<BTreeMap<RecordId, Vec<u8>>, sqlx::Error> {
+) -> Result<Rows, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT r.record, r.bytes FROM json_each(?) j JOIN row r ON r.record = unhex(j.value)",
+        "SELECT r.record, r.bytes, r.hash FROM json_each(?) j JOIN row r ON r.record = unhex(j.value)",
     )
     .bind(names(records))
     .fetch_all(db)
     .await?;
-    rows.iter()
-        .map(|row| Ok((RecordId::from_bytes(bytes::<16>(row, 0)?), row.try_get(1)?)))
-        .collect()
+    let (mut sound, mut altered) = (BTreeMap::new(), Vec::new());
+    for row in &rows {
+        let record = RecordId::from_bytes(bytes::<16>(row, 0)?);
+        let stored: Vec<u8> = row.try_get(1)?;
+        if row.try_get::<&[u8], _>(2)? == damage::sum(&stored) {
+            sound.insert(record, stored);
+        } else {
+            altered.push(record);
+        }
+    }
+    Ok((sound, altered))
 }
 
 /// The entries of records up to a place, in the order of the log, without their bytes.
@@ -197,7 +217,7 @@ pub(crate) async fn read_records(
          c.passed_by, c.gap_from, c.gap_to \
          FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
          JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
-         WHERE e.seq <= ? ORDER BY e.seq",
+         WHERE e.seq <= ? AND c.damaged_at IS NULL ORDER BY e.seq",
     )
     .bind(names(records))
     .bind(seq_to(to))
@@ -209,4 +229,50 @@ pub(crate) async fn read_records(
         found.entry(entry.doc.record).or_default().push(entry);
     }
     Ok(found)
+}
+
+/// Kept frames that do not fit their hashes.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn damaged(db: &mut SqliteConnection) -> Result<Vec<Key>, sqlx::Error> {
+    let keys = sqlx::query("SELECT scope, seq, rows, top, within FROM frame")
+        .fetch_all(&mut *db)
+        .await?;
+    let mut damaged = Vec::new();
+    for row in &keys {
+        let key = Key {
+            scope: bytes::<4>(row, 0)?,
+            seq: seq_of(row.try_get(1)?),
+            first: First {
+                rows: row.try_get(2)?,
+                top: seq_of(row.try_get(3)?),
+                within: seq_of(row.try_get(4)?),
+            },
+        };
+        if get(db, &key).await?.is_none() {
+            damaged.push(key);
+        }
+    }
+    Ok(damaged)
+}
+
+/// Drops frames: they are made anew when a device asks for them.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget(db: &mut SqliteConnection, keys: &[Key]) -> Result<(), sqlx::Error> {
+    for key in keys {
+        sqlx::query(
+            "DELETE FROM frame WHERE scope = ? AND seq = ? AND rows = ? AND top = ? AND within = ?",
+        )
+        .bind(key.scope.as_slice())
+        .bind(seq_to(key.seq))
+        .bind(key.first.rows)
+        .bind(seq_to(key.first.top))
+        .bind(seq_to(key.first.within))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }

@@ -1,11 +1,14 @@
 //! The log: documents, their changes byte for byte, and the order in which they were committed.
+//!
+//! The bytes of a change leave the database here alone, and only as [`Hashed`]: they were compared
+//! with the name under which they lie. Those that do not fit are told by their rows, never given out.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use domain::document::Hashed;
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
-use domain::replica::{StoredChange, Way};
-use domain::sync::message::{PageDigest, PassedOn, Receipt};
+use domain::sync::message::PassedOn;
 use domain::sync::sum::{Mark, Sums};
 use domain::time::Millis;
 use sqlx::sqlite::SqliteRow;
@@ -21,30 +24,83 @@ pub struct Known {
     /// The grid that the record belongs to; none while it is not there.
     pub grid: Option<UnitId>,
     /// The changes of its body, in the order of the log.
-    pub body: Vec<StoredChange>,
+    pub body: Vec<Kept>,
     /// The changes of its vault, in the order of the log.
-    pub vault: Vec<StoredChange>,
+    pub vault: Vec<Kept>,
+    /// The changes whose bytes are not there any more: they do not fit their names.
+    pub lacking: Vec<Lacking>,
+}
+
+/// A change as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its bytes, which were compared with its name when they were read.
+    pub change: Hashed,
+    /// Who wrote it.
+    pub author: PersonId,
+    /// Its place in the log.
+    pub seq: u64,
+}
+
+/// A change that the log knows by name and has no sound bytes of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lacking {
+    /// The row of the change.
+    pub change: i64,
+    /// Which part of its record it belongs to.
+    pub part: Part,
+    /// Its name.
+    pub hash: ChangeHash,
+    /// Its place in the log.
+    pub seq: u64,
+    /// Whether it was set aside before; otherwise it was found just now.
+    pub aside: bool,
 }
 
 impl Known {
     /// The changes of one part.
     #[must_use]
-    pub fn part(&self, part: Part) -> &[StoredChange] {
+    pub fn part(&self, part: Part) -> &[Kept] {
         match part {
             Part::Body => &self.body,
             Part::Vault => &self.vault,
         }
     }
+
+    /// The same, to be taken out.
+    pub(crate) const fn part_mut(&mut self, part: Part) -> &mut Vec<Kept> {
+        match part {
+            Part::Body => &mut self.body,
+            Part::Vault => &mut self.vault,
+        }
+    }
+
+    /// The rows of what was found damaged just now.
+    pub fn found(&self) -> impl Iterator<Item = i64> {
+        let new = self.lacking.iter().filter(|lacking| !lacking.aside);
+        new.map(|lacking| lacking.change)
+    }
 }
 
-pub(super) const fn part_number(part: Part) -> i64 {
+/// The stored bytes of a change, if they are the ones that its name stands for.
+pub(super) fn compared(
+    row: &SqliteRow,
+    (hash, bytes): (usize, usize),
+) -> Result<Option<Hashed>, sqlx::Error> {
+    let stored: Vec<u8> = row.try_get(bytes)?;
+    let hash: &[u8] = row.try_get(hash)?;
+    let named = hash.try_into().map(ChangeHash);
+    Ok(named.ok().and_then(|hash| Hashed::kept(hash, stored).ok()))
+}
+
+pub(crate) const fn part_number(part: Part) -> i64 {
     match part {
         Part::Body => 0,
         Part::Vault => 1,
     }
 }
 
-pub(super) fn part(number: i64) -> Result<Part, sqlx::Error> {
+pub(crate) fn part(number: i64) -> Result<Part, sqlx::Error> {
     match number {
         0 => Ok(Part::Body),
         1 => Ok(Part::Vault),
@@ -81,7 +137,8 @@ pub async fn load_all(
 ) -> Result<BTreeMap<RecordId, Known>, sqlx::Error> {
     let names: Vec<String> = records.iter().map(|id| hex(&id.bytes())).collect();
     let rows = sqlx::query(
-        "SELECT d.record, d.part, d.stream, c.hash, c.author, e.seq, c.bytes \
+        "SELECT d.record, d.part, d.stream, c.hash, c.author, e.seq, c.bytes, c.id, \
+         c.damaged_at IS NOT NULL \
          FROM json_each(?) j JOIN doc d ON d.record = unhex(j.value) \
          JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id ORDER BY e.seq",
     )
@@ -94,17 +151,26 @@ pub async fn load_all(
             .entry(RecordId::from_bytes(bytes::<16>(row, 0)?))
             .or_default();
         known.grid = Some(org::code(row, 2)?);
-        let change = StoredChange {
-            hash: ChangeHash(bytes::<32>(row, 3)?),
-            author: org::code(row, 4)?,
-            seq: Some(seq_of(row.try_get(5)?)),
-            bytes: row.try_get(6)?,
-            way: Way::default(),
+        let part = part(row.try_get(1)?)?;
+        let seq = seq_of(row.try_get(5)?);
+        let aside = row.try_get(8)?;
+        let sound = if aside { None } else { compared(row, (3, 6))? };
+        let Some(change) = sound else {
+            known.lacking.push(Lacking {
+                change: row.try_get(7)?,
+                part,
+                hash: ChangeHash(bytes::<32>(row, 3).unwrap_or_default()),
+                seq,
+                aside,
+            });
+            continue;
         };
-        match part(row.try_get(1)?)? {
-            Part::Body => known.body.push(change),
-            Part::Vault => known.vault.push(change),
-        }
+        let author = org::code(row, 4)?;
+        known.part_mut(part).push(Kept {
+            change,
+            author,
+            seq,
+        });
     }
     Ok(found)
 }
@@ -276,7 +342,7 @@ pub async fn read_named(
             "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
          c.passed_by, c.gap_from, c.gap_to \
              FROM doc d JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
-             WHERE d.record = ? AND d.part = ? AND c.hash = ?",
+             WHERE d.record = ? AND d.part = ? AND c.hash = ? AND c.damaged_at IS NULL",
         )
         .bind(doc.record.bytes().as_slice())
         .bind(part_number(doc.part))
@@ -326,7 +392,7 @@ pub async fn read(
          c.passed_by, c.gap_from, c.gap_to \
          FROM entry e JOIN change c ON c.id = e.change JOIN doc d ON d.id = c.doc \
          WHERE e.seq > ? AND e.seq <= ? AND e.stream IN (SELECT value FROM json_each(?)) \
-         ORDER BY e.seq LIMIT ?",
+         AND c.damaged_at IS NULL ORDER BY e.seq LIMIT ?",
     )
     .bind(seq_to(after))
     .bind(seq_to(to))
@@ -350,7 +416,8 @@ pub async fn read_record(
         "SELECT e.seq, d.record, d.part, c.author, c.received_at, length(c.bytes), c.id, \
          c.passed_by, c.gap_from, c.gap_to \
          FROM doc d JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id \
-         WHERE d.record = ? AND e.stream IN (SELECT value FROM json_each(?)) ORDER BY e.seq",
+         WHERE d.record = ? AND e.stream IN (SELECT value FROM json_each(?)) \
+         AND c.damaged_at IS NULL ORDER BY e.seq",
     )
     .bind(record.bytes().as_slice())
     .bind(serde_json::to_string(streams).unwrap_or_default())
@@ -387,22 +454,36 @@ pub(crate) fn passed_on(row: &SqliteRow, at: usize) -> Result<Option<PassedOn>, 
     }))
 }
 
-/// The bytes of changes, by their rows.
+/// Changes by their rows: those whose bytes are what their names say, and the rows of the others.
+#[derive(Debug, Clone, Default)]
+pub struct Fetched {
+    /// The changes.
+    pub sound: BTreeMap<i64, Hashed>,
+    /// The rows of those that are damaged.
+    pub damaged: Vec<i64>,
+}
+
+/// Reads changes by their rows, and compares each with its name.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn changes(
-    db: &mut SqliteConnection,
-    ids: &[i64],
-) -> Result<BTreeMap<i64, Vec<u8>>, sqlx::Error> {
-    let rows =
-        sqlx::query("SELECT c.id, c.bytes FROM json_each(?) j JOIN change c ON c.id = j.value")
-            .bind(serde_json::to_string(ids).unwrap_or_default())
-            .fetch_all(db)
-            .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect()
+pub async fn changes(db: &mut SqliteConnection, ids: &[i64]) -> Result<Fetched, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT c.id, c.hash, c.bytes FROM json_each(?) j JOIN change c ON c.id = j.value \
+         WHERE c.damaged_at IS NULL",
+    )
+    .bind(serde_json::to_string(ids).unwrap_or_default())
+    .fetch_all(db)
+    .await?;
+    let mut fetched = Fetched::default();
+    for row in &rows {
+        let id: i64 = row.try_get(0)?;
+        match compared(row, (1, 2))? {
+            Some(change) => drop(fetched.sound.insert(id, change)),
+            None => fetched.damaged.push(id),
+        }
+    }
+    Ok(fetched)
 }
 
 /// Whose an author key is.
@@ -474,57 +555,6 @@ pub async fn bind_person(
     )
     .bind(actor.0.as_slice())
     .bind(person.as_str())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// The receipt of a batch that was taken before, with the digest of that batch.
-///
-/// # Errors
-/// When the database fails.
-pub async fn receipt(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    no: u64,
-) -> Result<Option<(PageDigest, Receipt)>, sqlx::Error> {
-    let row = sqlx::query("SELECT digest, receipt FROM batch WHERE device = ? AND number = ?")
-        .bind(device.0.as_slice())
-        .bind(seq_to(no))
-        .fetch_optional(db)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let stored: &[u8] = row.try_get(1)?;
-    let receipt = postcard::from_bytes(stored).map_err(|_| damaged("receipt".to_owned()))?;
-    Ok(Some((bytes::<16>(&row, 0)?, receipt)))
-}
-
-/// Keeps a receipt for a device that asks again, and drops those too old to be asked for.
-///
-/// # Errors
-/// When the database fails.
-pub async fn keep_receipt(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    receipt: &Receipt,
-    now: Millis,
-) -> Result<(), sqlx::Error> {
-    let encoded = postcard::to_allocvec(receipt).map_err(|_| damaged("receipt".to_owned()))?;
-    sqlx::query("INSERT INTO batch (device, number, digest, receipt, at) VALUES (?, ?, ?, ?, ?)")
-        .bind(device.0.as_slice())
-        .bind(seq_to(receipt.no))
-        .bind(receipt.digest.as_slice())
-        .bind(encoded)
-        .bind(now.0)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
-        "DELETE FROM batch WHERE device = ?1 AND (at < ?2 OR number NOT IN (SELECT number \
-         FROM batch WHERE device = ?1 ORDER BY number DESC LIMIT ?3))",
-    )
-    .bind(device.0.as_slice())
-    .bind(now.plus(-limits::BATCH_KEPT_MS).0)
-    .bind(limits::BATCHES_PER_DEVICE_MAX)
     .execute(db)
     .await?;
     Ok(())

@@ -5,7 +5,8 @@ use domain::record::photo::Size;
 use domain::time::Millis;
 use sqlx::{Row, SqliteConnection};
 
-use super::{bytes, log, org};
+use super::{Store, bytes, damage, log, org};
+use crate::album::Album;
 
 /// A whole picture.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +104,7 @@ pub async fn touched(
     rows.iter().map(record).collect()
 }
 
-/// The row of a record, as it is stored.
+/// The row of a record, as it is stored; none where it was altered.
 ///
 /// # Errors
 /// When the database fails.
@@ -111,10 +112,14 @@ pub async fn row(
     db: &mut SqliteConnection,
     record: RecordId,
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar("SELECT bytes FROM row WHERE record = ?")
+    let row = sqlx::query("SELECT bytes, hash FROM row WHERE record = ?")
         .bind(record.bytes().as_slice())
         .fetch_optional(db)
-        .await
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let stored: Vec<u8> = row.try_get(0)?;
+    let sound = row.try_get::<&[u8], _>(1)? == damage::sum(&stored);
+    Ok(sound.then_some(stored))
 }
 
 /// Writes down which pictures a record names, in place of what it named before.
@@ -249,4 +254,46 @@ pub async fn arrived(
         }
     }
     Ok(found)
+}
+
+/// The names of whole pictures after one of them, in their order.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn after(
+    db: &mut SqliteConnection,
+    after: &[u8],
+    most: i64,
+) -> Result<Vec<PhotoHash>, sqlx::Error> {
+    let rows = sqlx::query("SELECT hash FROM photo WHERE hash > ? ORDER BY hash LIMIT ?")
+        .bind(after)
+        .bind(most)
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| bytes::<32>(row, 0).map(PhotoHash))
+        .collect()
+}
+
+/// Sets a picture aside that is not what its name says, or not there: it counts as not whole, and the
+/// devices that have it offer it again.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn set_aside(
+    store: &Store,
+    album: &Album,
+    hash: PhotoHash,
+) -> Result<(), sqlx::Error> {
+    let mut write = store.begin().await?;
+    forget(&mut write, &hash).await?;
+    if let Err(error) = album.set_aside(&hash) {
+        tracing::error!(%error, hash = hash.hex(), "a damaged picture cannot be moved away");
+    }
+    write.commit().await?;
+    tracing::error!(
+        hash = hash.hex(),
+        "a picture is damaged or gone: asked for from the devices"
+    );
+    Ok(())
 }

@@ -63,7 +63,8 @@ pub async fn changes(
     let rows = sqlx::query(
         "SELECT e.stream, d.record, d.part, c.hash FROM entry e JOIN change c ON c.id = e.change \
          JOIN doc d ON d.id = c.doc \
-         WHERE ?1 IS NULL OR e.stream IN (SELECT value FROM json_each(?1))",
+         WHERE c.damaged_at IS NULL \
+         AND (?1 IS NULL OR e.stream IN (SELECT value FROM json_each(?1)))",
     )
     .bind(list)
     .fetch_all(db)
@@ -79,6 +80,44 @@ pub async fn changes(
             Ok((org::code(row, 0)?, DocId { record, part }, hash))
         })
         .collect()
+}
+
+/// Adds up some streams anew.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(db: &mut SqliteConnection, streams: &[UnitId]) -> Result<(), sqlx::Error> {
+    let mut sums: Sums = streams
+        .iter()
+        .cloned()
+        .map(|id| (id, Sum::default()))
+        .collect();
+    for (stream, doc, hash) in changes(db, Some(streams)).await? {
+        sums.entry(stream).or_default().add(Mark::of(doc, hash));
+    }
+    for (stream, sum) in &sums {
+        put(db, stream, *sum).await?;
+    }
+    Ok(())
+}
+
+/// Whether each sum is that of what is there.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn are_right(db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let mut sums = Sums::new();
+    for (stream, doc, hash) in changes(db, None).await? {
+        sums.entry(stream).or_default().add(Mark::of(doc, hash));
+    }
+    let streams: Vec<String> = sqlx::query_scalar("SELECT stream FROM stream_sum")
+        .fetch_all(&mut *db)
+        .await?;
+    let kept: Vec<UnitId> = streams.iter().filter_map(|id| id.parse().ok()).collect();
+    let mut stored = of(db, &kept).await?;
+    // One of a stream whose changes are all set aside is as good as none.
+    stored.retain(|_, sum| *sum != Sum::default());
+    Ok(kept.len() == streams.len() && stored == sums)
 }
 
 /// Adds up the whole log anew; gives whether any sum was another one before.

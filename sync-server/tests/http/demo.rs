@@ -56,7 +56,9 @@ async fn check_rows(store: &Store, now: i64) {
         count("SELECT COUNT(*) FROM change WHERE device_at > ?").await,
         0
     );
-    let report = projection::rebuild(&mut write).await.expect("rebuilt");
+    let report = projection::rebuild(&mut write, clock::now())
+        .await
+        .expect("rebuilt");
     assert_eq!((report.differed, report.rows > 240), (0, true));
     write.rollback().await.expect("ends");
 }

@@ -32,7 +32,7 @@ async fn sy1_what_one_phone_pushes_others_of_its_grid_and_station_get_byte_for_b
     for phone in [&mut two, &mut duty] {
         let page = phone.pull(&server).await;
         assert_eq!(page.entries.len(), 1);
-        assert_eq!(page.entries[0].change, item.change.bytes());
+        assert_eq!(page.entries[0].change, item.change);
         assert_eq!(page.authors, [one.person.clone()]);
         let next = phone.pull(&server).await;
         assert!(next.entries.is_empty() && next.cursor.is_none() && next.directory.is_none());

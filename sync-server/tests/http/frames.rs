@@ -16,7 +16,7 @@ use crate::server::TestServer;
 const RECORDS: usize = 600;
 
 /// A town whose third record was changed last; the phone that wrote it, and all records in order.
-async fn full_town() -> (TestServer, Phone, Vec<RecordId>) {
+pub async fn full_town() -> (TestServer, Phone, Vec<RecordId>) {
     let server = town().await;
     let mut one = Phone::joined(&server, 1, "one").await;
     let mut made: Vec<_> = (0..RECORDS).map(|_| one.hazard("a1")).collect();
@@ -49,7 +49,7 @@ fn entries(lean: &LeanAnswer) -> Vec<Entry> {
 }
 
 /// What a whole first load brought: rows, entries in the order of their coming, and answers.
-async fn load(server: &TestServer, phone: &mut Phone) -> (Vec<Row>, Vec<Entry>, usize) {
+pub async fn load(server: &TestServer, phone: &mut Phone) -> (Vec<Row>, Vec<Entry>, usize) {
     let (mut rows, mut all, mut answers) = (Vec::new(), Vec::new(), 0);
     loop {
         let lean = pull(server, phone, None).await;

@@ -109,7 +109,10 @@ async fn ac20_what_was_left_open_is_closed_at_the_start_with_one_line() {
     let data = folder.path().join("data");
     std::fs::create_dir_all(data.join("photos/ab")).expect("made");
     std::fs::write(data.join("photos/ab/picture"), "x").expect("written");
+    // Pictures without a database would be those of one that was lost.
+    std::fs::write(data.join("fengge.db"), "").expect("written");
     for (name, mode) in [
+        ("fengge.db", 0o600),
         ("", 0o777),
         ("photos/ab", 0o755),
         ("photos/ab/picture", 0o644),

@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod carry;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod exchange;

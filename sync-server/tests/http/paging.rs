@@ -79,6 +79,6 @@ async fn a_phone_that_lost_its_records_gets_its_own_back() {
     one.cursor.clear();
     let page = one.pull(&server).await;
     assert_eq!(page.entries.len(), 1);
-    assert_eq!(page.entries[0].change, item.change.bytes());
+    assert_eq!(page.entries[0].change, item.change);
     server.stop().await;
 }

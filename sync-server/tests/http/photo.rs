@@ -467,3 +467,38 @@ async fn one_photo_in_two_records_is_stored_once_and_has_arrived_in_both() {
     let arrived: Arrived = decode(&answer.body).expect("an answer");
     assert_eq!(arrived.photos, [(record, photo.full.key())]);
 }
+
+#[tokio::test]
+async fn ck6_a_picture_that_was_altered_or_lost_is_not_served_and_is_sent_again() {
+    let scene = Scene::new().await;
+    scene.patch(&scene.full, 0, 100_000).await;
+    let name = PhotoHash::of(&scene.full).hex();
+    let folder = scene.server.data().join("photos");
+    let file = folder.join(&name[..2]).join(&name);
+    let mut altered = scene.full.clone();
+    altered[70_000] ^= 1;
+    std::fs::write(&file, &altered).expect("writes");
+    // Not even a range that does not touch what was altered.
+    let range = scene
+        .get(&scene.phone, &scene.full, "range: bytes=0-9\r\n")
+        .await;
+    assert_eq!(range.status, 404);
+    let aside = std::fs::read(folder.join("damaged").join(&name)).expect("kept for study");
+    assert_eq!(aside, altered);
+    // Whoever has it is told that it is not whole here, and sends it again.
+    assert_eq!(scene.head(&scene.phone, &scene.full).await, (200, Some(0)));
+    assert_eq!(scene.patch(&scene.full, 0, 100_000).await.status, 204);
+    assert_eq!(
+        scene.get(&scene.phone, &scene.full, "").await.body,
+        scene.full
+    );
+    std::fs::remove_file(&file).expect("removes");
+    let check = sync_server::admin::Command::Check { read_only: false };
+    let (said, ok) = crate::damage::run(&scene.server, check.clone()).await;
+    let found = format!("{name}\ta picture that is not where it was put\tset aside");
+    assert!(!ok && said.contains(&found), "{said}");
+    assert_eq!(scene.head(&scene.phone, &scene.full).await, (200, Some(0)));
+    assert_eq!(scene.patch(&scene.full, 0, 100_000).await.status, 204);
+    let (said, ok) = crate::damage::run(&scene.server, check).await;
+    assert!(ok, "{said}");
+}

@@ -347,7 +347,7 @@ impl Station {
         let store = self.server().store();
         self.runtime.block_on(async {
             let mut write = store.begin().await.expect("a write");
-            let report = sync_server::projection::rebuild(&mut write).await;
+            let report = sync_server::projection::rebuild(&mut write, self.now()).await;
             report.expect("a report").differed
         })
     }

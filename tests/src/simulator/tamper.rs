@@ -5,6 +5,7 @@
 )]
 
 use domain::access::Refusal;
+use domain::document::Hashed;
 use domain::id::{ChangeHash, DocId};
 use domain::replica::LinkFailure;
 use domain::sync::lean::{self, Known};
@@ -116,7 +117,7 @@ impl World {
             doc: found.doc,
             author: 0,
             received_at: found.received_at,
-            change: found.bytes.clone(),
+            change: Hashed::of(found.bytes.clone()),
             passed_on: None,
         })
     }

@@ -15,7 +15,6 @@ use super::{
     Answer, Entry, MESSAGE_BYTES_MAX, MessageError, PageDigest, Receipt, UNPACKED_BYTES_MAX,
     VERSION, head_of,
 };
-use crate::document::Hashed;
 use crate::id::{ChangeHash, DocId, PersonId};
 use crate::sync::frame::{self, Frame};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
@@ -80,8 +79,8 @@ impl WirePage {
                 seq: entry.seq,
                 at: entry.received_at.0,
             },
-            hash: Hashed::name(&entry.change),
-            bytes: &entry.change,
+            hash: entry.change.hash(),
+            bytes: entry.change.bytes(),
         });
         let items: Vec<_> = items.collect();
         let names = items.iter().map(|item| (item.doc, item.hash));
@@ -220,7 +219,7 @@ impl LeanAnswer {
             doc: item.doc,
             author: item.tag.who,
             received_at: Millis(item.tag.at),
-            change: change.into_bytes(),
+            change,
             passed_on: cell::mark_of(&self.marks, item.tag.seq),
         });
         Some(Answer {

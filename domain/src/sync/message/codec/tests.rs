@@ -2,7 +2,7 @@
 
 use super::super::{Ask, Batch, Caller, Item, PAGE_KIB_MAX, READS_CELLS, Request, Secret};
 use super::*;
-use crate::document::{Document, Edit, Stamp};
+use crate::document::{Document, Edit, Hashed, Stamp};
 use crate::id::{ActorKey, DeviceId, RecordId};
 use crate::sync::signed::PublicKey;
 
