@@ -1,5 +1,6 @@
 //! Commands for the admin: units, people, invitations, import; they also work beside a server.
 
+mod backup;
 mod check;
 mod device;
 mod heal;
@@ -22,6 +23,7 @@ use crate::store::org::OrgError;
 use crate::store::retire::RetireError;
 use crate::store::{Store, StoreError};
 
+pub use backup::BackupError;
 pub use device::DeviceAction;
 pub use heal::HealAction;
 pub use invite::{InviteAction, InviteArgs};
@@ -73,6 +75,12 @@ pub enum Command {
         /// What to do with steps that wait for the station.
         #[command(subcommand)]
         action: Option<HealAction>,
+    },
+    /// Copies records and pictures as they are now, also beside a running server.
+    Backup {
+        /// Folder of the backup; one from before is brought up to date.
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Takes in a bundle that somebody carried here as a file; the server must not be running.
     Import {
@@ -145,6 +153,9 @@ pub enum AdminError {
     /// There is no such record.
     #[error("no record {0} here")]
     NoRecord(RecordId),
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The bundle did not come in.
     #[error(transparent)]
     Carry(#[from] CarryError),
@@ -186,7 +197,8 @@ pub async fn run(
     if let Command::Check { read_only } = command {
         return check::check(config, read_only, out).await;
     }
-    let store = Store::open(&config.data, !matches!(command, Command::Invite(_))).await?;
+    let is_there = matches!(command, Command::Invite(_) | Command::Backup { .. });
+    let store = Store::open(&config.data, !is_there).await?;
     // The admin waits as long as it takes, and ends a command by hand.
     let store = store.unhurried();
     let outcome = match command {
@@ -199,6 +211,7 @@ pub async fn run(
         Command::Device { action } => device::device(&store, action, out).await,
         Command::Heal { days, action } => heal::heal(&store, (days, action), out).await,
         Command::Prove { record } => record::prove(&store, record, out).await,
+        Command::Backup { to } => backup::make((&store, &config.data), &to, out).await,
         Command::Rebuild => record::rebuild(&store, out).await,
         Command::Import { .. } | Command::Check { .. } => Ok(()),
     };

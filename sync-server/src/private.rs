@@ -32,6 +32,11 @@ pub enum PrivateError {
     /// It leads elsewhere, where nobody has looked.
     #[error("{0} is a symbolic link; put the data itself there, or give another --data")]
     Link(String),
+    /// It is open, and was not made for this alone.
+    #[error(
+        "{0} holds other things and is open to other accounts; give a folder of its own below it"
+    )]
+    Shared(String),
     /// The file system keeps no rights.
     #[error(
         "{0} stays open to other accounts of this machine; put --data on a file system that keeps permissions"
@@ -47,13 +52,15 @@ pub enum PrivateError {
     },
 }
 
-/// Makes a folder that nobody else can look into; one that is there is closed to others. Whether it
-/// had to be closed.
+/// Makes a folder that nobody else can look into, or closes one that is there; whether it had to be.
+///
+/// One that is open is closed only if it is empty or holds one of `marks`: it could be anybody's, such
+/// as `/tmp`.
 ///
 /// # Errors
 /// When it cannot be made, or not be kept to this account. The folder may be reached by a symbolic
 /// link: whoever starts the server has named it.
-pub fn folder(path: &Path) -> Result<bool, PrivateError> {
+pub fn folder(path: &Path, marks: &[&str]) -> Result<bool, PrivateError> {
     let made = DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)
@@ -61,6 +68,13 @@ pub fn folder(path: &Path) -> Result<bool, PrivateError> {
     made.map_err(unusable(path))?;
     let path = fs::canonicalize(path).map_err(unusable(path))?;
     let found = fs::metadata(&path).map_err(unusable(&path))?;
+    let is_open = found.permissions().mode() & OF_OTHERS != 0;
+    if is_open && !marks.iter().any(|mark| path.join(mark).exists()) {
+        let mut entries = fs::read_dir(&path).map_err(unusable(&path))?;
+        if entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != NOT_OURS)) {
+            return Err(PrivateError::Shared(path.display().to_string()));
+        }
+    }
     close(&path, &found)
 }
 
@@ -192,7 +206,12 @@ mod tests {
         ] {
             fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
         }
-        assert!(super::folder(&data).expect("closed"));
+        assert!(matches!(
+            super::folder(&data, &["mark"]),
+            Err(PrivateError::Shared(_))
+        ));
+        assert_eq!(mode(&data), 0o755);
+        assert!(super::folder(&data, &["mark", "tight"]).expect("closed"));
         assert_eq!(everything(&data).expect("closed"), 2);
         for (path, expected) in [
             (&data, 0o700),
@@ -202,7 +221,7 @@ mod tests {
         ] {
             assert_eq!(mode(path), expected, "{}", path.display());
         }
-        assert!(!super::folder(&data).expect("as it is"));
+        assert!(!super::folder(&data, &[]).expect("as it is"));
         assert_eq!(everything(&data).expect("as it is"), 0);
     }
 
@@ -215,7 +234,7 @@ mod tests {
         fs::write(&elsewhere, "x").expect("written");
         fs::set_permissions(&elsewhere, Permissions::from_mode(0o644)).expect("set");
         std::os::unix::fs::symlink(&data, &named).expect("linked");
-        super::folder(&named).expect("somebody has named it");
+        super::folder(&named, &[]).expect("somebody has named it");
         assert_eq!(mode(&data), 0o700);
         std::os::unix::fs::symlink(&elsewhere, data.join("photo")).expect("linked");
         assert!(matches!(everything(&data), Err(PrivateError::Link(_))));

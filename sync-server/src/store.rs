@@ -196,8 +196,8 @@ impl ServerLock {
             path: data.display().to_string(),
             source,
         };
-        let was_open = private::folder(data)?;
-        let path = data.join("server.lock");
+        let was_open = private::folder(data, &OURS)?;
+        let path = data.join(LOCK);
         let mut closed = u64::from(was_open) + u64::from(private::file(&path)?);
         let mut options = File::options();
         let options = options.create(true).truncate(false).write(true);
@@ -214,9 +214,14 @@ impl ServerLock {
     }
 }
 
+/// What shows that a folder is a server's.
+const OURS: [&str; 2] = [DATABASE, LOCK];
+const LOCK: &str = "server.lock";
+/// The file of the database.
+pub(crate) const DATABASE: &str = "fengge.db";
 /// The database and what SQLite keeps beside it.
 const FILES: [&str; 4] = [
-    "fengge.db",
+    DATABASE,
     "fengge.db-wal",
     "fengge.db-shm",
     "fengge.db-journal",
@@ -225,14 +230,14 @@ const FILES: [&str; 4] = [
 /// Closes the folder and the database to other accounts. SQLite gives the files that it makes the
 /// rights of the database, so that one is made before SQLite sees it.
 fn close_to_others(data: &Path, create: bool) -> Result<(), StoreError> {
-    let mut closed = u64::from(private::folder(data)?);
+    let mut closed = u64::from(private::folder(data, &OURS)?);
     for name in FILES {
         closed += u64::from(private::file(&data.join(name))?);
     }
     tell_closed(closed);
     if create {
         let mut options = File::options();
-        let made = private::open(options.create(true).append(true), &data.join(FILES[0]));
+        let made = private::open(options.create(true).append(true), &data.join(DATABASE));
         made.map_err(|source| StoreError::Folder {
             path: data.display().to_string(),
             source,
@@ -257,7 +262,7 @@ impl Store {
     /// # Errors
     /// When it cannot be opened or brought up to date.
     pub async fn open(data: &Path, create: bool) -> Result<Self, StoreError> {
-        let file = data.join(FILES[0]);
+        let file = data.join(DATABASE);
         if !create && !file.exists() {
             return Err(StoreError::Absent(data.display().to_string()));
         }
@@ -379,6 +384,19 @@ impl Store {
     pub(crate) async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
         let options = (*self.write.connect_options()).clone();
         SqliteConnection::connect_with(&options.pragma("query_only", "on")).await
+    }
+
+    /// Writes the database as it is at this moment into a file that is not there yet, or empty.
+    ///
+    /// # Errors
+    /// When the database cannot be read or the file not be written.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), sqlx::Error> {
+        let mut connection = self.write.acquire().await?;
+        sqlx::query("VACUUM INTO ?")
+            .bind(file.to_string_lossy().into_owned())
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
     }
 
     /// Closes all connections and lets the write-ahead log be folded into the database.

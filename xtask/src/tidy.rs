@@ -1,7 +1,9 @@
 //! `tidy`: the rules of the house that no compiler checks.
 
 mod layers;
+mod markup;
 mod spec;
+mod supply;
 mod text;
 
 use std::fmt;
@@ -69,9 +71,11 @@ pub fn run() -> Result<(), Failure> {
     for source in &sources {
         text::check(source, &mut offences);
         layers::check(source, &mut offences);
+        markup::check(source, &mut offences);
     }
     layers::check_tables(&sources, &mut offences);
     spec::check(&sources, &mut offences);
+    supply::check(&sources, &mut offences)?;
     for offence in &offences {
         println!("{offence}");
     }

@@ -19,6 +19,9 @@ use crate::platform;
 use crate::screen::is_demo;
 use crate::state::{Actions, OverviewFault, State, state};
 
+/// What stands between a unit and the one below it.
+const STEP: &str = "›";
+
 /// How many open records are drawn at once.
 const PAGE: usize = 20;
 
@@ -159,7 +162,7 @@ fn path(look: Look) -> AnyView {
             <button type="button" class="mini" on:click=move |_| look.show(id.clone())>
                 {unit.name}
             </button>
-            <span aria-hidden="true">"›"</span>
+            <span aria-hidden="true">{STEP}</span>
         }
         .into_any()
     };

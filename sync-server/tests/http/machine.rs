@@ -109,7 +109,7 @@ async fn ac20_what_was_left_open_is_closed_at_the_start_with_one_line() {
     let data = folder.path().join("data");
     std::fs::create_dir_all(data.join("photos/ab")).expect("made");
     std::fs::write(data.join("photos/ab/picture"), "x").expect("written");
-    // Pictures without a database would be those of one that was lost.
+    // What shows that the folder is a server's; pictures without it would be those of one that was lost.
     std::fs::write(data.join("fengge.db"), "").expect("written");
     for (name, mode) in [
         ("fengge.db", 0o600),
@@ -175,10 +175,9 @@ async fn ac26_no_line_of_the_log_holds_what_somebody_wrote_a_name_a_secret_or_a_
     let imported = by_umask("0022", &["org", "import", org], &data).output();
     assert!(imported.expect("runs").status.success());
     let mut command = by_umask("0022", &SERVE, &data);
-    command.env(
-        "FENGGE_LOG",
-        "trace,automerge=trace,hyper=trace,h2=trace,sqlx=trace",
-    );
+    let library = domain::document::LIBRARY;
+    let loudest = format!("trace,{library}=trace,hyper=trace,h2=trace,sqlx=trace");
+    command.env("FENGGE_LOG", loudest);
     let (child, server) = start(command, &data).await;
 
     let mut phone = Phone::new(1, "one");

@@ -44,6 +44,22 @@ impl TestServer {
         Self::on(folder, demo, None).await
     }
 
+    /// Starts a server on a data folder that is there, and leaves it there.
+    pub async fn start_on(data: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let mut server = Self::elsewhere(address, data);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let opened = sync_server::Server::open(&server.config).await;
+        let opened = opened.expect("opens");
+        server.task = tokio::spawn(async move {
+            let until = async move { drop(stopped.await) };
+            opened.serve(listener, until).await;
+        });
+        server.stop = Some(stop);
+        server
+    }
+
     /// Starts a server that speaks TLS with this certificate and key.
     pub async fn start_tls(cert: &str, key: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
