@@ -221,7 +221,7 @@ impl Album {
             return Ok(());
         }
         let aside = self.folder.join("damaged");
-        fs::create_dir_all(&aside)?;
+        private::make_folder(&aside)?;
         fs::rename(path, aside.join(hash.hex()))
     }
 

@@ -81,14 +81,14 @@ async fn f56_what_was_acknowledged_survives_a_kill() {
 fn every_wrong_command_says_in_one_line_what_to_do() {
     let folder = tempfile::tempdir().expect("folder");
     let data = folder.path().join("data");
-    let unit = ["unit", "add", "--id", "x", "--level", "5", "--name", "X"];
+    let unit = ["unit", "add", "--id", "x", "--level", "3", "--name", "X"];
     let person = [
-        "person", "add", "--id", "p", "--name", "P", "--role", "chief", "--unit", "x",
+        "person", "add", "--id", "p", "--name", "P", "--role", "auditor", "--unit", "x",
     ];
     let cases: [(&[&str], &str); 7] = [
         (&["invite", "--person", "p"], "no database"),
-        (&unit, "cannot hang below no unit"),
-        (&person, "roles are grid_worker"),
+        (&unit, "only a city has no unit above it"),
+        (&person, "no unit x; add it first"),
         (
             &["org", "import", "missing.json"],
             "cannot read missing.json",

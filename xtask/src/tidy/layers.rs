@@ -27,6 +27,17 @@ const DOMAIN_DEPENDENCIES: [&str; 9] = [
     "sha2",
     "thiserror",
 ];
+/// What makes a file or a folder with the rights that the umask leaves; `private` makes those of the
+/// server.
+const OPEN_TO_OTHERS: [&str; 5] = [
+    "fs::create_dir",
+    "fs::write",
+    "fs::copy",
+    "File::create",
+    "DirBuilder::new",
+];
+/// The only place of the server that makes files.
+const PRIVATE: &str = "sync-server/src/private.rs";
 /// What the pure core never says.
 const NOT_IN_DOMAIN: [&str; 4] = ["async fn", "async move", ".await", "target_arch"];
 
@@ -38,6 +49,12 @@ pub fn check(source: &Source, offences: &mut Vec<Offence>) {
     for (number, line) in source.code() {
         for (name, home, rule) in HOMES {
             if !source.path.starts_with(home) && has_word(line, name) {
+                offences.push(Offence::new(&source.path, number, rule));
+            }
+        }
+        if source.path.starts_with("sync-server/src/") && source.path != PRIVATE {
+            for call in OPEN_TO_OTHERS.iter().filter(|call| line.contains(*call)) {
+                let rule = format!("files of the server are made by `private`: no `{call}`");
                 offences.push(Offence::new(&source.path, number, rule));
             }
         }
@@ -104,6 +121,21 @@ fn has_word(line: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ac20_files_of_the_server_are_made_in_one_place() {
+        let offences = |path: &str| {
+            let source = Source {
+                path: path.to_owned(),
+                text: "fs::create_dir_all(&folder)?;\nfs::write(path, bytes)?;\n".to_owned(),
+            };
+            let mut offences = Vec::new();
+            check(&source, &mut offences);
+            offences.len()
+        };
+        assert_eq!(offences("sync-server/src/album.rs"), 2);
+        assert_eq!(offences(PRIVATE), 0);
+    }
 
     #[test]
     fn words_are_whole_words() {
