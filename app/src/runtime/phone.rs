@@ -204,7 +204,8 @@ impl Phone {
         Ok(())
     }
 
-    /// The device's key; without the index one for this start alone.
+    /// The device's key. Without the index it has one for this start alone, for which the server wants
+    /// an invitation.
     async fn signer(self: &Rc<Self>, device: DeviceId) -> Option<Signer> {
         let Ok(index) = Identities::open(&self.listener()).await else {
             return Signer::fresh().await;

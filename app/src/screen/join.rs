@@ -18,7 +18,10 @@ pub fn join() -> AnyView {
         title: word::JOIN.s().to_owned(),
         ..Top::default()
     });
+    // Whom a code did not let in is asked for the number of the phone.
+    let number = move || state.refused.get().and_then(|_| number());
     let below = view! {
+        <p class="lead number">{number}</p>
         <p class="quiet">{word::NOT_SURVEILLANCE.s()}</p>
         {move || others(state)}
     };
@@ -32,10 +35,14 @@ pub fn again() -> AnyView {
         back: true,
         ..Top::default()
     });
-    let number = Actions::number().map(|number| word::THIS_NUMBER.with(number));
-    let below = view! { <p class="lead number">{number}</p> };
+    let below = view! { <p class="lead number">{number()}</p> };
     let words = (top, word::AGAIN_LEAD, word::AGAIN);
     ask(state(), words, below.into_any())
+}
+
+/// The number by which the station knows this phone.
+fn number() -> Option<String> {
+    Actions::number().map(|number| word::THIS_NUMBER.with(number))
 }
 
 /// Asks for a code.

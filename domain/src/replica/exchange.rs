@@ -45,6 +45,10 @@ pub(super) struct Sent {
     left: bool,
     /// It tells the server the device's key.
     enrols: bool,
+    /// It is signed.
+    signed: bool,
+    /// The code that it brings.
+    joins: Option<String>,
 }
 
 impl Replica {
@@ -135,6 +139,8 @@ impl Replica {
             digest,
             left,
             enrols: bytes.is_some() && new,
+            signed: bytes.is_some(),
+            joins: self.joining.clone(),
         });
         effects.push(Effect::Send {
             bytes: bytes.unwrap_or_else(|| request.encode()),
@@ -395,9 +401,11 @@ impl Replica {
         random: u16,
         effects: &mut Vec<Effect>,
     ) {
-        if !matches!(self.phase, Phase::Sent(_)) {
+        let Phase::Sent(sent) = &self.phase else {
             return;
-        }
+        };
+        let (enrols, signed) = (sent.enrols, sent.signed);
+        let typed = self.joining.is_some() && self.joining != sent.joins;
         self.phase = Phase::Idle;
         if failure == LinkFailure::Refused(ErrorCode::Unknown) && !self.whole {
             self.whole = true;
@@ -405,8 +413,10 @@ impl Replica {
             return;
         }
         let asks_again = match failure {
+            // What was refused did not bring the code that somebody typed meanwhile.
+            LinkFailure::Refused(_) if typed => true,
             // A server that was restored from before it learned the key.
-            LinkFailure::Refused(ErrorCode::UnknownKey) if !self.unsigned => {
+            LinkFailure::Refused(ErrorCode::UnknownKey) if signed && !enrols => {
                 self.enrolled.take().is_some()
             }
             // One that joined without a key may go on so: the server still tells the two apart.
@@ -441,6 +451,8 @@ impl Replica {
             digest: None,
             left: true,
             enrols: false,
+            signed: false,
+            joins: self.joining.clone(),
         });
         self.link_failed(failure, now, u16::MAX, effects);
     }

@@ -15,6 +15,7 @@ mod fixture;
 mod forge;
 mod hand;
 mod hostile;
+mod keys;
 mod merge;
 mod mutation;
 mod phone;
