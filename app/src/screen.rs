@@ -107,6 +107,17 @@ pub(crate) fn when_and_who(
     )
 }
 
+/// The line under an entry that a restored server had lost: by whose device it came back, and the gap.
+pub(crate) fn passed_on(
+    known: Option<&Directory>,
+    way: &domain::sync::message::PassedOn,
+) -> String {
+    let now = platform::now();
+    let (from, to) = (format::moment(way.from, now), format::moment(way.to, now));
+    let gap = format!("{from} – {to}");
+    word::PASSED_ON.with2(person_name(known, &way.by), gap)
+}
+
 /// Whether everything on this phone is invented.
 pub(crate) fn is_demo(state: State) -> bool {
     state

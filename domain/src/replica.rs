@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::command::{Command, Denial};
 use crate::document::EditError;
-use crate::id::{ActorKey, DeviceId, Fresh, RecordId};
+use crate::id::{ActorKey, DeviceId, Fresh, RecordId, UnitId};
 use crate::sync::bundle::Load;
 use crate::sync::message::{ErrorCode, Secret};
 use crate::sync::repair::Held;
@@ -321,6 +321,8 @@ pub struct Replica {
     handed: VecDeque<hand::Handed>,
     /// The rows that came before their records, as the store remembers them.
     ahead: ahead::Ahead,
+    /// The records with changes that came by hand and are not confirmed, as the store remembers them.
+    by_hand: BTreeMap<RecordId, UnitId>,
 }
 
 impl Replica {
@@ -361,6 +363,7 @@ impl Replica {
             mending: mend::Mending::default(),
             handed: VecDeque::new(),
             ahead: meta.ahead.clone(),
+            by_hand: meta.by_hand.clone(),
         }
     }
 

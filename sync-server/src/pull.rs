@@ -373,7 +373,8 @@ impl Filling {
         };
         let mut taken = Vec::new();
         for entry in found {
-            if reader.own.contains(&entry.seq) {
+            // Of what another device passed on its author learns it too.
+            if reader.own.contains(&entry.seq) && entry.passed_on.is_none() {
                 reached.seq = entry.seq;
                 reached.own = true;
                 continue;

@@ -135,6 +135,8 @@ words! {
     CLOSE_CASE: "结案", "Close case";
     ACCEPT: "受理", "Accept";
     COURSE: "经过", "Course";
+    PASSED_ON: "数据恢复后由{}的设备转交（缺失时段：{}）", "Passed on after a restore by a device of {} (gap: {})";
+    PASSED_ON_IN_ALL: "本记录有{}处改动在数据恢复后由他人的设备转交：", "Changes of this record that others’ devices passed on after a restore: {}";
     REGISTERED: "登记", "Registered";
     SESSION_RESULT: "第 {} 次调解：{}", "Session {}: {}";
     AGREED_ON: "达成协议", "Agreement reached";

@@ -4,7 +4,7 @@ use domain::command::Command;
 use domain::id::RecordId;
 use domain::record::dispute::Dispute;
 use domain::record::vault::KeptParty;
-use domain::record::{Event, EventKind};
+use domain::record::{EVENTS, Event, EventKind};
 use domain::time::Millis;
 use domain::unit::Directory;
 use domain::view::case::{Case, Contents};
@@ -15,7 +15,7 @@ use crate::platform;
 use crate::screen::case_sheets::{Sheet, Sheets, sheets};
 use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{grid_name, submit_plain, when_and_who};
+use crate::screen::{grid_name, passed_on, submit_plain, when_and_who};
 use crate::state::state;
 
 /// The parts of a dispute's page.
@@ -36,7 +36,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         {parties(here, open)}
         {photo::of_record(id, here)}
         {dispute(|case, dispute, _, _| agreement(case.row.id, dispute).into_any())}
-        {dispute(|_, dispute, known, _| course(dispute, known))}
+        {dispute(|case, dispute, known, _| course(case, dispute, known))}
     };
     Parts {
         names: |case| {
@@ -246,13 +246,17 @@ fn agreement(id: RecordId, dispute: &Dispute) -> Option<AnyView> {
 }
 
 /// The course of a case, oldest first: registration, notes, steps, sessions, agreements.
-fn course(dispute: &Dispute, known: Option<&Directory>) -> AnyView {
+/// A line of the course: when, what, in which words, by whom, and where the record has it.
+type Line<'a> = (Millis, String, String, &'a domain::id::PersonId, String);
+
+fn course(case: &Case, dispute: &Dispute, known: Option<&Directory>) -> AnyView {
     let header = &dispute.header;
     let registered = (
         header.created_at,
         word::REGISTERED.s().to_owned(),
         String::new(),
         &header.by,
+        "by".to_owned(),
     );
     let mut lines = vec![registered];
     lines.extend(
@@ -264,7 +268,9 @@ fn course(dispute: &Dispute, known: Option<&Directory>) -> AnyView {
     for (place, session) in dispute.sessions.iter().enumerate() {
         let result = locale::code(domain::codelist::List::SessionResult, &session.result);
         let title = word::SESSION_RESULT.with2(place + 1, result);
-        lines.push((session.at, title, session.statements.clone(), &session.by));
+        let path = format!("sessions/{}/", session.id);
+        let text = session.statements.clone();
+        lines.push((session.at, title, text, &session.by, path));
     }
     for agreement in &dispute.agreements {
         let title = word::AGREED_ON.s().to_owned();
@@ -273,15 +279,18 @@ fn course(dispute: &Dispute, known: Option<&Directory>) -> AnyView {
             title,
             agreement.content.clone(),
             &agreement.by,
+            format!("agreements/{}/", agreement.id),
         ));
     }
     lines.sort_by_key(|line| line.0);
-    let line = |(at, title, text, by): (Millis, String, String, &domain::id::PersonId)| {
+    let line = |(at, title, text, by, path): Line<'_>| {
+        let way = case.passed_on_at(&path).map(|way| passed_on(known, way));
         view! {
             <li>
                 <span>{title}</span>
                 {(!text.is_empty()).then(|| view! { <p>{text}</p> })}
                 <small>{when_and_who(known, at, by)}</small>
+                {way.map(|way| view! { <small>{way}</small> })}
             </li>
         }
     };
@@ -295,10 +304,7 @@ fn course(dispute: &Dispute, known: Option<&Directory>) -> AnyView {
     .into_any()
 }
 
-fn event_line<'a>(
-    dispute: &Dispute,
-    event: &'a Event,
-) -> (Millis, String, String, &'a domain::id::PersonId) {
+fn event_line<'a>(dispute: &Dispute, event: &'a Event) -> Line<'a> {
     let (title, text) = match &event.what {
         EventKind::Note { kind, text } => (
             locale::code(domain::codelist::List::EventKind, kind),
@@ -317,7 +323,8 @@ fn event_line<'a>(
             (word::STEP_TO.with(to), note.to_owned())
         }
     };
-    (event.at, title, text, &event.by)
+    let path = format!("{EVENTS}/{}/", event.id);
+    (event.at, title, text, &event.by, path)
 }
 
 /// What can be done, in reach of the thumb. What is not possible now says why when it is tried.

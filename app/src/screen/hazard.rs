@@ -4,9 +4,9 @@ use domain::codelist::List;
 use domain::command::Command;
 use domain::id::RecordId;
 use domain::record::hazard::{Draft, Hazard, StepDraft};
-use domain::record::{EventKind, FieldName, Kind};
+use domain::record::{EVENTS, EventKind, FieldName, Kind};
 use domain::unit::Directory;
-use domain::view::case::Contents;
+use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
@@ -17,7 +17,7 @@ use crate::nav::{self, Route};
 use crate::screen::case_sheets::{code_chips, code_choices};
 use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{grid_name, is_demo, keep_draft, submit, when_and_who};
+use crate::screen::{grid_name, is_demo, keep_draft, passed_on, submit, when_and_who};
 use crate::state::{Actions, State, state};
 
 /// The key of the form's draft.
@@ -162,9 +162,9 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     });
     let foot = move || status.get().map(|status| buttons(&status, (open, to)));
     let known = state().directory;
-    let hazard = move |draw: fn(&Hazard, Option<&Directory>) -> AnyView| {
+    let hazard = move |draw: fn(&Case, &Hazard, Option<&Directory>) -> AnyView| {
         part(here, move |case| match &case.contents {
-            Contents::Hazard(hazard) => draw(hazard, known.get_untracked().as_deref()),
+            Contents::Hazard(hazard) => draw(case, hazard, known.get_untracked().as_deref()),
             Contents::Dispute(_) | Contents::Patrol(_) | Contents::Task(_) => ().into_any(),
         })
     };
@@ -183,7 +183,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
 }
 
 /// What a hazard says.
-fn says(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
+fn says(_: &Case, hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     let fact = |label: Word, text: String| {
         (!text.is_empty())
             .then(|| view! { <div class="fact"><dt>{label.s()}</dt><dd>{text}</dd></div> })
@@ -201,13 +201,14 @@ fn says(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     .into_any()
 }
 
-fn course(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
+fn course(case: &Case, hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     let header = &hazard.header;
     let mut lines = vec![(
         header.created_at,
         word::REGISTERED.s().to_owned(),
         String::new(),
         &header.by,
+        "by".to_owned(),
     )];
     for event in &hazard.events {
         let (title, text) = match &event.what {
@@ -216,19 +217,23 @@ fn course(hazard: &Hazard, known: Option<&Directory>) -> AnyView {
             EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
             EventKind::Step(step) => (format::status(Kind::Hazard, &step.to), step.reason.clone()),
         };
-        lines.push((event.at, title, text, &event.by));
+        let path = format!("{EVENTS}/{}/", event.id);
+        lines.push((event.at, title, text, &event.by, path));
     }
-    let line =
-        |(at, title, text, by): (domain::time::Millis, String, String, &domain::id::PersonId)| {
+    let lines: Vec<_> = lines
+        .into_iter()
+        .map(|(at, title, text, by, path)| {
+            let way = case.passed_on_at(&path).map(|way| passed_on(known, way));
             view! {
                 <li>
                     <span>{title}</span>
                     {(!text.is_empty()).then(|| view! { <p>{text}</p> })}
                     <small>{when_and_who(known, at, by)}</small>
+                    {way.map(|way| view! { <small>{way}</small> })}
                 </li>
             }
-        };
-    let lines: Vec<_> = lines.into_iter().map(line).collect();
+        })
+        .collect();
     view! {
         <section>
             <h2>{word::COURSE.s()}</h2>

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::id::RecordId;
 use domain::record::Kind;
+use domain::unit::Directory;
 use domain::view::case::Case;
 use leptos::prelude::*;
 
@@ -14,7 +15,7 @@ use crate::locale::{format, word};
 use crate::nav::record_route;
 use crate::platform;
 use crate::screen::conflict::conflicts;
-use crate::screen::{case, hazard, is_demo, patrol, task};
+use crate::screen::{case, hazard, is_demo, passed_on, patrol, task};
 use crate::state::{Actions, CaseState, State, state};
 
 /// A record on its page. It changes in place: only the parts that read what changed are drawn anew,
@@ -212,6 +213,7 @@ fn common(state: State, here: Here) -> AnyView {
     view! {
         {part(here, move |case| standing(state, case))}
         {part(here, notes)}
+        {part(here, move |case| ways(case, known().as_deref()))}
         {part(here, move |case| conflicts(case, known().as_deref()))}
     }
     .into_any()
@@ -238,6 +240,23 @@ fn standing(state: State, case: &Case) -> AnyView {
             {delivery}
             {level_mark(&row)}
             {due}{due_tag(&row, now)}
+        </div>
+    }
+    .into_any()
+}
+
+/// What of the record others' devices brought back to a server that had lost it.
+fn ways(case: &Case, known: Option<&Directory>) -> AnyView {
+    let count: u32 = case.passed_on.values().sum();
+    if count == 0 {
+        return ().into_any();
+    }
+    let lines = case.passed_on.keys().map(|way| passed_on(known, way));
+    let lines: Vec<_> = lines.map(|line| view! { <li>{line}</li> }).collect();
+    view! {
+        <div class="callout">
+            <p>{word::PASSED_ON_IN_ALL.with(count)}</p>
+            <ul>{lines}</ul>
         </div>
     }
     .into_any()

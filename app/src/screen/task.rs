@@ -4,9 +4,9 @@ use domain::codelist::List;
 use domain::command::Command;
 use domain::id::RecordId;
 use domain::record::task::{ReportDraft, Task};
-use domain::record::{EventKind, FieldName};
+use domain::record::{EVENTS, EventKind, FieldName};
 use domain::unit::Directory;
-use domain::view::case::Contents;
+use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind, save_bar};
@@ -16,7 +16,7 @@ use crate::nav::{self, Route};
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{submit, when_and_who};
+use crate::screen::{passed_on, submit, when_and_who};
 use crate::state::state;
 
 /// The parts of a task's page.
@@ -41,7 +41,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     };
     let known = state().directory;
     let main = part(here, move |case| match &case.contents {
-        Contents::Task(task) => says(task, known.get_untracked().as_deref()),
+        Contents::Task(task) => says(case, task, known.get_untracked().as_deref()),
         Contents::Dispute(_) | Contents::Patrol(_) | Contents::Hazard(_) => ().into_any(),
     });
     Parts {
@@ -58,7 +58,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
 }
 
 /// What a task says.
-fn says(task: &Task, known: Option<&Directory>) -> AnyView {
+fn says(case: &Case, task: &Task, known: Option<&Directory>) -> AnyView {
     let now = platform::now();
     let fact = |label: Word, text: String| {
         (!text.is_empty())
@@ -68,6 +68,7 @@ fn says(task: &Task, known: Option<&Directory>) -> AnyView {
         EventKind::Step(step) if step.to == "done" => Some((
             step.reason.clone(),
             when_and_who(known, event.at, &event.by),
+            case.passed_on_at(&format!("{EVENTS}/{}/", event.id)),
         )),
         EventKind::Step(_)
         | EventKind::Note { .. }
@@ -84,8 +85,14 @@ fn says(task: &Task, known: Option<&Directory>) -> AnyView {
                 {fact(word::CONTENT, task.note.clone())}
                 {fact(word::DUE_DATE, format::day(task.due_at.day(), now.day()))}
                 {fact(word::FINDING, locale::code(List::VisitFinding, &task.finding))}
-                {report.map(|(text, who)| view! {
-                    <div class="fact"><dt>{word::TEXT.s()}</dt><dd>{text}<small>{who}</small></dd></div>
+                {report.map(|(text, who, way)| view! {
+                    <div class="fact">
+                        <dt>{word::TEXT.s()}</dt>
+                        <dd>
+                            {text}<small>{who}</small>
+                            {way.map(|way| view! { <small>{passed_on(known, way)}</small> })}
+                        </dd>
+                    </div>
                 })}
             </dl>
             {link}

@@ -9,7 +9,7 @@ use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, Way, WriteBatch,
 };
 use crate::document::Document;
-use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId};
+use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId, UnitId};
 use crate::sync::lean::{self, Known};
 use crate::sync::message::{Answer, Entry, ItemResult, LeanAnswer};
 use crate::sync::sum::{Mark, Sums};
@@ -40,6 +40,8 @@ pub(super) struct Applying {
     pub(super) strays: BTreeSet<RecordId>,
     /// What is still ahead once the batch is written.
     pub(super) ahead: Ahead,
+    /// The records with something that came by hand and is not confirmed, once the batch is written.
+    pub(super) by_hand: BTreeMap<RecordId, UnitId>,
     /// The sums of the store once the batch is written.
     pub(super) sums: Sums,
     pub(super) now: Millis,
@@ -71,7 +73,7 @@ fn changes(stored: &StoredRecord, part: Part) -> impl Iterator<Item = &StoredCha
 }
 
 /// The changes of a record that the server confirmed, with their places in its log.
-pub(super) fn confirmed(stored: &StoredRecord) -> impl Iterator<Item = (DocId, ChangeHash, u64)> {
+fn confirmed(stored: &StoredRecord) -> impl Iterator<Item = (DocId, ChangeHash, u64)> {
     let of = |part| {
         let doc = DocId {
             record: stored.id,
@@ -103,7 +105,10 @@ impl Applying {
         let written = batch.changes.len();
         let entries = self.answer.entries.iter();
         for entry in entries.filter(|entry| entry.doc.record == stored.id) {
-            self.take(entry, &mut opened, batch);
+            // What is here already, from the server or as this device's own, is not a colleague's.
+            if self.handed.is_none() || !has(stored, entry) {
+                self.take(entry, &mut opened, batch);
+            }
         }
         let row = opened.row(stored.id, stored.row.as_ref());
         let takes = |handed: &Handed| row.as_ref().is_ok_and(|row| handed.takes(&row.grid));
@@ -125,11 +130,20 @@ impl Applying {
             new.iter()
                 .filter_map(|(doc, c)| Some(((*doc, c.hash), c.seq?))),
         );
+        let by_hand = is_by_hand(stored, new, &dropped);
+        self.by_hand.remove(&stored.id);
         if let Ok(mut row) = row {
+            if by_hand {
+                self.by_hand.insert(stored.id, row.grid.clone());
+            }
             row.delivery.rev = rev.wrapping_add(1);
             row.delivery.unsent = row.delivery.unsent.saturating_sub(tally.confirmed);
             row.delivery.refused = row.delivery.refused.saturating_add(tally.refused);
-            row.delivery.seq = after.values().copied().max().unwrap_or(0);
+            row.delivery.seq = match by_hand {
+                // Nobody but a colleague's device has said that the server has it.
+                true => 0,
+                false => after.values().copied().max().unwrap_or(0),
+            };
             let sum = self.sums.entry(row.grid.clone()).or_default();
             for (doc, hash) in after.keys().filter(|key| !before.contains_key(key)) {
                 sum.add(Mark::of(*doc, *hash));
@@ -166,6 +180,10 @@ impl Applying {
                     // What was passed on for somebody else is not this officer's to look at.
                     let own = self.me.as_ref().is_none_or(|me| *me == item.author);
                     tally.refused += u32::from(own);
+                    // It stays here as what the server once confirmed.
+                    if !own && is_confirmed(stored, item) {
+                        continue;
+                    }
                     batch.aside.push(Aside {
                         doc: Some(item.doc),
                         hash: Some(item.hash),
@@ -234,6 +252,7 @@ impl Applying {
         };
         put(MetaKey::Cursor, self.answer.cursor.clone());
         put(MetaKey::Sums, postcard::to_allocvec(&self.sums).ok());
+        put(MetaKey::ByHand, postcard::to_allocvec(&self.by_hand).ok());
         if self.ahead != *ahead {
             put(MetaKey::Ahead, postcard::to_allocvec(&self.ahead).ok());
         }
@@ -252,11 +271,47 @@ impl Applying {
     }
 }
 
+/// Whether a device has an entry's change.
+fn has(stored: &StoredRecord, entry: &Entry) -> bool {
+    let hash = entry.change.hash();
+    changes(stored, entry.doc.part).any(|change| change.hash == hash)
+}
+
+/// Whether the server confirmed what somebody else wrote, before it was passed on.
+fn is_confirmed(stored: &StoredRecord, item: &OutboxItem) -> bool {
+    let mut changes = changes(stored, item.doc.part);
+    changes.any(|change| change.hash == item.hash && change.seq.is_some())
+}
+
+/// Whether anything of a record came by hand and is not confirmed, once `new` is written.
+fn is_by_hand(
+    stored: &StoredRecord,
+    new: &[(DocId, StoredChange)],
+    dropped: &BTreeSet<(DocId, ChangeHash)>,
+) -> bool {
+    let replaced = |doc, hash| new.iter().any(|(of, new)| (*of, new.hash) == (doc, hash));
+    let before = stored.changes().any(|(doc, change)| {
+        let gone = dropped.contains(&(doc, change.hash)) || replaced(doc, change.hash);
+        change.way.by_hand && !gone
+    });
+    before || new.iter().any(|(_, change)| change.way.by_hand)
+}
+
 /// Notes the place in the log of a change that the server confirmed.
 fn confirm(stored: &StoredRecord, item: &OutboxItem, seq: u64, batch: &mut WriteBatch) {
+    // With its mark, where it came as an entry too.
+    let is_it =
+        |(doc, change): &(DocId, StoredChange)| (*doc, change.hash) == (item.doc, item.hash);
+    if batch.changes.iter().any(is_it) {
+        return;
+    }
     if let Some(change) = changes(stored, item.doc.part).find(|change| change.hash == item.hash) {
         let change = StoredChange {
             seq: Some(seq),
+            way: Way {
+                by_hand: false,
+                ..change.way.clone()
+            },
             ..change.clone()
         };
         batch.changes.push((item.doc, change));

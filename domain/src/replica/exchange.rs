@@ -70,7 +70,7 @@ impl Replica {
             // A browser's timer may come a moment before its time: without another one the device
             // would rest until somebody saves something.
             Phase::Idle if early.is_some() => effects.extend(early.map(Effect::WakeAt)),
-            Phase::Idle => self.begin(effects),
+            Phase::Idle => self.begin(now, effects),
             Phase::Reading
             | Phase::Sent(_)
             | Phase::Applying(_)
@@ -83,9 +83,9 @@ impl Replica {
     }
 
     /// Mends what is to be mended first, or reads the outbox for an exchange.
-    fn begin(&mut self, effects: &mut Vec<Effect>) {
+    fn begin(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         self.again = false;
-        if self.next_handed(effects) || self.mend(effects) {
+        if self.next_handed(effects) || self.mend(now, effects) {
             return;
         }
         self.phase = Phase::Reading;
@@ -210,6 +210,7 @@ impl Replica {
             changed: Vec::new(),
             strays: BTreeSet::new(),
             ahead: self.ahead.clone(),
+            by_hand: self.by_hand.clone(),
             sums: self.sums.clone(),
             now,
             handed: None,
@@ -258,6 +259,7 @@ impl Replica {
             ..WriteBatch::default()
         };
         applying.sums.clone_from(&self.sums);
+        applying.by_hand.clone_from(&self.by_hand);
         for stored in records {
             if applying.strays.contains(&stored.id) {
                 ahead::drop_row(stored, &mut batch);
@@ -319,11 +321,13 @@ impl Replica {
             kept_back,
             sums,
             ahead,
+            by_hand,
             ..
         } = applying;
         let news = !answer.entries.is_empty();
         self.sums = sums;
         self.ahead = ahead;
+        self.by_hand = by_hand;
         self.failures = 0;
         self.joining = None;
         self.status.activity = Activity::Idle;
@@ -457,7 +461,7 @@ impl Replica {
         self.link_failed(failure, now, u16::MAX, effects);
     }
 
-    fn rest(&mut self, at: Millis, effects: &mut Vec<Effect>) {
+    pub(super) fn rest(&mut self, at: Millis, effects: &mut Vec<Effect>) {
         self.wake_at = Some(at);
         effects.push(Effect::WakeAt(at));
     }

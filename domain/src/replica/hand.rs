@@ -1,7 +1,9 @@
 //! A first load from hand to hand: what the server confirmed to one device, for another that begins.
 //!
 //! Pages are answers like the server's own, made by a colleague's device; they go through the same
-//! checks, and the sums of the next exchange tell whether the server holds the same.
+//! checks, and the sums of the next exchange tell whether the server holds the same. Until then what
+//! came so is marked: it counts as confirmed by nobody, goes no further, and what the server turns out
+//! not to have is set aside.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -10,7 +12,7 @@ use super::exchange::Phase;
 use super::{Cause, Effect, Replica, StoreFault, StoredRecord, Ticket};
 use crate::access::{self, Reach};
 use crate::document::Hashed;
-use crate::id::{DocId, PersonId, RecordId, UnitId};
+use crate::id::{PersonId, RecordId, UnitId};
 use crate::sync::bundle::Load;
 use crate::sync::message::{Answer, Entry, PAGE_KIB_MAX};
 use crate::time::Millis;
@@ -60,19 +62,14 @@ impl LoadWriter {
             self.cursor.clear();
             return;
         }
-        let body = stored
-            .body
-            .iter()
-            .map(|change| (DocId::body(stored.id), change));
-        let vault = stored
-            .vault
-            .iter()
-            .map(|change| (DocId::vault(stored.id), change));
-        let confirmed = |(doc, change)| {
-            let change: &super::StoredChange = change;
-            Some((change.seq?, doc, change))
-        };
-        let mut changes: Vec<_> = body.chain(vault).filter_map(confirmed).collect();
+        if stored.changes().any(|(_, change)| change.way.by_hand) {
+            // What came by hand and the server has not confirmed goes no further, nor does the place
+            // at which it would be missing.
+            self.cursor.clear();
+        }
+        let confirmed = stored.changes().filter(|(_, change)| !change.way.by_hand);
+        let placed = confirmed.filter_map(|(doc, change)| Some((change.seq?, doc, change)));
+        let mut changes: Vec<_> = placed.collect();
         // In the order of the log, in which each change comes after those that it follows.
         changes.sort_unstable_by_key(|(seq, doc, _)| (*seq, *doc));
         self.records += u32::from(!changes.is_empty());
@@ -250,6 +247,7 @@ impl Replica {
     ) {
         self.sums = applying.sums;
         self.ahead = applying.ahead;
+        self.by_hand = applying.by_hand;
         if let Some(cursor) = applying.answer.cursor {
             self.cursor = cursor;
         }

@@ -1,23 +1,26 @@
 //! Mending: when the sums tell that device and server hold different changes, the device finds out
 //! which, asks for what it lacks and sends again what the server has lost.
 //!
-//! It costs nothing while the sums are equal. A server that was restored from an older backup is
-//! healed in this way by the devices, without a person; so is a device that lost a part of its store.
+//! It costs nothing while the sums are equal. A server that was restored from an older backup gets what
+//! a person wrote back from that person's devices, without anybody's help; what others wrote it gets
+//! while it says that healing is open, and until then the difference is known and quiet. A device that
+//! lost a part of its store is mended in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::applying::confirmed;
 use super::exchange::Phase;
 use super::{
-    Activity, Cause, Effect, MetaKey, OutboxItem, Replica, StoredChange, StoredRecord, Ticket,
-    WriteBatch,
+    Activity, Aside, AsideReason, Cause, Effect, MetaKey, OutboxItem, Replica, StoredChange,
+    StoredRecord, Ticket, Way, WriteBatch,
 };
 use crate::access::Refusal;
-use crate::id::{ChangeHash, DocId, Part, RecordId};
+use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
+use crate::sync::backoff::IDLE_MS;
 use crate::sync::message::{Answer, ItemResult};
 use crate::sync::repair::{Comparison, Held, Repair, Repaired, WANTED_MAX};
 use crate::sync::sum::{Mark, ShortSum, Sums, combined};
 use crate::time::Millis;
+use crate::view::case::Opened;
 
 /// How often a device compares its store with its own sums, change by change, without being asked.
 pub const CHECK_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -44,7 +47,8 @@ enum Step {
     Fetch(Vec<[u8; 16]>),
 }
 
-/// The changes of a record that the server has lost.
+/// The changes of a record that the server does not have; none where only the way is to be noted on
+/// which others came.
 type Lost = BTreeMap<RecordId, BTreeSet<(DocId, ChangeHash)>>;
 
 /// What a device knows of a difference.
@@ -66,6 +70,14 @@ pub(super) struct Mending {
     opened: Option<RecordId>,
     /// The one that the last request asked for.
     asked: Option<RecordId>,
+    /// The server takes what is passed on for others, as it said last.
+    healing: bool,
+    /// Something that others wrote is here and not there, and waits until the server takes it.
+    others: bool,
+    /// The device began anew because its store was empty; it does so once.
+    began_anew: bool,
+    /// A search came to its end: what came by hand and was not found to be missing is confirmed.
+    compared: bool,
 }
 
 /// Lost changes on their way back into the outbox.
@@ -75,6 +87,10 @@ pub(super) struct Requeuing {
     records: Vec<RecordId>,
     changed: Vec<RecordId>,
     sums: Sums,
+    by_hand: BTreeMap<RecordId, UnitId>,
+    /// Something goes into the outbox.
+    pushes: bool,
+    now: Millis,
 }
 
 impl Mending {
@@ -157,6 +173,8 @@ impl Mending {
         if gap == 0 {
             self.known_gap = None;
             self.sound = true;
+            self.others = false;
+            self.compared = true;
         } else if self.ended || self.known_gap == Some(gap) {
             // Both sums move alike with whatever is new; their difference stays.
             self.known_gap = Some(gap);
@@ -195,7 +213,7 @@ impl Mending {
     fn compare_on(
         &mut self,
         held: Vec<Held>,
-        streams: Vec<crate::id::UnitId>,
+        streams: Vec<UnitId>,
         mut comparison: Box<Comparison>,
         message: &[u8],
     ) -> Step {
@@ -214,6 +232,7 @@ impl Mending {
                         lost.insert((held.doc, held.hash));
                     }
                 }
+                self.compared = true;
                 let theirs: Vec<_> = comparison.theirs.iter().map(|mark| mark.short()).collect();
                 if theirs.is_empty() {
                     Step::Quiet
@@ -226,7 +245,7 @@ impl Mending {
 }
 
 /// Begins to compare the changes of the streams that differ.
-fn begin(mut held: Vec<Held>, differing: &[crate::id::UnitId]) -> Step {
+fn begin(mut held: Vec<Held>, differing: &[UnitId]) -> Step {
     held.retain(|held| differing.contains(&held.grid));
     if differing.is_empty() {
         return Step::Quiet;
@@ -283,16 +302,38 @@ impl Replica {
 
     /// Looks at an answer that was written down: is anything different, or still to be mended?
     pub(super) fn examine(&mut self, answer: &Answer, now: Millis) {
+        let opened = answer.is_healing() && !self.mending.healing;
+        self.mending.healing = answer.is_healing();
+        if opened && self.mending.others {
+            self.mending.suspect();
+        }
+        self.mending.compared = false;
         self.mending.go_on(answer);
         let (Some(server), false) = (answer.sum, answer.more) else {
-            return;
+            return self.settle();
         };
         let own = self.own_sum();
         self.mending.compare(server, own);
+        self.settle();
         let due = *self.checked_at.get_or_insert(now);
         let is_due = now.since(due) > CHECK_EVERY_MS || due.since(now) > CHECK_EVERY_MS;
         if is_due && !self.mending.is_busy() {
             self.mending.step = Step::Scan;
+        }
+    }
+
+    /// Notes what came by hand for a look at each record, once a comparison has told what of it the
+    /// server has.
+    fn settle(&mut self) {
+        if core::mem::take(&mut self.mending.compared) {
+            // Of grids that are not in scope nothing was compared.
+            let known = self.directory.as_ref();
+            let compared = |grid| known.is_some_and(|known| known.grid(grid).is_some());
+            for (record, grid) in &self.by_hand {
+                if compared(grid) {
+                    self.mending.lost.entry(*record).or_default();
+                }
+            }
         }
     }
 
@@ -302,7 +343,7 @@ impl Replica {
     }
 
     /// Begins what must be done before the next exchange, if anything.
-    pub(super) fn mend(&mut self, effects: &mut Vec<Effect>) -> bool {
+    pub(super) fn mend(&mut self, now: Millis, effects: &mut Vec<Effect>) -> bool {
         if matches!(self.mending.step, Step::Scan) {
             let ticket = self.ticket();
             self.phase = Phase::Scanning(ticket);
@@ -320,6 +361,9 @@ impl Replica {
                 records,
                 changed: Vec::new(),
                 sums: self.sums.clone(),
+                by_hand: self.by_hand.clone(),
+                pushes: false,
+                now,
             });
         } else {
             return false;
@@ -350,13 +394,18 @@ impl Replica {
         self.mending.step = if self.own_sum() == self.mending.server {
             self.mending.sound = true;
             Step::Quiet
+        } else if held.is_empty() && self.ahead.is_empty() && !self.mending.began_anew {
+            // Everything is missing: a first load brings it sooner than a search.
+            self.mending.began_anew = true;
+            self.cursor.clear();
+            Step::Quiet
         } else {
             Step::Streams(held)
         };
         self.wake(Cause::Button, now, effects);
     }
 
-    /// Puts the lost changes of some records into the outbox again.
+    /// Puts the lost changes of some records into the outbox again, as far as the server takes them.
     pub(super) fn requeue(
         &mut self,
         ticket: Ticket,
@@ -369,16 +418,33 @@ impl Replica {
         if requeuing.ticket != ticket {
             return;
         }
-        let mut batch = WriteBatch::default();
-        requeuing.sums = self.sums.clone();
+        let mut putting = Putting {
+            me: self.directory.as_ref().map(|known| &known.me.person),
+            healing: self.mending.healing,
+            now: requeuing.now,
+            others: self.mending.others,
+            sums: self.sums.clone(),
+            batch: WriteBatch::default(),
+        };
+        requeuing.by_hand.clone_from(&self.by_hand);
         for stored in stored {
             if let Some(lost) = self.mending.lost.get(&stored.id) {
-                put_back(stored, lost, &mut requeuing.sums, &mut batch);
+                putting.put_back(stored, lost);
+                requeuing.by_hand.remove(&stored.id);
             }
         }
-        requeuing.changed = batch.rows.iter().map(|row| row.id).collect();
+        let mut batch = putting.batch;
+        self.mending.others = putting.others;
+        requeuing.sums = putting.sums;
+        requeuing.pushes = !batch.outbox_add.is_empty();
+        let rows = batch.rows.iter().map(|row| row.id);
+        requeuing.changed = rows.chain(batch.rows_drop.iter().copied()).collect();
         let sums = postcard::to_allocvec(&requeuing.sums).unwrap_or_default();
         batch.meta.push((MetaKey::Sums, sums));
+        if requeuing.by_hand != self.by_hand {
+            let by_hand = postcard::to_allocvec(&requeuing.by_hand).unwrap_or_default();
+            batch.meta.push((MetaKey::ByHand, by_hand));
+        }
         effects.push(Effect::Commit {
             ticket,
             batch: Box::new(batch),
@@ -392,10 +458,20 @@ impl Replica {
                 self.mending.lost.remove(record);
             }
             self.sums = requeuing.sums;
-            effects.push(Effect::Changed {
-                records: requeuing.changed,
-            });
-            self.wake(Cause::Button, now, effects);
+            self.by_hand = requeuing.by_hand;
+            if !requeuing.changed.is_empty() {
+                effects.push(Effect::Changed {
+                    records: requeuing.changed,
+                });
+            }
+            let waits = self.again || self.failures > 0 || self.status.on_phone > 0;
+            if requeuing.pushes || waits || self.mending.is_busy() || !self.mending.sound {
+                self.wake(Cause::Button, now, effects);
+            } else {
+                // Nothing is to be told to the server.
+                self.status.activity = Activity::Idle;
+                self.rest(now.plus(IDLE_MS), effects);
+            }
         }
     }
 
@@ -412,48 +488,105 @@ impl Replica {
     }
 }
 
-/// Takes the places in the log from changes that the server lost, and puts them into the outbox.
-fn put_back(
-    stored: &StoredRecord,
-    lost: &BTreeSet<(DocId, ChangeHash)>,
-    sums: &mut Sums,
-    batch: &mut WriteBatch,
-) {
-    let Some(row) = &stored.row else { return };
-    let mut row = row.clone();
-    let mut places = Vec::new();
-    let mut last = 0;
-    for (doc, hash, seq) in confirmed(stored) {
-        if lost.contains(&(doc, hash)) {
-            places.push((seq, doc, hash));
-        } else {
-            last = last.max(seq);
+/// Changes that the server does not have, on their way to where they belong.
+struct Putting<'a> {
+    me: Option<&'a PersonId>,
+    healing: bool,
+    now: Millis,
+    others: bool,
+    sums: Sums,
+    batch: WriteBatch,
+}
+
+impl Putting<'_> {
+    /// Sees to a record's lost changes: the person's own go into the outbox as if they had never been
+    /// sent. Those of others go there too where the server takes them, and stay as they are otherwise,
+    /// and also when it refuses them. What came by hand is set aside; what of it is not lost, the
+    /// server has.
+    fn put_back(&mut self, stored: &StoredRecord, lost: &BTreeSet<(DocId, ChangeHash)>) {
+        let Some(row) = &stored.row else { return };
+        let mut row = row.clone();
+        let mut left = stored.clone();
+        let (mut places, mut last) = (Vec::new(), 0);
+        let (mut changed, mut gone) = (false, false);
+        for (doc, change) in stored.changes() {
+            let Some(seq) = change.seq else { continue };
+            let is_lost = lost.contains(&(doc, change.hash));
+            let is_own = self.me.is_none_or(|me| *me == change.author);
+            if is_lost && change.way.by_hand {
+                self.set_aside(&row.grid, (doc, change));
+                left.body.retain(|kept| kept.hash != change.hash);
+                left.vault.retain(|kept| kept.hash != change.hash);
+                (changed, gone) = (true, true);
+                continue;
+            }
+            if change.way.by_hand {
+                let way = Way {
+                    by_hand: false,
+                    ..change.way.clone()
+                };
+                let change = StoredChange {
+                    way,
+                    ..change.clone()
+                };
+                self.batch.changes.push((doc, change));
+                changed = true;
+            }
+            if is_lost && !is_own && !self.healing {
+                self.others = true;
+            } else if is_lost {
+                places.push((seq, doc, change, is_own));
+            }
+            if !is_lost || !is_own {
+                last = last.max(seq);
+            }
         }
-    }
-    if places.is_empty() {
-        return;
-    }
-    // In the order of the log, in which each change comes after those that it follows.
-    places.sort_unstable();
-    let sum = sums.entry(row.grid.clone()).or_default();
-    for (_, doc, hash) in places {
-        let changes = match doc.part {
-            Part::Body => &stored.body,
-            Part::Vault => &stored.vault,
-        };
-        if let Some(change) = changes.iter().find(|change| change.hash == hash) {
-            let change = StoredChange {
-                seq: None,
+        changed = changed || !places.is_empty();
+        if !changed {
+            return;
+        }
+        // In the order of the log, in which each change comes after those that it follows.
+        places.sort_unstable_by_key(|(seq, doc, ..)| (*seq, *doc));
+        for (_, doc, change, is_own) in places {
+            let sent = change.seq.filter(|_| !is_own);
+            if is_own {
+                let sum = self.sums.entry(row.grid.clone()).or_default();
+                sum.remove(Mark::of(doc, change.hash));
+            }
+            let again = StoredChange {
+                seq: sent,
                 ..change.clone()
             };
-            batch.changes.push((doc, change));
-            batch.outbox_add.push((doc, row.grid.clone(), hash));
-            sum.remove(Mark::of(doc, hash));
+            self.batch.changes.push((doc, again));
+            let entry = (doc, row.grid.clone(), change.hash);
+            self.batch.outbox_add.push(entry);
             row.delivery.unsent = row.delivery.unsent.saturating_add(1);
         }
+        let rev = row.delivery.rev;
+        self.batch.expect.push((stored.id, rev));
+        if gone {
+            // Without what was set aside the record may look different, or not be there at all.
+            match Opened::open(&left).row(stored.id, Some(&row)) {
+                Ok(folded) => row = folded,
+                Err(_) => return self.batch.rows_drop.push(stored.id),
+            }
+        }
+        row.delivery.rev = rev.wrapping_add(1);
+        row.delivery.seq = last;
+        self.batch.rows.push(row);
     }
-    batch.expect.push((stored.id, row.delivery.rev));
-    row.delivery.rev = row.delivery.rev.wrapping_add(1);
-    row.delivery.seq = last;
-    batch.rows.push(row);
+
+    /// Sets a change aside that came by hand and is not the server's.
+    fn set_aside(&mut self, grid: &UnitId, (doc, change): (DocId, &StoredChange)) {
+        let sum = self.sums.entry(grid.clone()).or_default();
+        sum.remove(Mark::of(doc, change.hash));
+        self.batch.drop_changes.push((doc, change.hash));
+        self.batch.aside.push(Aside {
+            doc: Some(doc),
+            hash: Some(change.hash),
+            reason: AsideReason::NotConfirmed,
+            at: self.now,
+            bytes: change.bytes.clone(),
+        });
+    }
 }

@@ -1,5 +1,7 @@
 //! What a device's store holds and the one kind of write that it must do whole or not at all.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ahead::Ahead;
@@ -120,6 +122,16 @@ impl StoredRecord {
         }
     }
 
+    /// Every change, with its document.
+    pub fn changes(&self) -> impl Iterator<Item = (DocId, &StoredChange)> {
+        let body = self
+            .body
+            .iter()
+            .map(|change| (DocId::body(self.id), change));
+        let vault = self.vault.iter();
+        body.chain(vault.map(|change| (DocId::vault(self.id), change)))
+    }
+
     /// The changes that the server confirmed, for a record of this grid.
     #[must_use]
     pub fn held(&self, grid: &UnitId) -> Vec<Held> {
@@ -216,6 +228,9 @@ pub struct Meta {
     pub enrolled: Option<PublicKey>,
     /// The records whose rows came before them, until the first load is over.
     pub ahead: Ahead,
+    /// The records with changes that came by hand and that the server has not confirmed since, each
+    /// with its grid.
+    pub by_hand: BTreeMap<RecordId, UnitId>,
 }
 
 /// The name of one thing that a device remembers.
@@ -237,11 +252,13 @@ pub enum MetaKey {
     Enrolled,
     /// See [`Meta::ahead`].
     Ahead,
+    /// See [`Meta::by_hand`].
+    ByHand,
 }
 
 impl MetaKey {
     /// All names.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Directory,
         Self::Cursor,
         Self::Seen,
@@ -250,6 +267,7 @@ impl MetaKey {
         Self::CheckedAt,
         Self::Enrolled,
         Self::Ahead,
+        Self::ByHand,
     ];
 
     /// The key in the store.
@@ -264,6 +282,7 @@ impl MetaKey {
             Self::CheckedAt => "checked_at",
             Self::Enrolled => "enrolled",
             Self::Ahead => "ahead",
+            Self::ByHand => "by_hand",
         }
     }
 }
@@ -285,6 +304,7 @@ impl Meta {
             checked_at: read(stored(MetaKey::CheckedAt)),
             enrolled: read(stored(MetaKey::Enrolled)).flatten(),
             ahead: read(stored(MetaKey::Ahead)).unwrap_or_default(),
+            by_hand: read(stored(MetaKey::ByHand)).unwrap_or_default(),
         }
     }
 }
@@ -312,7 +332,8 @@ pub struct WriteBatch {
     pub aside: Vec<Aside>,
     /// Drafts to drop.
     pub drafts_remove: Vec<String>,
-    /// Rows to take away whose records never come; each stands in `expect` with 0.
+    /// Rows to take away whose records never come, or turned out not to be the server's; each stands in
+    /// `expect`.
     pub rows_drop: Vec<RecordId>,
 }
 

@@ -11,7 +11,8 @@ use crate::record::photo;
 use crate::record::task::Task;
 use crate::record::vault::{self, KeptParty};
 use crate::record::{FoldError, Kind, SCHEMA, events};
-use crate::replica::StoredRecord;
+use crate::replica::{StoredChange, StoredRecord};
+use crate::sync::message::PassedOn;
 use crate::time::Millis;
 use crate::view::Row;
 
@@ -57,6 +58,8 @@ pub struct Writing {
     pub by: Option<PersonId>,
     /// When, by the clock of the writer's device.
     pub at: Millis,
+    /// Where somebody else's device brought it back to a server that had lost it.
+    pub passed_on: Option<PassedOn>,
 }
 
 /// A record for its page.
@@ -74,6 +77,8 @@ pub struct Case {
     pub conflicts: Vec<Conflict>,
     /// Who wrote the shown value of each field of the body.
     pub writers: BTreeMap<String, Writing>,
+    /// On which ways changes of it came back to a server that had lost them, and how many each.
+    pub passed_on: BTreeMap<PassedOn, u32>,
     /// The record was written by a newer version: it is shown but not edited.
     pub newer: bool,
     /// Changes that others refer to and that have not come yet.
@@ -96,7 +101,7 @@ impl Opened {
     #[must_use]
     pub fn open(stored: &StoredRecord) -> Self {
         let mut damaged = Vec::new();
-        let mut open = |doc: DocId, changes: &[crate::replica::StoredChange]| {
+        let mut open = |doc: DocId, changes: &[StoredChange]| {
             let (document, bad) =
                 Document::from_changes(changes.iter().map(|change| change.bytes.as_slice()));
             let named = bad.into_iter().filter_map(|(place, error)| {
@@ -156,16 +161,40 @@ impl Case {
             photos: photo::of(&events(&body)),
             conflicts,
             writers: writers(&body, stored),
+            passed_on: passed_on(stored),
             missing,
         })
     }
 }
 
-fn author<'a>(stored: &'a StoredRecord, span: &Span) -> Option<&'a PersonId> {
+impl Case {
+    /// The way on which an item of the record came back, if it was lost: an event, a session, or by
+    /// the name of a field of its header its registration.
+    #[must_use]
+    pub fn passed_on_at(&self, path: &str) -> Option<&PassedOn> {
+        let from = self.writers.range(path.to_owned()..);
+        let mut of_item = from.take_while(|(field, _)| field.starts_with(path));
+        of_item.find_map(|(_, writing)| writing.passed_on.as_ref())
+    }
+}
+
+fn passed_on(stored: &StoredRecord) -> BTreeMap<PassedOn, u32> {
+    let mut ways = BTreeMap::new();
+    for (_, change) in stored.changes() {
+        if let Some(way) = &change.way.passed_on {
+            *ways.entry(way.clone()).or_default() += 1;
+        }
+    }
+    ways
+}
+
+fn change<'a>(stored: &'a StoredRecord, span: &Span) -> Option<&'a StoredChange> {
     let mut changes = stored.body.iter().chain(&stored.vault);
-    changes
-        .find(|change| change.hash == span.hash)
-        .map(|change| &change.author)
+    changes.find(|change| change.hash == span.hash)
+}
+
+fn author<'a>(stored: &'a StoredRecord, span: &Span) -> Option<&'a PersonId> {
+    change(stored, span).map(|change| &change.author)
 }
 
 fn conflicts(doc: DocId, tree: &Tree, stored: &StoredRecord) -> Vec<Conflict> {
@@ -194,6 +223,7 @@ fn writers(tree: &Tree, stored: &StoredRecord) -> BTreeMap<String, Writing> {
         let writing = Writing {
             by: author(stored, span).cloned(),
             at: span.at,
+            passed_on: change(stored, span).and_then(|change| change.way.passed_on.clone()),
         };
         Some((path.to_owned(), writing))
     });

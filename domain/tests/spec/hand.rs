@@ -4,10 +4,11 @@ use domain::command::Command;
 use domain::id::UnitId;
 use domain::record::dispute::{NewDispute, NewEvent};
 use domain::replica::hand::TakeInError;
-use domain::replica::{Activity, Event, LinkFailure, StoreFault};
+use domain::replica::{Activity, AsideReason, Event, LinkFailure, StoreFault};
 use domain::sync::bundle::Load;
 use domain::sync::message::Answer;
 use domain::unit::{Directory, Role};
+use domain::view::DeliveryState;
 
 use crate::fixture::{directory, member, new_dispute, officer, record, station, unit};
 use crate::phone::{Link, Phone, Server};
@@ -185,4 +186,84 @@ fn bd7_a_damaged_first_load_or_a_full_phone_harms_nothing() {
     phone.link = Link::Up;
     phone.sync(&mut server);
     assert_eq!((entries_of(&phone.answers), phone.waiting()), (0, 0));
+}
+
+/// A first load of the tablet's, with a record in somebody else's name that the server never had.
+fn forged(tablet: &Phone, server: &mut Server) -> Load {
+    let p1 = officer("p1");
+    let mut faker = Phone::new(8, &p1);
+    let mut elsewhere = Server::with(&[(&faker, &p1)]);
+    let new = NewDispute {
+        place: "示例村没有的地方".to_owned(),
+        ..new_dispute()
+    };
+    let id = record(66);
+    let command = Command::RegisterDispute { id, new };
+    assert_eq!(faker.act(&mut elsewhere, command), Ok(id));
+    let (mut load, _) = handed(tablet, &["g1"]);
+    let (false_one, _) = handed(&faker, &["g1"]);
+    load.pages.splice(0..0, false_one.pages);
+    assert_eq!(server.len(), 10);
+    load
+}
+
+#[test]
+fn bd7_what_came_by_hand_counts_as_confirmed_only_once_the_server_has_said_so() {
+    let (tablet, mut server) = told();
+    let (load, _) = handed(&tablet, &["g1"]);
+    let mut phone = begins(5, &officer("p5"), &mut server);
+    assert_eq!(take_in(&mut phone, &mut server, &load), Ok(4));
+    let states = |phone: &Phone| {
+        let rows = phone.store.rows();
+        let states = rows.map(|row| row.delivery.state(u64::MAX));
+        states.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(states(&phone), [DeliveryState::OnPhone].into());
+    // Nobody gets from this phone what only a colleague vouches for.
+    let grids = vec![unit("g1")];
+    let mut writer = phone.replica.hand(grids);
+    for row in phone.store.rows() {
+        writer.add(&phone.store.load(row.id));
+    }
+    assert_eq!(writer.finish(), None);
+    phone.link = Link::Up;
+    phone.sync(&mut server);
+    assert_eq!(states(&phone), [DeliveryState::Seen].into());
+    assert!(phone.store.meta().by_hand.is_empty());
+    let marked = |phone: &Phone| phone.store.changes().any(|(_, change)| change.way.by_hand);
+    assert!(!marked(&phone));
+    assert_eq!(phone.requests.len(), 2, "one that failed, and one");
+    // Taken again, it is not less confirmed for that.
+    assert_eq!(take_in(&mut phone, &mut server, &load), Ok(4));
+    assert!(!marked(&phone));
+    assert_eq!(handed(&phone, &["g1"]).1, 4);
+}
+
+#[test]
+fn bd7_what_came_by_hand_and_is_not_the_servers_is_set_aside_and_never_passed_on() {
+    for healing in [false, true] {
+        let (tablet, mut server) = told();
+        let load = forged(&tablet, &mut server);
+        server.healing = healing;
+        let mut phone = begins(5, &officer("p5"), &mut server);
+        assert_eq!(take_in(&mut phone, &mut server, &load), Ok(5));
+        assert_eq!(phone.store.rows().count(), 5);
+        phone.restart(50);
+        phone.link = Link::Up;
+        phone.sync(&mut server);
+        assert_eq!(server.len(), 10, "healing {healing}");
+        assert!(phone.store.load(record(66)).is_absent());
+        assert_eq!(phone.store.rows().count(), 4);
+        let aside = phone.store.aside();
+        assert_eq!(aside.len(), 2, "body and vault, with their bytes");
+        assert!(
+            aside
+                .iter()
+                .all(|one| one.reason == AsideReason::NotConfirmed && !one.bytes.is_empty())
+        );
+        assert!(phone.store.meta().by_hand.is_empty());
+        phone.requests.clear();
+        phone.sync(&mut server);
+        assert_eq!((phone.requests.len(), phone.waiting()), (1, 0));
+    }
 }

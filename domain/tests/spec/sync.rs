@@ -5,7 +5,7 @@ use domain::command::{Command, Denial};
 use domain::id::DocId;
 use domain::record::dispute::NewDispute;
 use domain::replica::{
-    Activity, AsideReason, CHECK_EVERY_MS, Cause, CommandError, Event, LinkFailure,
+    Activity, AsideReason, CHECK_EVERY_MS, Cause, CommandError, Event, LinkFailure, MetaKey,
 };
 use domain::sync::message::Request;
 use domain::sync::repair::Repair;
@@ -425,10 +425,117 @@ fn sy22_f31_what_only_another_device_still_has_is_passed_on_in_its_authors_name(
     assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
     tablet.sync(&mut server);
     server.forget_after(0);
+    server.healing = true;
     // The phone itself is gone; the station's tablet has what it wrote.
     tablet.sync(&mut server);
     assert_eq!((server.len(), tablet.waiting()), (2, 0));
     assert_eq!(server.author(0).to_string(), "p1");
+    // Whoever gets it sees on which way it came, and so does the device that passed it on.
+    let p5 = officer("p5");
+    let mut newcomer = Phone::new(5, &p5);
+    server.appoint(&newcomer, &p5);
+    newcomer.sync(&mut server);
+    for device in [&tablet, &newcomer] {
+        let case = device.case(record(1));
+        let ways: Vec<_> = case.passed_on.iter().collect();
+        assert_eq!(ways.len(), 1);
+        let (way, count) = ways[0];
+        assert_eq!((way.by.as_str(), *count), ("duty", 2));
+        assert_eq!(case.passed_on_at("by"), Some(way));
+    }
+}
+
+#[test]
+fn sy27_others_lost_changes_wait_quietly_until_the_server_takes_them() {
+    let (mut phone, mut tablet, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.sync(&mut server);
+    assert_eq!(tablet.act(&mut server, register(2)), Ok(record(2)));
+    let (held, log) = (tablet.store.held(), server.len());
+    server.forget_after(0);
+    // Its own comes back by itself, in as many requests as that takes.
+    tablet.sync(&mut server);
+    assert_eq!((server.len(), tablet.waiting()), (2, 0));
+    assert_eq!(server.author(0).to_string(), "duty");
+    tablet.requests.clear();
+    for _ in 0..3 {
+        tablet.sync(&mut server);
+    }
+    assert_eq!(tablet.requests.len(), 3, "nothing is tried again and again");
+    assert_eq!(tablet.store.aside(), []);
+    let all = |tablet: &Phone| {
+        let mut held = tablet.store.held();
+        held.sort_by_key(|held| (held.doc, held.hash));
+        held
+    };
+    let mut before = held;
+    before.sort_by_key(|held| (held.doc, held.hash));
+    assert_eq!(all(&tablet), before, "nothing is lost here");
+    let state = |tablet: &Phone| tablet.row(record(1)).delivery.state(tablet.seen());
+    assert_ne!(state(&tablet), DeliveryState::NeedsAttention);
+    // The device's own work goes on.
+    assert_eq!(tablet.act(&mut server, register(3)), Ok(record(3)));
+    assert_eq!((server.len(), tablet.waiting()), (4, 0));
+    // As soon as the server takes them they go; what it refuses is as quiet as before.
+    server.healing = true;
+    tablet.sync(&mut server);
+    assert_eq!((server.len(), tablet.waiting()), (log + 2, 0));
+    assert_eq!(tablet.store.aside(), []);
+}
+
+#[test]
+fn sy27_what_the_server_refuses_of_others_is_not_the_officers_trouble() {
+    let (mut phone, mut tablet, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.sync(&mut server);
+    server.forget_after(0);
+    // Nobody with that name works here any more.
+    let other = officer("p7");
+    server.appoint(&phone, &other);
+    server.healing = true;
+    tablet.sync(&mut server);
+    assert_eq!((server.len(), tablet.waiting()), (0, 0));
+    assert_eq!(tablet.store.aside(), []);
+    assert_eq!(tablet.store.held().len(), 2);
+    let row = tablet.row(record(1));
+    assert_eq!((row.delivery.refused, row.delivery.unsent), (0, 0));
+    tablet.requests.clear();
+    for _ in 0..3 {
+        tablet.sync(&mut server);
+    }
+    assert_eq!(tablet.requests.len(), 3, "nothing is tried again and again");
+}
+
+#[test]
+fn sy26_a_device_with_an_empty_store_and_a_cursor_begins_anew() {
+    let (mut phone, mut tablet, mut server) = pair();
+    for n in 1..=3 {
+        assert_eq!(phone.act(&mut server, register(n)), Ok(record(n)));
+    }
+    tablet.sync(&mut server);
+    let meta = [MetaKey::Cursor, MetaKey::Directory].map(|key| {
+        let known = tablet.store.meta();
+        let bytes = match key {
+            MetaKey::Cursor => known.cursor,
+            _ => postcard::to_allocvec(&known.directory.expect("has joined")).expect("writes"),
+        };
+        (key, bytes)
+    });
+    tablet.store = domain::replica::memory::MemoryStore::default();
+    let batch = domain::replica::WriteBatch {
+        meta: meta.to_vec(),
+        ..Default::default()
+    };
+    tablet.store.commit(&batch).expect("writes");
+    tablet.restart(9);
+    tablet.requests.clear();
+    tablet.sync(&mut server);
+    assert_eq!(tablet.store.rows().count(), 3);
+    let asked = |bytes: &Vec<u8>| {
+        let (_, sealed) = Request::open(bytes).expect("a request");
+        sealed.unseal().expect("a request").0.repair
+    };
+    assert!(tablet.requests.iter().all(|bytes| asked(bytes).is_none()));
 }
 
 #[test]
@@ -527,7 +634,7 @@ fn sy21_a_station_that_cannot_say_that_it_has_everything_has_seen_nothing() {
     assert_eq!(said, [false, true]);
     // A hole in its store, of which it does not know yet, comes to light by the sums it has kept.
     let hole = domain::replica::WriteBatch {
-        meta: vec![(domain::replica::MetaKey::Sums, Vec::new())],
+        meta: vec![(MetaKey::Sums, Vec::new())],
         ..Default::default()
     };
     tablet.store.commit(&hole).expect("writes");
