@@ -294,6 +294,7 @@ impl<S: Store + 'static> Runtime<S> {
                 }
                 self.show(records);
             }
+            Effect::Notices(used_up) => self.screens.used_up(used_up),
             Effect::Directory(directory) => self.screens.directory(*directory),
             Effect::Status(status) => self.tell(status),
             Effect::WakeAt(at) => self.wake_at(at),

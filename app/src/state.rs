@@ -12,7 +12,7 @@ use domain::codelist::Language;
 use domain::id::RecordId;
 use domain::replica::journal::Damage;
 use domain::replica::{Activity, LinkFailure, SyncStatus};
-use domain::sync::message::ErrorCode;
+use domain::sync::message::{ErrorCode, UsedUp};
 use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
@@ -61,6 +61,8 @@ pub struct State {
     pub current: RwSignal<Option<usize>>,
     /// What the browser says about room.
     pub room: RwSignal<Option<Room>>,
+    /// Devices of the station that have used up what they may bring in a day.
+    pub used_up: RwSignal<Vec<UsedUp>>,
     /// Something about the database that a person must know.
     pub notice: RwSignal<Option<Notice>>,
     /// What the database had lost.
@@ -91,6 +93,7 @@ impl State {
             synced_at: None,
             seen: 0,
             clock_gap_ms: 0,
+            held_until: None,
         };
         Self {
             rows: RwSignal::new(Arc::default()),
@@ -104,6 +107,7 @@ impl State {
             identities: RwSignal::new(Vec::new()),
             current: RwSignal::new(None),
             room: RwSignal::new(None),
+            used_up: RwSignal::new(Vec::new()),
             notice: RwSignal::new(None),
             damage: RwSignal::new(None),
             closed: RwSignal::new(None),
@@ -245,6 +249,10 @@ impl Screens for Board {
 
     fn photos(&self, book: &Book) {
         self.state.photos.set(Arc::new(book.clone()));
+    }
+
+    fn used_up(&self, devices: Vec<UsedUp>) {
+        self.state.used_up.set(devices);
     }
 
     fn carried(&self, delivery: Delivery) {

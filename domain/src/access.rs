@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The document is not a record of any known kind.
     #[error("not a record")]
     NotARecord,
+    /// An administrator took the record out of use.
+    #[error("taken out of use")]
+    Retired,
 }
 
 impl From<DecodeError> for Refusal {

@@ -21,7 +21,7 @@ use crate::command::{Command, Denial};
 use crate::document::EditError;
 use crate::id::{ActorKey, DeviceId, Fresh, RecordId, UnitId};
 use crate::sync::bundle::Load;
-use crate::sync::message::{ErrorCode, Secret};
+use crate::sync::message::{ErrorCode, Secret, UsedUp};
 use crate::sync::repair::Held;
 use crate::sync::signed::PublicKey;
 use crate::sync::sum::Sums;
@@ -67,6 +67,8 @@ pub enum LinkFailure {
     NotOurs,
     /// The server refused the request with this code.
     Refused(ErrorCode),
+    /// The server takes nothing more of this device for so many seconds.
+    Wait(u32),
 }
 
 /// What happens to the replica.
@@ -226,6 +228,8 @@ pub enum Effect {
         /// The records that came with it, or why it ended early.
         result: Result<u32, hand::TakeInError>,
     },
+    /// These devices of the station have used up what they may bring in a day.
+    Notices(Vec<UsedUp>),
     /// These records look different now.
     Changed {
         /// Which.
@@ -285,6 +289,9 @@ pub struct SyncStatus {
     pub seen: u64,
     /// The server's clock less the device's, in milliseconds, at the last exchange.
     pub clock_gap_ms: i64,
+    /// Until when the server takes nothing more of what waits here: the device brought as much as it
+    /// may in a day.
+    pub held_until: Option<Millis>,
 }
 
 /// The state machine of one device.
@@ -313,6 +320,8 @@ pub struct Replica {
     again: bool,
     next_ticket: Ticket,
     wake_at: Option<Millis>,
+    /// The devices that used up their day, as was told last.
+    notices: Vec<UsedUp>,
     /// The sums of what the server confirmed, as the store remembers them.
     sums: Sums,
     checked_at: Option<Millis>,
@@ -338,6 +347,7 @@ impl Replica {
             synced_at: meta.synced_at,
             seen: meta.seen,
             clock_gap_ms: 0,
+            held_until: None,
         };
         Self {
             device,
@@ -358,6 +368,7 @@ impl Replica {
             again: false,
             next_ticket: OWN_TICKETS_FROM,
             wake_at: None,
+            notices: Vec::new(),
             sums: meta.sums.clone(),
             checked_at: meta.checked_at,
             mending: mend::Mending::default(),

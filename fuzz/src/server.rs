@@ -31,6 +31,8 @@ const LEFT_BEHIND: &[&str] = &[
     "frame",
     "row",
     "poison",
+    "refused_batch",
+    "usage",
     "batch",
     "stream_sum",
     "entry",
@@ -65,6 +67,7 @@ impl Station {
             demo: false,
             bench_join: Some(CODE.to_owned()),
             frames_from: u64::MAX,
+            quotas: sync_server::store::usage::Quotas::default(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

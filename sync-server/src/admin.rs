@@ -8,6 +8,7 @@ mod invite;
 mod org;
 mod person;
 mod record;
+mod retire;
 mod unit;
 
 use std::io::Write;
@@ -29,6 +30,7 @@ pub use heal::HealAction;
 pub use invite::{InviteAction, InviteArgs};
 pub use org::OrgAction;
 pub use person::PersonAction;
+pub use retire::{AuditAction, RecordAction};
 pub use unit::UnitAction;
 
 /// A task for the admin.
@@ -97,6 +99,18 @@ pub enum Command {
         #[arg(long)]
         read_only: bool,
     },
+    /// Records that are junk: taken out of use and given back.
+    Record {
+        /// What to do.
+        #[command(subcommand)]
+        action: RecordAction,
+    },
+    /// What administrators did that took something from sight.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        action: AuditAction,
+    },
     /// Drops the list rows, folds them anew from the changes, and reports what differed.
     Rebuild,
 }
@@ -156,6 +170,20 @@ pub enum AdminError {
     /// There is no backup.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Neither or both of what names the records.
+    #[error(
+        "name records by --record ID, or by --device ID with --since TIME; nothing was changed"
+    )]
+    WhichRecords,
+    /// Not a time.
+    #[error("\"{0}\" is no time: write 2026-03-01 or 2026-03-01T08:30; nothing was changed")]
+    NoTime(String),
+    /// Nothing to do.
+    #[error("there is nothing of the kind; nothing was changed")]
+    Nothing,
+    /// The pictures that records name cannot be noted.
+    #[error("{0}; nothing was changed")]
+    Sweep(Box<dyn std::error::Error + Send + Sync>),
     /// The bundle did not come in.
     #[error(transparent)]
     Carry(#[from] CarryError),
@@ -212,6 +240,10 @@ pub async fn run(
         Command::Heal { days, action } => heal::heal(&store, (days, action), out).await,
         Command::Prove { record } => record::prove(&store, record, out).await,
         Command::Backup { to } => backup::make((&store, &config.data), &to, out).await,
+        Command::Record { action } => retire::record(&store, action, out).await,
+        Command::Audit {
+            action: AuditAction::List,
+        } => retire::audit(&store, out).await,
         Command::Rebuild => record::rebuild(&store, out).await,
         Command::Import { .. } | Command::Check { .. } => Ok(()),
     };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::admin::Command;
 use crate::limits;
+use crate::store::usage::Quotas;
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
@@ -55,6 +56,21 @@ pub struct Settings {
     /// loopback address only.
     #[arg(long, env = "FENGGE_BENCH_JOIN", value_name = "CODE")]
     pub bench_join: Option<String>,
+    /// Most new changes that one device may bring in a day [default: 25000].
+    #[arg(long, env = "FENGGE_QUOTA_CHANGES", value_name = "COUNT")]
+    pub quota_changes: Option<u64>,
+    /// Most bytes of new changes that one device may bring in a day [default: 16777216].
+    #[arg(long, env = "FENGGE_QUOTA_BYTES", value_name = "BYTES")]
+    pub quota_bytes: Option<u64>,
+    /// Most new records that one device may bring in a day [default: 3000].
+    #[arg(long, env = "FENGGE_QUOTA_RECORDS", value_name = "COUNT")]
+    pub quota_records: Option<u64>,
+    /// Most changes of one device that may be refused in a day [default: 2000].
+    #[arg(long, env = "FENGGE_QUOTA_REFUSED", value_name = "COUNT")]
+    pub quota_refused: Option<u64>,
+    /// Most bytes of photos that one device may bring in a day [default: 335544320].
+    #[arg(long, env = "FENGGE_QUOTA_PHOTO_BYTES", value_name = "BYTES")]
+    pub quota_photo_bytes: Option<u64>,
     /// File with the same settings, named as the flags without dashes in front.
     #[arg(long, global = true, env = "FENGGE_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -80,6 +96,8 @@ pub struct Config {
     pub bench_join: Option<String>,
     /// Entries in scope from which on a first load comes in frames.
     pub frames_from: u64,
+    /// How much one device may bring in a day.
+    pub quotas: Quotas,
 }
 
 /// Why the settings cannot be used.
@@ -142,6 +160,7 @@ impl Config {
         if bench_join.is_some() && !listen.ip().is_loopback() {
             return Err(ConfigError::BenchAbroad);
         }
+        let usual = Quotas::default();
         Ok(Self {
             listen,
             data: given
@@ -154,6 +173,17 @@ impl Config {
             demo: given.demo || file.demo,
             bench_join,
             frames_from: limits::FRAMES_FROM,
+            quotas: Quotas {
+                changes: quota(given.quota_changes, file.quota_changes, usual.changes),
+                bytes: quota(given.quota_bytes, file.quota_bytes, usual.bytes),
+                records: quota(given.quota_records, file.quota_records, usual.records),
+                refused: quota(given.quota_refused, file.quota_refused, usual.refused),
+                photo_bytes: quota(
+                    given.quota_photo_bytes,
+                    file.quota_photo_bytes,
+                    usual.photo_bytes,
+                ),
+            },
         })
     }
 
@@ -171,6 +201,10 @@ impl Config {
             .clone()
             .unwrap_or_else(|| format!("{scheme}://{bound}"))
     }
+}
+
+fn quota(given: Option<u64>, file: Option<u64>, usual: u64) -> u64 {
+    given.or(file).unwrap_or(usual)
 }
 
 fn read(path: &Path) -> Result<Settings, ConfigError> {

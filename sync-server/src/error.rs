@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::sync::message::{ErrorCode, MessageError};
 
-use crate::{logging, store};
+use crate::{limits, logging, store};
 
 /// Whether the log says that the database file is damaged: it does so once, not for each request.
 static TOLD_OF_DAMAGE: AtomicBool = AtomicBool::new(false);
@@ -56,6 +56,15 @@ pub enum ApiError {
     /// Too many wrong codes.
     #[error("too many attempts; wait ten minutes")]
     TooMany,
+    /// The device brought as much as it may in a day.
+    #[error("the device brought as much as it may in a day; it keeps the rest and goes on then")]
+    Quota {
+        /// Seconds until it may go on.
+        wait_s: u32,
+    },
+    /// Other batches of the device wait for their turn.
+    #[error("other batches of this device are being worked on; wait")]
+    Queue,
     /// The person may not see this.
     #[error("not allowed for this person")]
     NotAllowed,
@@ -136,6 +145,9 @@ impl ApiError {
             Self::UsedCode => (ErrorCode::UsedCode, StatusCode::FORBIDDEN, Notice),
             Self::ExpiredCode => (ErrorCode::ExpiredCode, StatusCode::FORBIDDEN, Notice),
             Self::TooMany => (ErrorCode::TooMany, StatusCode::TOO_MANY_REQUESTS, Notice),
+            Self::Quota { .. } | Self::Queue => {
+                (ErrorCode::TooMany, StatusCode::TOO_MANY_REQUESTS, Quiet)
+            }
             Self::NotAllowed => (ErrorCode::NotAllowed, StatusCode::FORBIDDEN, Notice),
             Self::UnknownPath => (ErrorCode::NotFound, StatusCode::NOT_FOUND, Quiet),
             Self::UnknownMethod => (ErrorCode::NotFound, StatusCode::METHOD_NOT_ALLOWED, Quiet),
@@ -161,6 +173,10 @@ impl From<MessageError> for ApiError {
 }
 
 impl IntoResponse for ApiError {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of all the others none says when to come again"
+    )]
     fn into_response(self) -> Response {
         let (code, status, loudness) = self.row();
         let code = code.code();
@@ -171,8 +187,22 @@ impl IntoResponse for ApiError {
                 tracing::debug!(code, "request refused");
             }
         }
-        let body = serde_json::json!({ "code": code, "detail": self.to_string() }).to_string();
-        (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let mut said = serde_json::json!({ "code": code, "detail": self.to_string() });
+        let wait_s = match self {
+            Self::Quota { wait_s } => Some(wait_s),
+            Self::Queue => Some(limits::QUEUE_WAIT_S),
+            _ => None,
+        };
+        if let (Some(wait_s), Some(said)) = (wait_s, said.as_object_mut()) {
+            said.insert("wait_s".to_owned(), wait_s.into());
+        }
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        let mut response = (status, kind, said.to_string()).into_response();
+        if let Some(wait_s) = wait_s {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+        }
+        response
     }
 }
 

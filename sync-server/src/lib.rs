@@ -44,6 +44,7 @@ pub mod scope;
 pub mod store;
 mod sweep;
 pub mod tls;
+mod turns;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -217,6 +218,8 @@ impl Server {
             scopes: scope::Scopes::default(),
             brake: auth::JoinBrake::default(),
             parts: parts::Parts::default(),
+            turns: turns::Turns::default(),
+            quotas: config.quotas,
             news: news::News::default(),
             album: album::Album::new(&config.data),
             bench_join: config.bench_join.clone(),

@@ -112,6 +112,42 @@ pub const HELD_MAX: i64 = 10_000;
 pub const KEYS_COMPARED_MAX: usize = 500_000;
 /// Most refused items that are kept aside for study.
 pub const POISON_COUNT_MAX: i64 = 10_000;
+/// Most of them of one device.
+pub const POISON_PER_DEVICE_MAX: usize = 1_000;
+/// How long it is known that something of a batch was refused, in milliseconds.
+pub const REFUSED_KEPT_MS: i64 = BATCH_KEPT_MS;
+
+// What a device may bring in a day: decision 0019 tells how the figures come about.
+/// Most new changes of one device in a day.
+pub const DAILY_CHANGES: u64 = 25_000;
+/// Most bytes of new changes of one device in a day.
+pub const DAILY_BYTES: u64 = 16 * 1024 * 1024;
+/// Most new records of one device in a day.
+pub const DAILY_RECORDS: u64 = 3_000;
+/// Most changes of one device that are refused in a day.
+pub const DAILY_REFUSED: u64 = 2_000;
+/// Most bytes of photos of one device in a day.
+pub const DAILY_PHOTO_BYTES: u64 = 320 * 1024 * 1024;
+/// How long it is kept what a device brought in a day, in milliseconds.
+pub const USAGE_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Most devices that a station is told of.
+pub const NOTICES_MAX: i64 = 32;
+
+/// Most records that were taken out of use or given back of which one answer tells.
+pub const RETIRED_TOLD_MAX: i64 = 2_000;
+
+/// Bodies from so many bytes on are worked on to the end, whether their client is still there or not.
+pub const WORK_BODY_BYTES: usize = 512;
+/// Bodies from so many bytes on are long: their batches leave one place free for short ones.
+pub const LONG_BODY_BYTES: usize = 16 * 1024;
+/// Most batches of one device from one network that wait for their turn.
+pub const BATCHES_WAITING_MAX: usize = 4;
+/// The same from all networks.
+pub const BATCHES_WAITING_ANYWHERE_MAX: usize = 32;
+/// Seconds after which a device whose batches all wait is to come again.
+pub const QUEUE_WAIT_S: u32 = 10;
+/// How often a batch is judged outside the write before that is done within it.
+pub const JUDGING_TRIES: usize = 3;
 /// Most scopes of people that are kept worked out.
 pub const SCOPES_MAX: usize = 512;
 /// Most grids in the directory of a supervisor's device.

@@ -133,8 +133,8 @@ pub async fn of_record(
     let rows = sqlx::query(
         "SELECT c.hash, c.author, c.device, c.device_at, c.received_at, d.part, \
          c.passed_by, c.gap_from, c.gap_to, c.id FROM change c \
-         JOIN doc d ON d.id = c.doc JOIN entry e ON e.change = c.id \
-         WHERE d.record = ? ORDER BY e.seq",
+         JOIN doc d ON d.id = c.doc \
+         WHERE d.record = ? ORDER BY c.id",
     )
     .bind(record.bytes().as_slice())
     .fetch_all(&mut *db)

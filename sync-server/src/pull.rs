@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::frames::{self, Made};
 use crate::limits;
 use crate::scope::{self, Scope};
-use crate::store::log;
+use crate::store::{log, retired};
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct Page {
     pub cursor: Option<Vec<u8>>,
     /// Whether there is more at once.
     pub more: bool,
+    /// The records that were taken out of use, with `true`, or given back.
+    pub retired: Vec<(RecordId, bool)>,
     /// What a device that begins gets in place of entries.
     pub frame: Option<Frame>,
     /// The same, where it is new and to be kept.
@@ -204,11 +206,18 @@ pub async fn page(
         backfill(db, reader, &mut cursor, &mut filling).await?;
     }
     if cursor.scope == reader.digest && !filling.page.more {
-        let span = (cursor.seq, last);
+        let (told, to) = retired(db, reader, (start, last)).await?;
+        let span = (cursor.seq, to);
         let reached = filling
             .fill(db, reader, &reader.scope.streams, span)
             .await?;
-        let quiet = filling.page.entries.is_empty() && reached.whole && !reached.own;
+        filling.page.more = filling.page.more || to < last;
+        let told = told.into_iter().filter(|(at, ..)| *at <= reached.seq);
+        filling.page.retired = told.map(|(_, record, gone)| (record, gone)).collect();
+        let quiet = filling.page.entries.is_empty()
+            && filling.page.retired.is_empty()
+            && reached.whole
+            && !reached.own;
         let lag = last.saturating_sub(cursor.seq);
         if !quiet || lag > limits::CURSOR_LAG_MAX {
             cursor.seq = reached.seq;
@@ -220,6 +229,27 @@ pub async fn page(
     let bytes = cursor.encode(&reader.key);
     filling.page.cursor = (bytes != presented).then_some(bytes);
     Ok(filling.page)
+}
+
+/// What a device is told of records that were taken out of use or given back, and the place up to
+/// which it may read with as much of it. One that begins has none of them.
+async fn retired(
+    db: &mut SqliteConnection,
+    reader: &Reader,
+    (start, last): (u64, u64),
+) -> Result<(Vec<(u64, RecordId, bool)>, u64), ApiError> {
+    if start == 0 {
+        return Ok((Vec::new(), last));
+    }
+    let streams = &reader.scope.streams;
+    let most = limits::RETIRED_TOLD_MAX;
+    let mut told = retired::told(db, streams, (start, last), most + 1).await?;
+    if i64::try_from(told.len()).unwrap_or(i64::MAX) <= most {
+        return Ok((told, last));
+    }
+    told.pop();
+    let to = told.last().map_or(last, |(at, ..)| *at);
+    Ok((told, to))
 }
 
 /// One page of a first load.

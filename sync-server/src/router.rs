@@ -26,6 +26,8 @@ use crate::route::{exchange, health, news, overview, parts, photo};
 use crate::scope::{Scope, Scopes};
 use crate::store::Store;
 use crate::store::device::{self, Device};
+use crate::store::usage::Quotas;
+use crate::turns::Turns;
 
 /// What every request may use.
 #[derive(Debug)]
@@ -42,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) brake: JoinBrake,
     /// What was cut on the way.
     pub(crate) parts: Parts,
+    /// Whose batch is worked on next.
+    pub(crate) turns: Turns,
+    /// How much one device may bring in a day.
+    pub(crate) quotas: Quotas,
     /// Who listens for news.
     pub(crate) news: News,
     /// The pictures.

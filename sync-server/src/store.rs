@@ -1,5 +1,6 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
+pub mod audit;
 pub mod count;
 pub mod damage;
 pub mod device;
@@ -13,7 +14,9 @@ pub mod org;
 pub mod photo;
 pub mod receipt;
 pub mod retire;
+pub mod retired;
 pub mod sums;
+pub mod usage;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -31,7 +34,7 @@ use crate::private::{self, PrivateError};
 use hold::{Hold, Leash, Readers};
 
 /// The steps of the schema, in order; one that was released never changes.
-const MIGRATIONS: [(&str, &str); 12] = [
+const MIGRATIONS: [(&str, &str); 14] = [
     ("first", include_str!("../migrations/0001_first.sql")),
     (
         "entry by change",
@@ -59,6 +62,8 @@ const MIGRATIONS: [(&str, &str); 12] = [
     ("healing", include_str!("../migrations/0010_healing.sql")),
     ("access", include_str!("../migrations/0011_access.sql")),
     ("damage", include_str!("../migrations/0012_damage.sql")),
+    ("quota", include_str!("../migrations/0013_quota.sql")),
+    ("retired", include_str!("../migrations/0014_retired.sql")),
 ];
 
 /// The setting with the key that cursors are made with.

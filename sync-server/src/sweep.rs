@@ -80,6 +80,15 @@ pub(crate) async fn sweep(store: &Store, album: &Album, now: Millis) -> Result<S
     }
 }
 
+/// Learns what records name from all of the log that was not read yet: before something leaves it.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn read_all(db: &mut SqliteConnection) -> Result<(), SweepError> {
+    while read_on(db).await? {}
+    Ok(())
+}
+
 /// Learns from the new part of the log what records name; whether there is more of it.
 async fn read_on(db: &mut SqliteConnection) -> Result<bool, SweepError> {
     let (from, last) = (looked(db).await?, log::last_seq(db).await?);

@@ -55,6 +55,7 @@ impl Station {
             demo: false,
             bench_join: Some(CODE.to_owned()),
             frames_from: u64::MAX,
+            quotas: sync_server::store::usage::Quotas::default(),
         };
         let clock = Arc::new(AtomicI64::new(AT.0));
         let told = Arc::clone(&clock);

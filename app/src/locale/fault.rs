@@ -186,16 +186,20 @@ pub const fn refusal(refusal: Refusal) -> Word {
         Refusal::AnotherName => w("署名不是本人", "written in another name"),
         Refusal::Fixed => w("这部分登记后不能改", "this part cannot be altered"),
         Refusal::NotARecord => w("不是一条记录", "not a record"),
+        Refusal::Retired => w(
+            "这条记录已被管理员停用",
+            "an administrator took the record out of use",
+        ),
     }
 }
 
 /// The one calm line: what the exchange is doing, and how much is still on the phone; `photos` wait to be
-/// sent, or are held for Wi-Fi.
+/// sent, or wait for Wi-Fi.
 #[must_use]
 pub fn status(
     status: &SyncStatus,
     now: domain::time::Millis,
-    (photos, held): (usize, bool),
+    (photos, for_wifi): (usize, bool),
 ) -> String {
     let head = match status.activity {
         Activity::Working => word::SYNC_WORKING,
@@ -205,18 +209,23 @@ pub fn status(
         Activity::Failed(LinkFailure::Offline) => word::SYNC_OFFLINE,
         Activity::Failed(LinkFailure::NotOurs) => word::SYNC_PORTAL,
         Activity::Failed(LinkFailure::Refused(code)) if is_shut_out(code) => word::SYNC_SHUT_OUT,
-        Activity::Failed(LinkFailure::Refused(_)) => word::SYNC_SERVER,
+        Activity::Failed(LinkFailure::Refused(_) | LinkFailure::Wait(_)) => word::SYNC_SERVER,
         Activity::StoreFailed(_) => word::SYNC_STORE,
     };
+    let held = status
+        .held_until
+        .filter(|until| now < *until && status.on_phone > 0);
     let mut parts = Vec::new();
-    if status.activity != Activity::Idle || status.on_phone == 0 {
+    if let Some(until) = held {
+        parts.push(word::SYNC_HELD.with(super::format::moment(until, now)));
+    } else if status.activity != Activity::Idle || status.on_phone == 0 {
         parts.push(head.s().to_owned());
     }
     if status.on_phone > 0 {
         parts.push(word::SYNC_KEPT.with(status.on_phone));
     }
     if photos > 0 {
-        let left = if held {
+        let left = if for_wifi {
             word::PHOTOS_WIFI
         } else {
             word::PHOTOS_LEFT
@@ -307,7 +316,7 @@ pub const fn join(failure: LinkFailure) -> Word {
         LinkFailure::Refused(ErrorCode::UnknownCode) => word::JOIN_UNKNOWN,
         LinkFailure::Refused(ErrorCode::UsedCode) => word::JOIN_USED,
         LinkFailure::Refused(ErrorCode::ExpiredCode) => word::JOIN_EXPIRED,
-        LinkFailure::Refused(ErrorCode::TooMany) => word::JOIN_TOO_MANY,
+        LinkFailure::Refused(ErrorCode::TooMany) | LinkFailure::Wait(_) => word::JOIN_TOO_MANY,
         LinkFailure::Refused(ErrorCode::KeyLocked | ErrorCode::UnknownKey) => word::JOIN_OTHER,
         LinkFailure::Refused(ErrorCode::NotAllowed) => word::JOIN_NOT_YOURS,
         LinkFailure::Refused(ErrorCode::Revoked | ErrorCode::TooManyKeys) => word::SHUT_REVOKED,

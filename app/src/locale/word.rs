@@ -62,6 +62,8 @@ words! {
     SYNC_OFFLINE: "离线，可继续工作", "Offline: you can go on working";
     SYNC_PORTAL: "网络需要登录或不通，可继续工作", "This network needs a login: you can go on working";
     SYNC_SERVER: "服务器暂时没有应答，可继续工作", "The server does not answer for now: you can go on working";
+    SYNC_HELD: "今天发送已达上限，内容都存在本机，{} 起自动续发；有急事请联系所里", "Today’s limit for sending is reached: everything is kept here and goes on by itself from {}; call the station if it is urgent";
+    USED_UP: "{} 的设备今天发送已达上限，明天自动续发，内容都在其手机上；请打电话问一声，手机是否在本人手里", "{}: this device has sent as much as it may today and goes on by itself tomorrow; everything is kept on it. Please call and ask whether the phone is in their own hands";
     SYNC_SHUT_OUT: "服务器不让本机进入，内容都还在本机", "The server does not let this phone in: everything is still here";
     SYNC_STORE: "手机空间不足，新内容暂时收不下", "The phone has no room for what is new";
     SYNC_KEPT: "{} 条在本机", "{} on this phone";

@@ -410,6 +410,10 @@ impl Screens for Ears {
         self.screens.status(status);
     }
 
+    fn used_up(&self, devices: Vec<domain::sync::message::UsedUp>) {
+        self.screens.used_up(devices);
+    }
+
     fn aside(&self, count: u32) {
         self.screens.aside(count);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::id::RecordId;
 use domain::replica::SyncStatus;
 use domain::replica::journal::Damage;
+use domain::sync::message::UsedUp;
 use domain::unit::Directory;
 use domain::view::Row;
 
@@ -27,6 +28,8 @@ pub trait Screens {
     fn status(&self, status: SyncStatus);
     /// Who and where.
     fn directory(&self, directory: Directory);
+    /// Which devices of the station have used up what they may bring in a day.
+    fn used_up(&self, _devices: Vec<UsedUp>) {}
     /// How much was set aside.
     fn aside(&self, count: u32);
     /// The unfinished forms that an earlier start has left, by key.

@@ -34,6 +34,7 @@ pub fn station() -> AnyView {
             {move || heading(state)}
             {super::line(state)}
             <main class="station">
+                {move || used_up(state)}
                 {move || figures(state, filters)}
                 <div class="columns" class:open=move || filters.selected.get().is_some()>
                     <div>{table::table(state, filters)}</div>
@@ -57,6 +58,25 @@ fn heading(state: State) -> AnyView {
         back: false,
         demo: is_demo(state),
     })
+}
+
+/// The devices that have sent as much as they may today, and whom to ask about it.
+fn used_up(state: State) -> Option<AnyView> {
+    let devices = state.used_up.get();
+    if devices.is_empty() {
+        return None;
+    }
+    let named = devices.iter().map(|one| {
+        let head: String = one
+            .device
+            .iter()
+            .take(3)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{} ({head})", one.name)
+    });
+    let named = named.collect::<Vec<_>>().join("、");
+    Some(view! { <p class="card note" role="status">{word::USED_UP.with(named)}</p> }.into_any())
 }
 
 /// The moment since which something is new: yesterday at eight.

@@ -8,6 +8,7 @@ use super::hand::Handed;
 use super::{
     Aside, AsideReason, MetaKey, OutboxItem, StoredChange, StoredRecord, Ticket, Way, WriteBatch,
 };
+use crate::access::Refusal;
 use crate::document::Document;
 use crate::id::{ChangeHash, DocId, Part, PersonId, RecordId, UnitId};
 use crate::sync::lean::{self, Known};
@@ -153,6 +154,68 @@ impl Applying {
             }
             batch.rows.push(row);
         }
+    }
+
+    /// Whether a record is out of use, as the answer says, and nothing of it waits to be sent: what
+    /// waits is answered for first.
+    pub(super) fn is_retired(
+        &self,
+        stored: &StoredRecord,
+        told: &BTreeMap<RecordId, bool>,
+    ) -> bool {
+        let pushed = self.pushed.iter();
+        let of_record = pushed.filter(|(item, _)| item.doc.record == stored.id);
+        let refused = |(_, result): &(OutboxItem, ItemResult)| {
+            *result == ItemResult::Refused(Refusal::Retired)
+        };
+        let retired = told.get(&stored.id).copied();
+        let retired = retired.unwrap_or_else(|| of_record.clone().any(refused));
+        let row = stored.row.as_ref();
+        let unsent = row.map_or(0, |row| row.delivery.unsent);
+        retired && u32::try_from(of_record.count()).unwrap_or(u32::MAX) >= unsent
+    }
+
+    /// Whether the answer brings a change of a record.
+    pub(super) fn brings(&self, record: RecordId) -> bool {
+        let mut entries = self.answer.entries.iter();
+        entries.any(|entry| entry.doc.record == record)
+    }
+
+    /// Sets a record aside that an administrator took out of use: its bytes stay and are counted, and
+    /// it leaves lists and sums as it has left the server's.
+    pub(super) fn retire(&mut self, stored: &StoredRecord, batch: &mut WriteBatch) {
+        if stored.is_absent() {
+            return;
+        }
+        let (written, aside) = (batch.changes.len(), batch.aside.len());
+        self.conclude(stored, batch);
+        batch.changes.truncate(written);
+        let refused: BTreeSet<_> = batch.aside.iter().skip(aside).map(|one| one.hash).collect();
+        for part in [Part::Body, Part::Vault] {
+            let record = stored.id;
+            let doc = DocId { record, part };
+            for change in changes(stored, part) {
+                batch.drop_changes.push((doc, change.hash));
+                if !refused.contains(&Some(change.hash)) {
+                    batch.aside.push(Aside {
+                        doc: Some(doc),
+                        hash: Some(change.hash),
+                        reason: AsideReason::Retired,
+                        at: self.now,
+                        bytes: change.bytes.clone(),
+                    });
+                }
+            }
+        }
+        let Some(row) = &stored.row else { return };
+        let sum = self.sums.entry(row.grid.clone()).or_default();
+        for (doc, hash, _) in confirmed(stored) {
+            sum.remove(Mark::of(doc, hash));
+        }
+        batch.expect.push((stored.id, row.delivery.rev));
+        batch.rows_drop.push(stored.id);
+        self.by_hand.remove(&stored.id);
+        self.strays.insert(stored.id);
     }
 
     /// What is ahead once this is written. A first load is over when there is no more to come.

@@ -84,7 +84,7 @@ impl Fate {
                 Err(_) => return Self::Waits,
             },
             Err(LinkFailure::Refused(code)) if is_final(code) => return Self::Refused,
-            Err(LinkFailure::Refused(_)) => return Self::Later,
+            Err(LinkFailure::Refused(_) | LinkFailure::Wait(_)) => return Self::Later,
             Err(LinkFailure::Offline | LinkFailure::NotOurs) => return Self::Waits,
         };
         // An answer to a request that brought no changes: nothing is left to carry.

@@ -13,7 +13,7 @@ use super::{
 use crate::access;
 use crate::document::{CHANGE_BYTES_MAX, Hashed};
 use crate::id::{PersonId, RecordId};
-use crate::sync::backoff::{IDLE_MS, RETRY_MS_MAX, retry_ms};
+use crate::sync::backoff::{HELD_MS_MAX, IDLE_MS, RETRY_MS_MAX, held_ms, retry_ms};
 use crate::sync::message::{
     Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
     ItemResult, LeanAnswer, PAGE_KIB_MAX, PageDigest, READS_CELLS, Receipt, Request,
@@ -107,7 +107,7 @@ impl Replica {
         }
         // Who joins sends a small request, which is taken up where it was cut: the server keeps no
         // more of somebody whom it does not know.
-        let items = if self.joining.is_some() {
+        let items = if self.joining.is_some() || self.is_held(now) {
             Vec::new()
         } else {
             items
@@ -130,7 +130,8 @@ impl Replica {
             },
             batch,
         };
-        let left = leaves_some(&items, self.status.on_phone);
+        // What is held waits for its time, and nothing goes round meanwhile.
+        let left = leaves_some(&items, self.status.on_phone) && !self.is_held(now);
         let new = self.joining.is_some() || self.enrolled != self.key;
         let key = self.key.filter(|_| !self.unsigned);
         let bytes = key.and_then(|key| request.encode_to_sign(new.then_some(key)));
@@ -169,6 +170,7 @@ impl Replica {
         let strays = known.map(|known| ahead::strays(&self.ahead, known));
         let strays: BTreeSet<_> = &strays.unwrap_or_default() - &records;
         records.extend(&strays);
+        records.extend(lean.answer.retired().keys());
         let ticket = self.ticket();
         let kept_back = self.mending.keep_back(&pushed, left);
         let records: Vec<_> = records.into_iter().collect();
@@ -260,10 +262,16 @@ impl Replica {
         };
         applying.sums.clone_from(&self.sums);
         applying.by_hand.clone_from(&self.by_hand);
+        let retired = applying.answer.retired();
         for stored in records {
             if applying.strays.contains(&stored.id) {
                 ahead::drop_row(stored, &mut batch);
-            } else {
+            } else if applying.is_retired(stored, &retired) {
+                applying.retire(stored, &mut batch);
+            } else if !stored.is_absent()
+                || !retired.contains_key(&stored.id)
+                || applying.brings(stored.id)
+            {
                 applying.apply(stored, &mut batch);
             }
         }
@@ -343,6 +351,11 @@ impl Replica {
         if !changed.is_empty() {
             effects.push(Effect::Changed { records: changed });
         }
+        let notices = answer.notices();
+        if self.notices != notices {
+            self.notices.clone_from(&notices);
+            effects.push(Effect::Notices(notices));
+        }
         // A station's device asks once more after news, so that its new cursor tells the server,
         // and through it the officers, that the station has them.
         let tell = news
@@ -350,7 +363,7 @@ impl Replica {
                 .directory
                 .as_ref()
                 .is_some_and(|known| access::is_station_staff(&known.me));
-        if !left && kept_back.is_empty() {
+        if !left && kept_back.is_empty() && self.status.held_until.is_none() {
             self.status.on_phone = 0;
         }
         self.examine(&answer, now);
@@ -358,7 +371,9 @@ impl Replica {
         if answer.more || left || self.again || tell || mending {
             self.wake(Cause::Button, now, effects);
         } else {
-            self.rest(now.plus(IDLE_MS), effects);
+            let idle = now.plus(IDLE_MS);
+            let held = self.status.held_until;
+            self.rest(held.map_or(idle, |until| until.max(now).min(idle)), effects);
         }
     }
 
@@ -427,10 +442,19 @@ impl Replica {
             LinkFailure::Refused(ErrorCode::KeyLocked) if self.joining.is_none() => {
                 !core::mem::replace(&mut self.unsigned, true)
             }
-            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => false,
+            LinkFailure::Offline
+            | LinkFailure::NotOurs
+            | LinkFailure::Wait(_)
+            | LinkFailure::Refused(_) => false,
         };
         if asks_again {
             self.wake(Cause::Button, now, effects);
+            return;
+        }
+        if let LinkFailure::Wait(seconds) = failure
+            && self.directory.is_some()
+        {
+            self.hold(seconds, (now, random), effects);
             return;
         }
         self.failures += 1;
@@ -438,7 +462,10 @@ impl Replica {
             LinkFailure::Refused(ErrorCode::UnknownKey) => {
                 LinkFailure::Refused(ErrorCode::KeyLocked)
             }
-            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => failure,
+            LinkFailure::Offline
+            | LinkFailure::NotOurs
+            | LinkFailure::Wait(_)
+            | LinkFailure::Refused(_) => failure,
         });
         // A code that was refused is not tried again by itself.
         if self.directory.is_none() || matches!(failure, LinkFailure::Refused(_)) {
@@ -447,6 +474,27 @@ impl Replica {
         if self.directory.is_some() {
             self.rest(now.plus(retry_ms(self.failures, random)), effects);
         }
+    }
+
+    /// The server takes no more of what waits here for a time: everything stays, what others wrote goes
+    /// on coming, and at its time the rest goes by itself.
+    fn hold(&mut self, seconds: u32, (now, random): (Millis, u16), effects: &mut Vec<Effect>) {
+        let wait = held_ms(seconds, random);
+        self.failures += 1;
+        self.status.activity = Activity::Failed(LinkFailure::Wait(seconds));
+        if wait > RETRY_MS_MAX {
+            self.status.held_until = Some(now.plus(wait));
+        }
+        let retry = retry_ms(self.failures, random).max(wait).min(RETRY_MS_MAX);
+        self.rest(now.plus(retry), effects);
+    }
+
+    /// Whether what waits here is held. A time that lies further away than any wait comes of a clock
+    /// that was set back, and is none.
+    fn is_held(&mut self, now: Millis) -> bool {
+        let near = |until: &Millis| now < *until && until.since(now) <= 2 * HELD_MS_MAX;
+        self.status.held_until = self.status.held_until.filter(near);
+        self.status.held_until.is_some()
     }
 
     fn link_failed_now(&mut self, failure: LinkFailure, now: Millis, effects: &mut Vec<Effect>) {

@@ -192,6 +192,8 @@ pub enum AsideReason {
     Unreadable,
     /// A colleague's device handed it over, and the server turned out not to have it.
     NotConfirmed,
+    /// An administrator took its record out of use.
+    Retired,
 }
 
 /// Bytes that were set aside: kept, counted and shown, never in the way of anything else.

@@ -24,7 +24,7 @@ use crate::time::Millis;
 use crate::unit::{Directory, Unit};
 use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
 
-pub use cell::{Cell, PassedOn};
+pub use cell::{Cell, PassedOn, UsedUp};
 pub use code::{ErrorCode, normal_code};
 pub use codec::{LeanAnswer, LeanBatch, Sealed, changes, closed, decode, encode};
 

@@ -61,6 +61,12 @@ impl Sum {
         Self(self.0.wrapping_add(other.0))
     }
 
+    /// The sum of what is left of a set without a part of it.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
+    }
+
     /// The form that travels.
     #[must_use]
     pub fn short(self) -> ShortSum {

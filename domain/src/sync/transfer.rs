@@ -118,8 +118,9 @@ pub struct Transfer {
     answer: Vec<u8>,
     /// How much of the answer is asked for at once; none is all of it.
     most: Option<usize>,
-    /// What the server says instead of an answer.
+    /// What the server says instead of an answer, and after how many seconds to come again.
     text: Vec<u8>,
+    wait_s: Option<u32>,
     /// Bytes of the answer came over this connection.
     fresh: bool,
     /// Something of this request or its answer has come across.
@@ -156,6 +157,7 @@ impl Transfer {
             answer: Vec::new(),
             most: None,
             text: Vec::new(),
+            wait_s: None,
             fresh: false,
             begun: false,
             barren: 0,
@@ -259,6 +261,7 @@ impl Transfer {
                 self.reading = Reading::Text(202);
             }
             (false, _) if head.status != 200 && head.is_json() => {
+                self.wait_s = head.wait_s;
                 self.reading = Reading::Text(head.status);
             }
             _ => {
@@ -384,7 +387,10 @@ impl Transfer {
             // What came in time is kept.
             (Stage::Piece, ErrorCode::TooSlow) => self.stage = Stage::Ask,
             (_, ErrorCode::NotFound) => self.fail(LinkFailure::NotOurs),
-            _ => self.fail(LinkFailure::Refused(code)),
+            _ => {
+                let wait = self.wait_s.filter(|_| code == ErrorCode::TooMany);
+                self.fail(wait.map_or(LinkFailure::Refused(code), LinkFailure::Wait));
+            }
         }
     }
 

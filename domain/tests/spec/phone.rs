@@ -31,6 +31,8 @@ pub enum Link {
     Down,
     /// The request arrives and its answer is lost.
     AnswerLost,
+    /// The server takes no more batches for so many seconds.
+    Full(u32),
     /// Something else answers.
     Portal,
 }
@@ -191,7 +193,10 @@ impl Phone {
                 self.status = Some(status);
                 None
             }
-            Effect::Changed { .. } | Effect::Directory(_) | Effect::WakeAt(_) => None,
+            Effect::Changed { .. }
+            | Effect::Notices(_)
+            | Effect::Directory(_)
+            | Effect::WakeAt(_) => None,
         }
     }
 
@@ -205,6 +210,7 @@ impl Phone {
         };
         match self.link {
             Link::Down => failed(LinkFailure::Offline),
+            Link::Full(seconds) => failed(LinkFailure::Wait(seconds)),
             Link::Portal => Event::Answer {
                 bytes: b"<html>login</html>".to_vec(),
                 now,
@@ -269,6 +275,8 @@ pub struct Server {
     pub page: usize,
     /// Rows that the next answer brings before anything else, and who asked from then on.
     pub ahead: Option<(Vec<Row>, Directory)>,
+    /// What every answer says beside its fields.
+    pub cells: Vec<domain::sync::message::Cell>,
 }
 
 impl Server {
@@ -361,7 +369,10 @@ impl Server {
             sum: None,
             repaired: None,
             frame: None,
-            cells: self.healing.then(Cell::healing).into_iter().collect(),
+            cells: {
+                let healing = self.healing.then(Cell::healing);
+                healing.into_iter().chain(self.cells.clone()).collect()
+            },
         };
         if let Some((rows, next)) = self.ahead.take() {
             (answer.frame, answer.more) = (Some(frame::rows(&rows)), true);

@@ -7,7 +7,7 @@ use domain::record::dispute::NewDispute;
 use domain::replica::{
     Activity, AsideReason, CHECK_EVERY_MS, Cause, CommandError, Event, LinkFailure, MetaKey,
 };
-use domain::sync::message::Request;
+use domain::sync::message::{Cell, Request};
 use domain::sync::repair::Repair;
 use domain::time::Millis;
 use domain::view::DeliveryState;
@@ -670,4 +670,62 @@ fn sy20_f05_a_record_whose_changes_are_lost_is_fetched_before_anybody_writes_on(
     assert_eq!(phone.store.load(record(1)).body, stored.body);
     assert_eq!(phone.act(&mut server, edit(1)), Ok(record(1)));
     assert_eq!((phone.waiting(), phone.store.aside()), (0, [].as_slice()));
+}
+
+#[test]
+fn qt5_what_is_above_a_day_s_quota_stays_and_goes_by_itself_and_reading_goes_on() {
+    let (mut phone, mut tablet, mut server) = pair();
+    phone.sync(&mut server);
+    phone.link = Link::Full(7_200);
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    let until = phone.replica.status().held_until.expect("a time");
+    assert!(until.since(phone.now) >= 7_200_000);
+    // Before that time nothing is sent again and everything is kept; what others wrote comes.
+    let before = server.len();
+    assert_eq!(tablet.act(&mut server, register(2)), Ok(record(2)));
+    phone.link = Link::Up;
+    phone.now = phone.now.plus(3_600_000);
+    phone.sync(&mut server);
+    assert_eq!(server.len(), before + 2, "the tablet's alone");
+    assert_eq!(phone.waiting(), 2);
+    assert_eq!(phone.replica.status().on_phone, 1);
+    assert_eq!(phone.row(record(2)).id, record(2));
+    phone.now = until;
+    let cause = Cause::Timer;
+    let now = phone.now;
+    phone.run(&mut server, Event::Wake { cause, now });
+    assert_eq!((server.len(), phone.waiting()), (before + 4, 0));
+    assert_eq!(phone.replica.status().held_until, None);
+}
+
+#[test]
+fn qt8_a_record_out_of_use_is_set_aside_with_its_bytes_and_not_brought_back() {
+    let (mut phone, mut tablet, mut server) = pair();
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    tablet.sync(&mut server);
+    assert!(!tablet.store.load(record(1)).is_absent());
+    server.forget_after(0);
+    server.cells = Vec::from_iter(Cell::retired(&[(record(1), true)]));
+    for phone in [&mut phone, &mut tablet] {
+        phone.sync(&mut server);
+        assert!(phone.store.load(record(1)).is_absent());
+        let aside = phone.store.aside();
+        assert_eq!(aside.len(), 2);
+        let kept = |one: &domain::replica::Aside| {
+            one.reason == AsideReason::Retired && !one.bytes.is_empty()
+        };
+        assert!(aside.iter().all(kept));
+        // Its sum is the server's again: nothing is looked for and nothing sent back.
+        phone.requests.clear();
+        phone.sync(&mut server);
+        assert_eq!(
+            (server.len(), phone.waiting(), phone.requests.len()),
+            (0, 0, 1)
+        );
+    }
+    server.cells.clear();
+    // A record that the server takes anew comes like any other.
+    assert_eq!(tablet.act(&mut server, register(1)), Ok(record(1)));
+    phone.sync(&mut server);
+    assert_eq!(phone.row(record(1)).id, record(1));
 }

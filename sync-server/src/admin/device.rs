@@ -7,10 +7,11 @@ use domain::id::{DeviceId, PersonId};
 use sqlx::SqliteConnection;
 
 use super::AdminError;
+use crate::clock;
 use crate::keys::{self, How, Kept};
 use crate::store::device::Listed;
 use crate::store::invitation::{self, Which};
-use crate::store::{Store, device};
+use crate::store::{Store, device, usage};
 
 /// The fewest digits by which a device is named.
 const DIGITS_MIN: usize = 8;
@@ -74,6 +75,13 @@ pub(super) async fn list(
             "device {}\t{person}\tjoined {joined}\tlast seen {seen}\t{state}{copied}",
             id.hex()
         )?;
+        if let Some(since) = usage::over_since(db, id, clock::now()).await? {
+            writeln!(
+                out,
+                "\tbrought as much as it may today, since {}",
+                since.to_local_text()
+            )?;
+        }
         let keys = keys::of(db, id).await?;
         if keys.is_empty() {
             writeln!(out, "\tno key: nothing that it sends is signed")?;
@@ -124,7 +132,7 @@ pub(super) async fn find(store: &Store, name: &str) -> Result<(DeviceId, PersonI
 
 async fn revoke(store: &Store, name: &str, out: &mut impl Write) -> Result<(), AdminError> {
     let (id, person) = find(store, name).await?;
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut write = store.begin().await?;
     if !device::revoke(&mut write, id, now).await? {
         return Err(AdminError::NoDevice(name.to_owned()));

@@ -15,7 +15,8 @@ impl Look<'_> {
         let rows = sqlx::query(
             "SELECT d.record, d.part, c.hash, e.seq IS NULL FROM change c \
              JOIN doc d ON d.id = c.doc LEFT JOIN entry e ON e.change = c.id \
-             WHERE e.seq IS NULL OR e.stream <> d.stream",
+             WHERE (e.seq IS NULL OR e.stream <> d.stream) \
+             AND d.record NOT IN (SELECT record FROM retired)",
         )
         .fetch_all(&mut *view)
         .await?;

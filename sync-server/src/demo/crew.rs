@@ -165,6 +165,7 @@ impl Crew {
                 | Effect::Scan { .. }
                 | Effect::Send { .. }
                 | Effect::TookIn { .. }
+                | Effect::Notices(_)
                 | Effect::Changed { .. }
                 | Effect::Directory(_)
                 | Effect::Status(_)

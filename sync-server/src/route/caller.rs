@@ -122,6 +122,12 @@ pub(super) async fn look<'a>(
 }
 
 impl Guest<'_> {
+    /// The device that they are, or would be once they have joined.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        let known = self.who.as_ref().map(|(device, _)| device.id());
+        known.or(self.introduction.map(|introduction| introduction.device))
+    }
+
     /// Lets them in: a device that is new here joins, a new key is written down.
     ///
     /// # Errors

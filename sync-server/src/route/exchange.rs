@@ -12,16 +12,19 @@ use axum::response::Response;
 use domain::access;
 use domain::id::{ChangeHash, DeviceId, DocId};
 use domain::sync::lean::{self, Known};
-use domain::sync::message::{self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt};
+use domain::sync::message::{
+    self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt, UsedUp,
+};
 use domain::sync::repair::Repair;
+use domain::sync::signed::head_of_device;
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
 use crate::cursor::Below;
 use crate::error::ApiError;
-use crate::ingest::{self, Sender};
+use crate::ingest::{self, Sender, Signature};
 use crate::listener::Peer;
-use crate::parts::{Owner, PartId};
+use crate::parts::{Network, Owner, PartId};
 use crate::pull::{self, Page, Place, Reader, Told};
 use crate::route::caller::{self, Proof};
 use crate::route::parts::{self, Piece};
@@ -29,8 +32,9 @@ use crate::router::Shared;
 use crate::scope::{self, Scope};
 use crate::store::damage;
 use crate::store::device::{self, Device};
-use crate::store::log;
-use crate::{frames, healing, keys, limits, projection, proof, repair};
+use crate::store::{log, usage};
+use crate::turns::{Asking, Turn};
+use crate::{frames, healing, keys, limits, projection, repair};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -44,7 +48,14 @@ pub(crate) async fn answer(
     let named = super::is_named(&request);
     let Some(piece) = Piece::read(request.uri().query())? else {
         let body = super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?;
-        let answered = exchange(&shared, peer, &body, None).await?;
+        let answered = if body.len() < limits::WORK_BODY_BYTES {
+            exchange(&shared, peer, body.into(), None).await?
+        } else {
+            // Whoever leaves while it is worked on gives up its turn no sooner than the work is done.
+            let own = Arc::clone(&shared);
+            let work = async move { exchange(&own, peer, body.into(), None).await };
+            tokio::spawn(work).await.map_err(|_| ApiError::Internal)??
+        };
         let id = PartId::of(&answered.bytes);
         // A small answer is as soon asked for again.
         let keeps = answered.bytes.len() >= limits::PART_BYTES_MIN;
@@ -57,7 +68,7 @@ pub(crate) async fn answer(
     let work = {
         let (shared, id) = (Arc::clone(&shared), id.clone());
         tokio::spawn(async move {
-            let answer = exchange(&shared, peer, &body, Some((owner, &id))).await;
+            let answer = exchange(&shared, peer, body.into(), Some((owner, &id))).await;
             if let Ok(answered) = &answer {
                 answered.keep(&shared, &id);
             }
@@ -99,25 +110,42 @@ fn respond(shared: &Shared, id: Option<PartId>, answered: Answered, named: bool)
 async fn exchange(
     shared: &Shared,
     peer: Peer,
-    body: &[u8],
+    body: Bytes,
     begun: Option<(Owner, &PartId)>,
 ) -> Result<Answered, ApiError> {
     let now = shared.clock.now();
     // Who asks is known before the rest of the body costs anything, and nothing is written before
     // all of it was read.
-    let (caller, sealed) = message::Request::open(body)?;
+    let (caller, sealed) = message::Request::open(&body)?;
     let guest = caller::look(shared, peer, (&caller, &sealed), now).await?;
     // Spliced from two, it is neither.
-    if begun.is_some_and(|(_, name)| PartId::of(body) != *name) {
+    if begun.is_some_and(|(_, name)| PartId::of(&body) != *name) {
         return Err(ApiError::Malformed);
     }
-    let (ask, batch) = sealed.unseal()?;
+    let asking = Asking {
+        device: guest.device().ok_or(ApiError::Internal)?,
+        from: Network::of(peer.0),
+        long: body.len() >= limits::LONG_BODY_BYTES,
+    };
+    // What costs time to unpack waits for its turn with it.
+    let early = match asking.long {
+        true => Some(shared.turns.take(asking).await?),
+        false => None,
+    };
+    let (ask, batch) = match asking.long {
+        true => unpacked(body.clone()).await?,
+        false => sealed.unseal()?,
+    };
+    let turn = match early {
+        None if batch.is_some() => Some(shared.turns.take(asking).await?),
+        early => early,
+    };
     let ((device, scope), proof) = guest.enter(shared, now).await?;
     if let Some((owner @ Owner::Stranger(_), name)) = begun {
         shared.parts.joined(owner, name, device.id());
     }
     let who = (&device, scope);
-    let answered = serve(shared, who, (ask, batch), (proof.as_ref(), now)).await;
+    let answered = serve(shared, who, (ask, batch, turn), (proof.as_ref(), now)).await;
     let (bytes, is_receipt) = answered.inspect_err(|_| {
         if let Some((_, name)) = begun {
             shared.parts.forget(Owner::Device(device.id()), name);
@@ -138,7 +166,7 @@ async fn exchange(
 async fn serve(
     shared: &Shared,
     (device, scope): (&Device, Arc<Scope>),
-    (ask, batch): (Ask, Option<LeanBatch>),
+    (ask, batch, turn): (Ask, Option<LeanBatch>, Option<Turn>),
     (proof, now): (Option<&Proof>, Millis),
 ) -> Result<(Bytes, bool), ApiError> {
     let receipt = match batch {
@@ -149,9 +177,10 @@ async fn serve(
                 scope: Arc::clone(&scope),
                 now,
             };
-            Some(push(shared, &sender, (batch, proof)).await?)
+            Some(push(shared, sender, (batch, proof)).await?)
         }
     };
+    drop(turn);
     if ask.kib() == 0 {
         // Whoever carries another's request hears what became of it, and nothing else.
         let heard = Answer::receipt_alone(now, receipt);
@@ -161,32 +190,41 @@ async fn serve(
     Ok((answer.encode(ask.whole).into(), false))
 }
 
+/// What a long request asks and brings, unpacked on a thread that serves no connections.
+async fn unpacked(body: Bytes) -> Result<(Ask, Option<LeanBatch>), ApiError> {
+    let unpack = move || {
+        let (_, sealed) = message::Request::open(&body)?;
+        sealed.unseal()
+    };
+    let unpacked = tokio::task::spawn_blocking(unpack).await;
+    Ok(unpacked.map_err(|_| ApiError::Internal)??)
+}
+
 /// Takes a batch, or finds the receipt of the same batch taken before.
 async fn push(
     shared: &Shared,
-    sender: &Sender,
+    sender: Sender,
     (lean, proof): (LeanBatch, Option<&Proof>),
 ) -> Result<Receipt, ApiError> {
-    let mut write = shared.store.begin().await?;
+    let mut view = shared.store.view().await?;
     // Whoever has its secret alone cannot write in a device's name.
-    if proof.is_none() && keys::signs(&mut write, sender.device).await? {
+    if proof.is_none() && keys::signs(&mut view, sender.device).await? {
         return Err(ApiError::UnknownKey);
     }
-    if let Some(receipt) = ingest::taken(&mut write, sender, (lean.no(), lean.digest())).await? {
+    if let Some(receipt) = ingest::taken(&mut view, &sender, (lean.no(), lean.digest())).await? {
         return Ok(receipt);
     }
-    let batch = whole(&mut write, lean).await?;
-    let grids = batch.grids.clone();
-    let names = proof.as_ref().map(|_| batch.names());
-    let receipt = ingest::push(&mut write, sender, batch).await?;
-    if let (Some((signed, key)), Some(names)) = (proof, names) {
-        let of = (sender.device, key);
-        proof::keep(&mut write, of, (signed, &names), sender.now).await?;
-    }
-    write.commit().await?;
+    // What came before is answered for on any day; only what is new is counted.
+    usage::check(&mut view, sender.device, (&shared.quotas, sender.now)).await?;
+    let batch = whole(&mut view, lean).await?;
+    view.rollback().await?;
+    let (grids, device) = (batch.grids.clone(), sender.device);
+    let signature = proof.map(|(signed, key)| Signature { signed, key });
+    let to = (&shared.store, &shared.scopes);
+    let receipt = ingest::push(to, sender, batch, (signature, &shared.quotas)).await?;
     // A refused change of a grid among them costs its listeners an exchange, and nothing else.
     if let Some(place) = last_kept(&receipt) {
-        shared.news.tell(place, grids.into_iter(), sender.device);
+        shared.news.tell(place, grids.into_iter(), device);
     }
     Ok(receipt)
 }
@@ -232,9 +270,11 @@ async fn reply(
     let digest = match scope::digest(&mut view, &scope.streams).await? {
         Some(digest) => digest,
         None => {
+            view.rollback().await?;
             let mut write = shared.store.begin().await?;
             let digest = scope::remember(&mut write, &scope.streams).await?;
             write.commit().await?;
+            view = shared.store.view().await?;
             digest
         }
     };
@@ -264,6 +304,7 @@ async fn reply(
     let restored =
         place.told == Told::Restored && healing::is_news(&mut view, device.id(), now).await?;
     let healing = healing::open_gap(&mut view, now).await?.is_some();
+    let used_up = used_up(&mut view, &scope, now).await?;
     view.rollback().await?;
     let aside = damage::note(&shared.store, &page.damaged.changes, now).await?;
     projection::put_right(&shared.store, &page.damaged.rows, now).await?;
@@ -304,10 +345,36 @@ async fn reply(
         cells: page.marks.into_iter().collect(),
     };
     answer.cells.extend(healing.then(Cell::healing));
+    answer.cells.extend(Cell::retired(&page.retired));
+    answer.cells.extend(Cell::notices(&used_up));
     if !ask.reads_cells() {
         answer.forget_cells();
     }
     Ok(answer)
+}
+
+/// The devices that a station's device is told of: those of its own people that have used up their day.
+async fn used_up(
+    db: &mut SqliteConnection,
+    scope: &Scope,
+    now: Millis,
+) -> Result<Vec<UsedUp>, ApiError> {
+    if !access::is_station_staff(scope.me()) {
+        return Ok(Vec::new());
+    }
+    let units: Vec<_> = scope
+        .streams
+        .iter()
+        .chain(&scope.me().units)
+        .cloned()
+        .collect();
+    let over = usage::over_in(db, &units, now).await?;
+    let used_up = over.into_iter().map(|one| UsedUp {
+        name: one.name,
+        device: head_of_device(one.device),
+        since: one.since,
+    });
+    Ok(used_up.collect())
 }
 
 /// What is new for a device, or what it asked for before its turn.

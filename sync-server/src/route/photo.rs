@@ -20,6 +20,7 @@ use crate::album::{Added, Coming, Looked, Refused};
 use crate::error::ApiError;
 use crate::router::Shared;
 use crate::scope::Scope;
+use crate::store::usage::{self, Used};
 use crate::store::{device, log, photo as table};
 use crate::{clock, limits};
 
@@ -94,7 +95,10 @@ pub(crate) async fn append(
     if named.media.is_some() {
         return Ok(wrong_offset(named.coming.bytes));
     }
-    let (own, coming) = (Arc::clone(&shared), named.coming);
+    let (own, coming, now) = (Arc::clone(&shared), named.coming, shared.clock.now());
+    let mut view = shared.store.view().await?;
+    usage::check_photos(&mut view, coming.device, (&shared.quotas, now)).await?;
+    view.rollback().await?;
     let added = tokio::task::spawn_blocking(move || own.album.add(&coming, at, &piece))
         .await
         .map_err(|_| ApiError::Internal)?;
@@ -111,6 +115,12 @@ pub(crate) async fn append(
             let mut write = shared.store.begin().await?;
             table::put(&mut write, &whole).await?;
             table::link(&mut write, named.record, (coming.hash, named.size)).await?;
+            let used = Used {
+                photo_bytes: coming.bytes.into(),
+                ..Used::default()
+            };
+            let of = (coming.device, &shared.quotas);
+            usage::add(&mut write, of, used, now).await?;
             write.commit().await?;
             Ok(offset(StatusCode::NO_CONTENT, coming.bytes))
         }

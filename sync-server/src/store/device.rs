@@ -139,6 +139,16 @@ pub(crate) async fn all(
     rows.iter().map(one).collect()
 }
 
+/// How many devices ever joined.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn count(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT COUNT(*) FROM device")
+        .fetch_one(db)
+        .await
+}
+
 /// Whose device this is; none for one that is not there.
 ///
 /// # Errors

@@ -106,6 +106,15 @@ pub(crate) async fn put(
     Ok(())
 }
 
+/// Drops all of them: they are made again from the log as devices ask.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn drop_all(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM frame").execute(db).await?;
+    Ok(())
+}
+
 /// How many entries some streams have before a place, counted up to `enough`.
 ///
 /// # Errors

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use domain::access::Refusal;
 use domain::document::Hashed;
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
-use domain::sync::message::PassedOn;
+use domain::sync::message::{PageDigest, PassedOn};
 use domain::sync::sum::{Mark, Sums};
 use domain::time::Millis;
+use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
@@ -183,6 +185,32 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// How many changes there are of each of these records, and the place of the last; one that is not
+/// there is left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn counts(
+    db: &mut SqliteConnection,
+    records: &[RecordId],
+) -> Result<BTreeMap<RecordId, (usize, u64)>, sqlx::Error> {
+    let names: Vec<String> = records.iter().map(|id| hex(&id.bytes())).collect();
+    let rows = sqlx::query(
+        "SELECT d.record, COUNT(*), MAX(e.seq) FROM json_each(?) j \
+         JOIN doc d ON d.record = unhex(j.value) JOIN change c ON c.doc = d.id \
+         JOIN entry e ON e.change = c.id GROUP BY d.record",
+    )
+    .bind(serde_json::to_string(&names).unwrap_or_default())
+    .fetch_all(db)
+    .await?;
+    let counts = rows.iter().map(|row| {
+        let count = usize::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0);
+        let record = RecordId::from_bytes(bytes::<16>(row, 0)?);
+        Ok((record, (count, seq_of(row.try_get(2)?))))
+    });
+    counts.collect()
+}
+
 /// The hashes of a document's changes.
 ///
 /// # Errors
@@ -290,7 +318,7 @@ pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u
 const ROWS_A_STATEMENT: usize = 64;
 
 /// The place after the last one that was ever given.
-async fn next_place(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+pub(super) async fn next_place(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT 1 + MAX(COALESCE((SELECT MAX(seq) FROM entry), 0), \
          COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0))",
@@ -299,18 +327,22 @@ async fn next_place(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     .await
 }
 
-/// The last place of the log.
+/// The last place of the log, whether anything still lies there or not.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn last_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM entry")
-        .fetch_one(db)
-        .await?;
+    let last: i64 = sqlx::query_scalar(
+        "SELECT MAX(COALESCE((SELECT MAX(seq) FROM entry), 0), \
+         COALESCE((SELECT MAX(seq) FROM retired_entry), 0), \
+         COALESCE((SELECT MAX(seq) FROM retired_event), 0))",
+    )
+    .fetch_one(db)
+    .await?;
     Ok(seq_of(last))
 }
 
-/// The change that lies at a place of the log.
+/// The change that lies at a place of the log, or lay there before its record was taken out of use.
 ///
 /// # Errors
 /// When the database fails.
@@ -318,11 +350,13 @@ pub async fn change_at(
     db: &mut SqliteConnection,
     seq: u64,
 ) -> Result<Option<ChangeHash>, sqlx::Error> {
-    let row =
-        sqlx::query("SELECT c.hash FROM entry e JOIN change c ON c.id = e.change WHERE e.seq = ?")
-            .bind(seq_to(seq))
-            .fetch_optional(db)
-            .await?;
+    let row = sqlx::query(
+        "SELECT c.hash FROM (SELECT change FROM entry WHERE seq = ?1 UNION ALL \
+         SELECT change FROM retired_entry WHERE seq = ?1) e JOIN change c ON c.id = e.change LIMIT 1",
+    )
+    .bind(seq_to(seq))
+    .fetch_optional(db)
+    .await?;
     row.as_ref()
         .map(|row| bytes::<32>(row, 0).map(ChangeHash))
         .transpose()
@@ -560,35 +594,61 @@ pub async fn bind_person(
     Ok(())
 }
 
-/// Keeps refused bytes aside for study, the newest only, and each once however often they come.
+/// A change that was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Poison<'a> {
+    /// The document that it was for.
+    pub doc: DocId,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Keeps refused bytes aside for study, the newest only, and each once however often they come: what
+/// is known by its hash is not written again.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn keep_poison(
     db: &mut SqliteConnection,
-    (doc, refused): (DocId, &[u8]),
-    code: &str,
+    refused: &[Poison<'_>],
     (device, person): (DeviceId, &PersonId),
     now: Millis,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM poison WHERE device = ? AND record = ? AND part = ? AND bytes = ?")
-        .bind(device.0.as_slice())
-        .bind(doc.record.bytes().as_slice())
-        .bind(part_number(doc.part))
-        .bind(refused)
-        .execute(&mut *db)
-        .await?;
+    let newest = refused.len().saturating_sub(limits::POISON_PER_DEVICE_MAX);
+    let mut added = 0;
+    for some in refused
+        .get(newest..)
+        .unwrap_or_default()
+        .chunks(ROWS_A_STATEMENT)
+    {
+        let mut poison = QueryBuilder::new(
+            "INSERT INTO poison (device, person, record, part, bytes, hash, code, at) ",
+        );
+        poison.push_values(some, |mut row, one| {
+            let hash: [u8; 32] = Sha256::digest(one.bytes).into();
+            row.push_bind(device.0.to_vec())
+                .push_bind(person.as_str())
+                .push_bind(one.doc.record.bytes().to_vec())
+                .push_bind(part_number(one.doc.part))
+                .push_bind(one.bytes)
+                .push_bind(hash.to_vec())
+                .push_bind(format!("{:?}", one.why))
+                .push_bind(now.0);
+        });
+        poison.push(" ON CONFLICT DO NOTHING");
+        added += poison.build().execute(&mut *db).await?.rows_affected();
+    }
+    if added == 0 {
+        return Ok(());
+    }
     sqlx::query(
-        "INSERT INTO poison (device, person, record, part, bytes, code, at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "DELETE FROM poison WHERE device = ?1 AND id <= (SELECT id FROM poison WHERE device = ?1 \
+         ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     )
     .bind(device.0.as_slice())
-    .bind(person.as_str())
-    .bind(doc.record.bytes().as_slice())
-    .bind(part_number(doc.part))
-    .bind(refused)
-    .bind(code)
-    .bind(now.0)
+    .bind(i64::try_from(limits::POISON_PER_DEVICE_MAX).unwrap_or(i64::MAX))
     .execute(&mut *db)
     .await?;
     sqlx::query("DELETE FROM poison WHERE id <= (SELECT MAX(id) FROM poison) - ?")
@@ -596,4 +656,33 @@ pub async fn keep_poison(
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Notes that something of a batch was refused; whether it is the first time that this batch came.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_first_refusal(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    digest: PageDigest,
+    now: Millis,
+) -> Result<bool, sqlx::Error> {
+    let noted = sqlx::query(
+        "INSERT INTO refused_batch (device, digest, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(device.0.as_slice())
+    .bind(digest.as_slice())
+    .bind(now.0)
+    .execute(&mut *db)
+    .await?;
+    if noted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM refused_batch WHERE device = ? AND at < ?")
+        .bind(device.0.as_slice())
+        .bind(now.plus(-limits::REFUSED_KEPT_MS).0)
+        .execute(db)
+        .await?;
+    Ok(true)
 }

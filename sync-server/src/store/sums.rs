@@ -20,6 +20,20 @@ pub async fn add(db: &mut SqliteConnection, new: &Sums) -> Result<(), sqlx::Erro
     Ok(())
 }
 
+/// Takes what left the log out of the sums of its streams.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(db: &mut SqliteConnection, gone: &Sums) -> Result<(), sqlx::Error> {
+    let streams: Vec<UnitId> = gone.keys().cloned().collect();
+    let known = of(db, &streams).await?;
+    for (stream, sum) in gone {
+        let sum = known.get(stream).copied().unwrap_or_default().without(*sum);
+        put(db, stream, sum).await?;
+    }
+    Ok(())
+}
+
 /// The sums of some streams; one without changes is left out.
 ///
 /// # Errors

@@ -45,6 +45,8 @@ mod process;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]
+mod quota;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sync_server::clock::Clock;
 use sync_server::config::Config;
+use sync_server::store::usage::Quotas;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -32,6 +33,13 @@ impl TestServer {
     /// Starts a server with the demonstration.
     pub async fn start_demo() -> Self {
         Self::with(true).await
+    }
+
+    /// Stops the server and starts it again on the same data with other quotas.
+    pub async fn restart_with(mut self, quotas: Quotas) -> Self {
+        drop(self.stop.take());
+        self.task.await.expect("stops");
+        Self::by((Clock::default(), quotas), self.folder, false, None).await
     }
 
     async fn with(demo: bool) -> Self {
@@ -77,11 +85,11 @@ impl TestServer {
     }
 
     async fn on(folder: tempfile::TempDir, demo: bool, tls: Option<(PathBuf, PathBuf)>) -> Self {
-        Self::by(Clock::default(), folder, demo, tls).await
+        Self::by((Clock::default(), Quotas::default()), folder, demo, tls).await
     }
 
     async fn by(
-        clock: Clock,
+        (clock, quotas): (Clock, Quotas),
         folder: tempfile::TempDir,
         demo: bool,
         tls: Option<(PathBuf, PathBuf)>,
@@ -96,6 +104,7 @@ impl TestServer {
             public_url: None,
             demo,
             frames_from: 512,
+            quotas,
             bench_join: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -124,6 +133,7 @@ impl TestServer {
             public_url: None,
             demo: false,
             frames_from: 512,
+            quotas: Quotas::default(),
             bench_join: None,
         };
         let task = tokio::spawn(async {});
@@ -151,7 +161,7 @@ impl TestServer {
         self.task.await.expect("stops");
         let later = days * 24 * 60 * 60 * 1000;
         let clock = Clock::new(move || sync_server::clock::now().plus(later));
-        Self::by(clock, self.folder, false, None).await
+        Self::by((clock, Quotas::default()), self.folder, false, None).await
     }
 
     /// Stops the server and waits until it has ended.

@@ -330,6 +330,7 @@ impl Shell {
             }
             Effect::Send { .. }
             | Effect::Changed { .. }
+            | Effect::Notices(_)
             | Effect::Directory(_)
             | Effect::Status(_)
             | Effect::WakeAt(_) => None,

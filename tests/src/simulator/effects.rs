@@ -154,7 +154,10 @@ impl World {
                 }
             }
             Effect::Directory(known) => self.purge(no, &known),
-            Effect::TookIn { .. } | Effect::Changed { .. } | Effect::Status(_) => {}
+            Effect::TookIn { .. }
+            | Effect::Notices(_)
+            | Effect::Changed { .. }
+            | Effect::Status(_) => {}
         }
         Ok(())
     }

@@ -201,7 +201,7 @@ impl World {
         let spy = self.proof((letter.phone + 1) % self.phones.len());
         let proof = self.believed(&spy, &self.proof(letter.phone)).to_owned();
         let heard = self.station.rest(id, &proof);
-        self.truth.hold(heard.status == 404, Invariant::I7, || {
+        self.truth.hold(heard.status != 200, Invariant::I7, || {
             let bytes = heard.body.len();
             format!(
                 "another device was given {bytes} bytes of the answer to {}",

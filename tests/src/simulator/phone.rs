@@ -198,7 +198,10 @@ impl Phone {
             LinkFailure::Refused(ErrorCode::Unknown) => true,
             LinkFailure::Refused(ErrorCode::UnknownKey) => !names_its_key,
             LinkFailure::Refused(ErrorCode::KeyLocked) => names_its_key && !joins,
-            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Refused(_) => false,
+            LinkFailure::Offline
+            | LinkFailure::NotOurs
+            | LinkFailure::Wait(_)
+            | LinkFailure::Refused(_) => false,
         }
     }
 

@@ -125,6 +125,7 @@ fn join(
                 Effect::Finished { .. }
                 | Effect::Scan { .. }
                 | Effect::TookIn { .. }
+                | Effect::Notices(_)
                 | Effect::Changed { .. }
                 | Effect::Directory(_)
                 | Effect::Status(_)

@@ -159,6 +159,7 @@ impl Station {
             demo: false,
             // Little is in scope here, and both ways of a first load are to be tried.
             frames_from: 24,
+            quotas: sync_server::store::usage::Quotas::default(),
             bench_join: None,
         };
         let clock = Arc::clone(&self.clock);

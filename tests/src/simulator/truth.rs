@@ -245,7 +245,8 @@ impl Truth {
                 | Refusal::Contradicts
                 | Refusal::AnotherName
                 | Refusal::Fixed
-                | Refusal::NotARecord => false,
+                | Refusal::NotARecord
+                | Refusal::Retired => false,
             };
             refused.insert(item.doc.record);
             self.hold(reason, Invariant::I10, || {

@@ -3,10 +3,13 @@
 //! They follow the fields, each under a number: a reader skips those that it does not know. Only a
 //! reader that says that it reads cells is sent any, so that an older app goes on as it was.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Entry, MessageError};
-use crate::id::PersonId;
+use crate::id::{PersonId, RecordId};
+use crate::sync::signed::DeviceHead;
 use crate::sync::wire::{Reader, Short, Writer};
 use crate::time::Millis;
 
@@ -17,6 +20,10 @@ const CELLS_MAX: usize = 64;
 const HEALING: u64 = 1;
 /// Which entries were passed on, by whose device, over which gap.
 const PASSED_ON: u64 = 2;
+/// Records that an administrator took out of use or gave back.
+const RETIRED: u64 = 3;
+/// Devices of the station that have used up what they may bring in a day.
+const NOTICES: u64 = 4;
 
 /// A number, and what is said under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +45,17 @@ pub struct PassedOn {
     pub to: Millis,
 }
 
+/// A device that has used up what it may bring in a day, as its station hears of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedUp {
+    /// The name of its person.
+    pub name: String,
+    /// The beginning of its own name.
+    pub device: DeviceHead,
+    /// Since when.
+    pub since: Millis,
+}
+
 /// Marks, each with the places in the log that it is on, as runs of a first place and a count.
 pub(super) type Marks = Vec<(PassedOn, Vec<(u64, u64)>)>;
 
@@ -49,6 +67,25 @@ impl Cell {
             number: HEALING,
             bytes: Vec::new(),
         }
+    }
+
+    /// Says which records were taken out of use or given back, in the order in which that was done;
+    /// none where there are none.
+    #[must_use]
+    pub fn retired(told: &[(RecordId, bool)]) -> Option<Self> {
+        (!told.is_empty()).then(|| Self {
+            number: RETIRED,
+            bytes: postcard::to_allocvec(told).unwrap_or_default(),
+        })
+    }
+
+    /// Tells a station which of its devices have used up their day; none where there are none.
+    #[must_use]
+    pub fn notices(notices: &[UsedUp]) -> Option<Self> {
+        (!notices.is_empty()).then(|| Self {
+            number: NOTICES,
+            bytes: postcard::to_allocvec(notices).unwrap_or_default(),
+        })
     }
 
     /// The marks of those entries that were passed on; none where there are none.
@@ -87,6 +124,26 @@ impl Answer {
     #[must_use]
     pub fn is_healing(&self) -> bool {
         self.cells.iter().any(|cell| cell.number == HEALING)
+    }
+
+    /// The records that were taken out of use, with `true`, or given back, each as it stands last.
+    #[must_use]
+    pub fn retired(&self) -> BTreeMap<RecordId, bool> {
+        let told: Vec<(RecordId, bool)> = self.said(RETIRED);
+        told.into_iter().collect()
+    }
+
+    /// The devices of the station that have used up their day.
+    #[must_use]
+    pub fn notices(&self) -> Vec<UsedUp> {
+        self.said(NOTICES)
+    }
+
+    /// The list that is said under a number; none that can be read is an empty one.
+    fn said<T: serde::de::DeserializeOwned>(&self, number: u64) -> Vec<T> {
+        let cell = self.cells.iter().find(|cell| cell.number == number);
+        let read = cell.and_then(|cell| postcard::from_bytes(&cell.bytes).ok());
+        read.unwrap_or_default()
     }
 
     /// Takes away what only a reader of cells understands.

@@ -15,6 +15,8 @@ pub struct Head {
     pub total: Option<usize>,
     /// The length of this body in bytes; none where it is not known or the body was packed.
     pub length: Option<usize>,
+    /// After how many seconds to come again.
+    pub wait_s: Option<u32>,
 }
 
 impl Head {
@@ -28,6 +30,7 @@ impl Head {
             part: header("part").filter(|name| is_name(name)),
             total: number("total"),
             length: number("content-length").filter(|_| !packed),
+            wait_s: header("retry-after").and_then(|text| text.trim().parse().ok()),
         }
     }
 

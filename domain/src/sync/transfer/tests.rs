@@ -66,6 +66,7 @@ fn binary(body: &[u8], part: Option<&str>, total: Option<usize>) -> (Head, Vec<u
         part: part.map(ToOwned::to_owned),
         total,
         length: Some(body.len()),
+        wait_s: None,
     };
     (head, body.to_vec())
 }
@@ -353,6 +354,22 @@ fn the_server_s_refusals_keep_their_code() {
     transfer.ended(End::Clean);
     let refused = LinkFailure::Refused(ErrorCode::UnknownDevice);
     assert_eq!(transfer.step(), Step::Over(Err(refused)));
+}
+
+#[test]
+fn qt5_a_server_that_says_when_to_come_again_is_heard() {
+    for (code, heard) in [
+        ("too_many", LinkFailure::Wait(3_600)),
+        ("revoked", LinkFailure::Refused(ErrorCode::Revoked)),
+    ] {
+        let mut transfer = Transfer::new(vec![1; 9_000], PROOF.to_owned());
+        let _post = transfer.step();
+        let (mut head, body) = text(429, &json(code));
+        head.wait_s = Some(3_600);
+        assert!(transfer.head(&head) && transfer.piece(&body));
+        transfer.ended(End::Clean);
+        assert_eq!(transfer.step(), Step::Over(Err(heard)));
+    }
 }
 
 #[test]
