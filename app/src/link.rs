@@ -14,7 +14,7 @@ use crate::platform::outcome::{First, first, within};
 use fetch::{Body, Call};
 
 /// The counts and de-identified rows for supervisors.
-pub const OVERVIEW: &str = "/api/v1/overview";
+pub const OVERVIEW: &str = "/api/v2/overview";
 
 /// How long a single question may wait for its answer, in milliseconds.
 const ANSWER_MS: u32 = 60_000;

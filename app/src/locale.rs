@@ -7,6 +7,7 @@ pub mod word;
 use core::cell::Cell;
 
 use domain::codelist::{self, Language, List};
+use domain::view::figure::Figure;
 
 thread_local! {
     static LANGUAGE: Cell<Language> = const { Cell::new(Language::Zh) };
@@ -43,6 +44,12 @@ pub fn speak(language: Language) {
         // A page without the right tag is still read.
         let _tagged = root.set_attribute("lang", tag);
     }
+}
+
+/// The name of a figure: the same wherever it is shown, because it counts the same everywhere.
+#[must_use]
+pub fn figure(figure: Figure) -> &'static str {
+    codelist::name(List::Figure, figure.code(), spoken())
 }
 
 /// A text in both languages.

@@ -72,6 +72,8 @@ pub enum List {
     SessionResult,
     /// The list `agreement_form`.
     AgreementForm,
+    /// The list `figure`.
+    Figure,
 }
 
 impl List {
@@ -104,6 +106,7 @@ impl List {
             Self::SessionMode => "session_mode",
             Self::SessionResult => "session_result",
             Self::AgreementForm => "agreement_form",
+            Self::Figure => "figure",
         }
     }
 }
@@ -176,7 +179,8 @@ pub fn name(list: List, code: &str, language: Language) -> &str {
 mod tests {
     use super::*;
 
-    const ALL: [List; 27] = [
+    const ALL: [List; 28] = [
+        List::Figure,
         List::DisputeCategory,
         List::DisputeSource,
         List::MediationTrack,

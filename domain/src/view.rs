@@ -1,7 +1,11 @@
 //! Views: list rows and pages folded from documents; they can be thrown away and made again.
 
 pub mod case;
+pub mod cells;
+pub mod figure;
+pub mod matters;
 pub mod supervisor;
+pub mod weeks;
 
 use serde::{Deserialize, Serialize};
 

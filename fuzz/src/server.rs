@@ -307,7 +307,7 @@ pub(crate) fn router_seeds() -> Vec<Vec<u8>> {
         post("/api/v1/news", &[DEVICE.0, SECRET.0].concat()),
         post("/api/v1/photos", &plain(message::encode(&arrived))),
         post(
-            "/api/v1/overview",
+            "/api/v2/overview",
             &plain(message::encode(&(DEVICE, SECRET))),
         ),
         format!("GET /api/v1/parts/{part}?from=10\n\n").into_bytes(),

@@ -68,6 +68,9 @@ pub enum ApiError {
     /// The person may not see this.
     #[error("not allowed for this person")]
     NotAllowed,
+    /// A unit below the village, or a period that is not over or no whole weeks.
+    #[error("counts are given of villages and whole weeks that are over, of nothing smaller")]
+    TooFine,
     /// The number of the batch was used for other bytes.
     #[error("this batch number was used for other content")]
     BatchDiffers,
@@ -149,6 +152,7 @@ impl ApiError {
                 (ErrorCode::TooMany, StatusCode::TOO_MANY_REQUESTS, Quiet)
             }
             Self::NotAllowed => (ErrorCode::NotAllowed, StatusCode::FORBIDDEN, Notice),
+            Self::TooFine => (ErrorCode::TooFine, StatusCode::FORBIDDEN, Notice),
             Self::UnknownPath => (ErrorCode::NotFound, StatusCode::NOT_FOUND, Quiet),
             Self::UnknownMethod => (ErrorCode::NotFound, StatusCode::METHOD_NOT_ALLOWED, Quiet),
             Self::NoRoom => (ErrorCode::NoRoom, StatusCode::INSUFFICIENT_STORAGE, Alarm),

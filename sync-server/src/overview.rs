@@ -1,309 +1,178 @@
-//! The de-identified picture of a unit: counts and rows without personal data.
+//! The de-identified picture of a unit: counts as cells, of units down to the village.
 
-use std::collections::BTreeMap;
+mod town;
 
-use domain::id::UnitId;
-use domain::sync::message::{OVERVIEW_ROWS_MAX, Overview};
+use domain::codelist::{self, List};
+use domain::sync::message::Overview;
 use domain::time::Millis;
-use domain::unit::{Member, Unit};
-use domain::view::supervisor::{Period, PublicRow, UnitCounts};
+use domain::unit::{Level, Member};
+use domain::view::cells::Cell;
+use domain::view::cells::chart::{Chart, Place as Node, What};
+use domain::view::figure::Figure;
+use domain::view::matters::{self, Beside, Matters};
+use domain::view::supervisor::{Below, CategoryCount, Counts, Period, Place};
+use domain::view::weeks::{Span, Weeks};
 use sqlx::SqliteConnection;
 
 use crate::error::ApiError;
-use crate::store::count::{self, Figures, Question};
-use crate::store::org;
+use crate::store::count;
+use town::Town;
 
-/// The units by code, with those below each.
-struct Tree {
-    units: BTreeMap<UnitId, Unit>,
-    below: BTreeMap<UnitId, Vec<UnitId>>,
-}
-
-/// Draws the picture of `unit`, or of the member's own unit when none is named.
+/// Draws the picture of a place, or of the member's own unit when none is named.
 ///
 /// # Errors
-/// When the unit is not one of the member's or below it, or the database fails.
+/// When the place is not one of the member's or below it, when it or the period is finer than what
+/// supervisors are given, or the database fails.
 pub(crate) async fn draw(
     db: &mut SqliteConnection,
     member: &Member,
-    unit: Option<UnitId>,
-    (period, now): (Period, Millis),
+    place: Option<Place>,
+    (period, now): (Weeks, Millis),
 ) -> Result<Overview, ApiError> {
-    let tree = Tree::read(db).await?;
-    let wanted = match unit {
-        Some(unit) => unit,
-        None => member.units.first().cloned().ok_or(ApiError::NotAllowed)?,
+    if !period.is_sound() || !period.is_over(now) {
+        return Err(ApiError::TooFine);
+    }
+    let mut town = Town::read(db).await?;
+    let wanted = match place {
+        Some(place) => place,
+        None => Place {
+            unit: member.units.first().cloned().ok_or(ApiError::NotAllowed)?,
+            village: None,
+        },
     };
-    let path = tree.path(member, &wanted).ok_or(ApiError::NotAllowed)?;
-    let asked = Question {
-        unit: &wanted,
-        period,
-        now,
-    };
-    let figures = count::figures(db, asked).await?;
-    let children = tree.children(&wanted).map(|child| UnitCounts {
-        unit: child.id.clone(),
-        name: child.name.clone(),
-        level: child.level,
-        counts: figures.get(&child.id).copied().unwrap_or_default().counts(),
+    let path = town.path(member, &wanted)?;
+    let node = path.last().copied().ok_or(ApiError::NotAllowed)?;
+    let quarter = quarter(period, now);
+    town.fill(db, years(period, quarter), now).await?;
+    let mut chart = Chart::new(&town, now);
+    let below = town.below(node);
+    let below = below.filter_map(|child| {
+        let named = town.named(child)?.clone();
+        let counts = counts(&mut chart, child, period);
+        Some(Below { named, counts })
     });
-    let children = children.collect();
-    let total = figures
-        .values()
-        .fold(Figures::default(), |sum, one| sum.and(*one));
-    let rows = count::open(db, &wanted, OVERVIEW_ROWS_MAX).await?;
+    let below = below.collect();
+    let total = counts(&mut chart, node, period);
+    let categories = categories(&mut chart, node, quarter);
+    let matters = open_matters(db, (&town, node), &mut chart).await?;
     Ok(Overview {
         now,
-        path,
-        total: total.counts(),
-        children,
-        categories: count::categories(db, asked).await?,
-        rows: rows.iter().map(PublicRow::from).collect(),
-        rows_total: total.open(),
+        period,
+        path: path
+            .iter()
+            .filter_map(|node| town.named(*node).cloned())
+            .collect(),
+        total,
+        below,
+        quarter,
+        categories,
+        matters,
     })
 }
 
-impl Tree {
-    async fn read(db: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        let mut tree = Self {
-            units: BTreeMap::new(),
-            below: BTreeMap::new(),
-        };
-        for unit in org::units(db).await? {
-            if let Some(parent) = &unit.parent {
-                tree.below
-                    .entry(parent.clone())
-                    .or_default()
-                    .push(unit.id.clone());
-            }
-            tree.units.insert(unit.id.clone(), unit);
-        }
-        Ok(tree)
-    }
-
-    /// The way down from the member's own unit; none when the unit does not lie below one.
-    fn path(&self, member: &Member, wanted: &UnitId) -> Option<Vec<Unit>> {
-        let mut path: Vec<Unit> = Vec::new();
-        let mut next = Some(wanted);
-        while let Some(id) = next {
-            let unit = self.units.get(id)?;
-            // Each step leads to a higher level, also where older versions took units in a circle.
-            if path.last().is_some_and(|below| unit.level >= below.level) {
-                return None;
-            }
-            path.push(unit.clone());
-            if member.units.contains(id) {
-                path.reverse();
-                return Some(path);
-            }
-            next = unit.parent.as_ref();
-        }
-        None
-    }
-
-    fn children(&self, of: &UnitId) -> impl Iterator<Item = &Unit> {
-        self.below
-            .get(of)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.units.get(id))
+/// The last quarter of a period, or before it, that is over.
+fn quarter(period: Weeks, now: Millis) -> Weeks {
+    let last = Weeks::around(period.last(), Span::Quarter);
+    if last.is_over(now) {
+        last
+    } else {
+        Weeks::around(last.first().saturating_sub(1), Span::Quarter)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use domain::record::Kind;
-    use domain::time::Day;
-    use domain::unit::{Level, Role};
-    use domain::view::Row;
-    use domain::view::supervisor::{CategoryCount, Counts};
+/// The years that hold both.
+fn years(period: Weeks, quarter: Weeks) -> Period {
+    let years = [period, quarter].map(|weeks| Weeks::around(weeks.first(), Span::Year).days());
+    let [one, two] = years;
+    Period {
+        from: one.from.min(two.from),
+        to: one.to.max(two.to),
+    }
+}
 
-    use super::*;
-    use crate::store::Store;
-    use crate::{clock, demo};
+fn counts(chart: &mut Chart<'_, Town>, node: Node, period: Weeks) -> Counts {
+    let mut during = |figure| chart.cell(node, What::During(figure, period));
+    let [found, settled, failed, patrols] = [
+        Figure::Found,
+        Figure::Settled,
+        Figure::Failed,
+        Figure::Patrols,
+    ]
+    .map(&mut during);
+    let [hazards_done, hazards_left, visits_done, visits_left] = [
+        Figure::HazardsDone,
+        Figure::HazardsLeft,
+        Figure::VisitsDone,
+        Figure::VisitsLeft,
+    ]
+    .map(&mut during);
+    Counts {
+        found,
+        settled,
+        failed,
+        patrols,
+        hazards_done,
+        hazards_left,
+        visits_done,
+        visits_left,
+        open: chart.cell(node, What::Open),
+        overdue: chart.cell(node, What::Overdue(true)),
+        major: chart.cell(node, What::Major(true)),
+    }
+}
 
-    async fn of_grid(db: &mut SqliteConnection, grid: &UnitId) -> Vec<Row> {
-        let stored: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM row WHERE grid = ?")
-            .bind(grid.as_str())
-            .fetch_all(db)
-            .await
-            .expect("rows");
-        stored
-            .iter()
-            .filter_map(|bytes| Row::decode(bytes))
-            .collect()
+/// The categories of which there is something to tell: the most first, then those that are not shown,
+/// in the order of the list.
+fn categories(chart: &mut Chart<'_, Town>, node: Node, quarter: Weeks) -> Vec<CategoryCount> {
+    let all = codelist::codes(List::DisputeCategory).enumerate();
+    let all = all.map(|(place, code)| CategoryCount {
+        category: code.code.to_owned(),
+        found: chart.cell(node, What::Category(place, quarter)),
+    });
+    let mut told: Vec<_> = all.filter(|one| one.found != Cell::Count(0)).collect();
+    told.sort_by_key(|one| core::cmp::Reverse(one.found.drawn()));
+    told
+}
+
+/// The open matters of a station; those of other places are not listed, so that no list can be set off
+/// against another.
+async fn open_matters(
+    db: &mut SqliteConnection,
+    (town, node): (&Town, Node),
+    chart: &mut Chart<'_, Town>,
+) -> Result<Vec<Matters>, ApiError> {
+    let station = town
+        .named(node)
+        .filter(|named| named.level == Some(Level::Station));
+    let Some(station) = station else {
+        return Ok(Vec::new());
+    };
+    let cells = count::matters(db, &station.place.unit).await?;
+    Ok(matters::list(cells, &mut OfStation { chart, node }))
+}
+
+/// What is shown of a station beside its open matters.
+struct OfStation<'a, 'b> {
+    chart: &'a mut Chart<'b, Town>,
+    node: Node,
+}
+
+impl Beside for OfStation<'_, '_> {
+    fn open(&mut self) -> Cell {
+        self.chart.cell(self.node, What::Open)
     }
 
-    /// The same picture from all rows, one by one, by the definitions of the core.
-    async fn summed(
-        db: &mut SqliteConnection,
-        member: &Member,
-        wanted: &UnitId,
-        (period, now): (Period, Millis),
-    ) -> Overview {
-        let tree = Tree::read(db).await.expect("units");
-        let path = tree.path(member, wanted).expect("a path");
-        let mut sum = Sum::new(period, now);
-        let mut children = Vec::new();
-        for child in tree.children(wanted) {
-            let mut counts = Counts::default();
-            for grid in tree.grids(&child.id) {
-                for row in of_grid(db, &grid).await {
-                    counts.add(&row, period, now);
-                    sum.add(&row);
-                }
-            }
-            let (unit, name, level) = (child.id.clone(), child.name.clone(), child.level);
-            children.push(UnitCounts {
-                unit,
-                name,
-                level,
-                counts,
-            });
-        }
-        if tree.units[wanted].level == Level::Grid {
-            for row in of_grid(db, wanted).await {
-                sum.add(&row);
-            }
-        }
-        sum.finish(path, children)
+    fn major(&mut self) -> Cell {
+        self.chart.cell(self.node, What::Major(true))
     }
 
-    impl Tree {
-        fn grids(&self, top: &UnitId) -> Vec<UnitId> {
-            let mut grids = Vec::new();
-            let mut open = vec![top.clone()];
-            while let Some(id) = open.pop() {
-                if self
-                    .units
-                    .get(&id)
-                    .is_some_and(|unit| unit.level == Level::Grid)
-                {
-                    grids.push(id);
-                } else {
-                    open.extend(self.below.get(&id).into_iter().flatten().cloned());
-                }
-            }
-            grids
-        }
+    fn found(&mut self, week: Weeks) -> Cell {
+        self.chart
+            .cell(self.node, What::During(Figure::Found, week))
     }
 
-    /// Everything that is summed over the rows of a unit.
-    struct Sum {
-        period: Period,
-        now: Millis,
-        total: Counts,
-        categories: BTreeMap<String, (u32, u32)>,
-        open: Vec<(Millis, PublicRow)>,
-    }
-
-    impl Sum {
-        fn new(period: Period, now: Millis) -> Self {
-            let (categories, open) = (BTreeMap::new(), Vec::new());
-            Self {
-                period,
-                now,
-                total: Counts::default(),
-                categories,
-                open,
-            }
-        }
-
-        fn add(&mut self, row: &Row) {
-            self.total.add(row, self.period, self.now);
-            if row.kind == Kind::Dispute {
-                let (found, open) = self.categories.entry(row.category.clone()).or_default();
-                *found += u32::from(self.period.holds(row.happened_at));
-                *open += u32::from(row.open);
-            }
-            if row.open {
-                let due = row.due.map_or(Millis(i64::MAX), |due| due.at);
-                self.open.push((due, PublicRow::from(row)));
-            }
-        }
-
-        fn finish(mut self, path: Vec<Unit>, children: Vec<UnitCounts>) -> Overview {
-            self.open
-                .sort_by(|a, b| (a.0, &a.1.number).cmp(&(b.0, &b.1.number)));
-            let rows_total = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
-            let rows = self
-                .open
-                .into_iter()
-                .map(|(_, row)| row)
-                .take(OVERVIEW_ROWS_MAX)
-                .collect();
-            let mut categories: Vec<_> = self
-                .categories
-                .into_iter()
-                .filter(|(_, (found, open))| *found > 0 || *open > 0)
-                .map(|(category, (found, open))| CategoryCount {
-                    category,
-                    found,
-                    open,
-                })
-                .collect();
-            categories.sort_by(|a, b| {
-                b.found
-                    .cmp(&a.found)
-                    .then_with(|| a.category.cmp(&b.category))
-            });
-            let (now, total) = (self.now, self.total);
-            Overview {
-                now,
-                path,
-                total,
-                children,
-                categories,
-                rows,
-                rows_total,
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn vw3_what_the_database_sums_is_what_the_rows_one_by_one_come_to() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), true).await.expect("opens");
-        let now = clock::now();
-        demo::seed(&store, now).await.expect("seeds");
-        let mut view = store.view().await.expect("a view");
-        let units = org::units(&mut view).await.expect("units");
-        let top = units.first().expect("a city").id.clone();
-        let member = Member {
-            person: "super".parse().expect("a code"),
-            name: String::new(),
-            roles: vec![Role::Supervisor],
-            units: vec![top.clone()],
-        };
-        let today = now.day();
-        let periods = [(-400, 1), (-30, 0), (-7, -3), (0, 0), (1, -1)];
-        let mut all = Vec::new();
-        for unit in &units {
-            for (from, to) in periods {
-                let (from, to) = (today.plus(from), today.plus(to));
-                let when = (Period { from, to }, now);
-                let wanted = Some(unit.id.clone());
-                let drawn = draw(&mut view, &member, wanted, when).await.expect("draws");
-                assert_eq!(drawn, summed(&mut view, &member, &unit.id, when).await);
-                all.push(drawn);
-            }
-        }
-        // Something of each kind was counted, and more is open than one answer shows.
-        let most = all.first().expect("the city");
-        let seen = [
-            most.total.disputes_settled,
-            most.total.disputes_overdue,
-            most.total.checkins,
-            most.total.hazards_done,
-            most.total.visits_done,
-        ];
-        assert!(seen.iter().all(|count| *count > 0), "{:?}", most.total);
-        // The ends of time are no trouble.
-        let (from, to) = (Day(i64::MIN), Day(i64::MAX));
-        let when = (Period { from, to }, now);
-        let whole = draw(&mut view, &member, None, when).await.expect("draws");
-        assert!(whole.total.disputes_found >= most.total.disputes_found);
-        view.rollback().await.expect("ends");
-        store.close().await;
+    fn found_of(&mut self, category: &str, quarter: Weeks) -> Cell {
+        let place = town::category(category);
+        self.chart.cell(self.node, What::Category(place, quarter))
     }
 }

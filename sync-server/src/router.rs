@@ -83,6 +83,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         )
         .route(
             "/api/v1/overview",
+            post(overview::outdated).fallback(unknown_method),
+        )
+        .route(
+            "/api/v2/overview",
             post(overview::answer).fallback(unknown_method),
         )
         .route(

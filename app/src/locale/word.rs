@@ -235,13 +235,10 @@ words! {
 
     // Station.
     NEW_SINCE: "昨日以来新增", "New since yesterday";
-    OVERDUE: "逾期", "Overdue";
-    MAJOR: "红色事项", "Major matters";
     TO_DECIDE: "需要定夺", "To decide";
     LATEST: "最久 {} 天", "at most {} days";
     MAJOR_NOTE: "纠纷与隐患", "disputes and hazards";
     TO_DECIDE_NOTE: "两人写得不一样", "two people disagree";
-    OPEN_NOW: "在办", "Open";
     MATTER: "事项", "Matter";
     VILLAGE_GRID: "村 / 网格", "Village / grid";
     STATUS: "状态", "Status";
@@ -285,12 +282,17 @@ words! {
     UNIT: "单位", "Unit";
     PERIOD: "期间", "Period";
     WEEK_AHEAD: "7 天内", "Within 7 days";
-    WEEK: "近 7 天", "Last 7 days";
-    MONTH: "近 30 天", "Last 30 days";
-    QUARTER: "近 90 天", "Last 90 days";
-    FOUND: "登记", "Found";
+    WEEK: "周", "Week";
+    MONTH: "月", "Month";
+    QUARTER: "季", "Quarter";
+    YEAR: "年", "Year";
+    PERIOD_BEFORE: "前一期", "Before";
+    PERIOD_AFTER: "后一期", "After";
+    OTHER_PLACES: "其他网格", "Other grids";
+    HOW_MANY: "件数", "Number";
+    NOT_SHOWN: "—", "—";
+    CELLS_NOTE: "期间按整周计，结束后统计。少于 {} 的数不列出；“—”表示为防推算而不列出。", "Periods are whole weeks that are over. Numbers under {} are not given; “—” is left out so that they cannot be worked out.";
     SETTLED_RATE: "化解率", "Settled";
-    OVERDUE_RATE: "超期率", "Overdue";
     HAZARD_RATE: "隐患整改率", "Hazards put right";
     VISIT_RATE: "回访率", "Visits done";
     OF_N: "{} / {}", "{} of {}";
@@ -302,6 +304,8 @@ words! {
     DEIDENTIFIED: "不含个人信息", "Without personal data";
     OVERVIEW_OFFLINE: "现在没有网络，联网后再看", "No network now: look again when online";
     OVERVIEW_REFUSED: "这个单位不在您的范围内", "This unit is not in your scope";
+    OVERVIEW_TOO_FINE: "只能看到村和整周的数字", "Figures are given of villages and whole weeks, of nothing smaller";
+    OVERVIEW_OUTDATED: "本机与服务器版本不同，请更新后再看", "This app and the server are of different versions: update and look again";
     OVERVIEW_BROKEN: "没有收到完整的数据，请稍后再试", "The figures did not arrive whole: try again later";
     TRY_AGAIN: "再试一次", "Try again";
     AS_OF: "截至 {}", "as of {}";

@@ -3,44 +3,58 @@
 use std::sync::Arc;
 
 use domain::codelist::List;
-use domain::id::UnitId;
 use domain::record::Kind;
 use domain::sync::message::{Overview, decode, encode};
-use domain::unit::Level;
-use domain::view::supervisor::{
-    Counts, Period, PublicRow, Rate, SMALL_CELL_MAX, UnitCounts, is_small_cell,
-};
+use domain::view::cells::{Cell, SMALL_CELL_MAX};
+use domain::view::figure::Figure;
+use domain::view::matters::Matters;
+use domain::view::supervisor::{Below, CategoryCount, Counts, Named, Place, Rate};
+use domain::view::weeks::{Span, Weeks};
 use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
 use crate::component::shell::{Top, top};
-use crate::locale::{self, Word, format, word};
+use crate::locale::{self, format, word};
 use crate::platform;
 use crate::screen::is_demo;
 use crate::state::{Actions, OverviewFault, State, state};
 
-/// What stands between a unit and the one below it.
+/// What stands between a place and the one below it.
 const STEP: &str = "›";
-
-/// How many open records are drawn at once.
-const PAGE: usize = 20;
 
 /// What is being looked at and what came of it.
 #[derive(Clone, Copy)]
 struct Look {
-    unit: RwSignal<Option<UnitId>>,
-    days: RwSignal<String>,
+    place: RwSignal<Option<Place>>,
+    span: RwSignal<String>,
+    period: RwSignal<Weeks>,
     found: RwSignal<Option<Arc<Overview>>>,
     fault: RwSignal<Option<OverviewFault>>,
     again: RwSignal<u32>,
 }
 
 impl Look {
-    fn show(&self, unit: UnitId) {
-        self.unit.set(Some(unit));
+    fn show(&self, place: Place) {
+        self.place.set(Some(place));
         if let Some(window) = web_sys::window() {
             window.scroll_to_with_x_and_y(0.0, 0.0);
         }
+    }
+
+    /// The last period of a length that is over.
+    fn choose(&self, span: String) {
+        self.period
+            .set(Weeks::latest(span_of(&span), platform::now()));
+        self.span.set(span);
+    }
+}
+
+fn span_of(choice: &str) -> Span {
+    match choice {
+        "week" => Span::Week,
+        "quarter" => Span::Quarter,
+        "year" => Span::Year,
+        _ => Span::Month,
     }
 }
 
@@ -48,24 +62,27 @@ impl Look {
 pub fn overview() -> AnyView {
     let state = state();
     let look = Look {
-        unit: RwSignal::new(None),
-        days: RwSignal::new("30".to_owned()),
+        place: RwSignal::new(None),
+        span: RwSignal::new("month".to_owned()),
+        period: RwSignal::new(Weeks::latest(Span::Month, platform::now())),
         found: RwSignal::new(None),
         fault: RwSignal::new(None),
         again: RwSignal::new(0),
     };
     Effect::new(move |_| ask(state, look));
-    let periods = vec![
-        Choice::new("7", word::WEEK.s()),
-        Choice::new("30", word::MONTH.s()),
-        Choice::new("90", word::QUARTER.s()),
+    let spans = vec![
+        Choice::new("week", word::WEEK.s()),
+        Choice::new("month", word::MONTH.s()),
+        Choice::new("quarter", word::QUARTER.s()),
+        Choice::new("year", word::YEAR.s()),
     ];
     view! {
         <div class="wide">
             {move || heading(state, look)}
             <main class="overview">
                 {move || path(look)}
-                {chips(word::PERIOD.s(), periods, 3, look.days.into(), move |days| look.days.set(days))}
+                {chips(word::PERIOD.s(), spans, 4, look.span.into(), move |span| look.choose(span))}
+                {move || period(look)}
                 {move || fault(look)}
                 {move || look.found.get().map(|found| picture(&found, look))}
             </main>
@@ -74,21 +91,54 @@ pub fn overview() -> AnyView {
     .into_any()
 }
 
+/// The days of the period, between the ways to the one before and the one after.
+fn period(look: Look) -> AnyView {
+    let now = platform::now();
+    let period = look.period.get();
+    let before = Weeks::around(period.first().saturating_sub(1), period.span());
+    let after = Weeks::around(period.last().saturating_add(1), period.span());
+    let later = after.is_over(now).then(|| {
+        view! {
+            <button type="button" class="mini" on:click=move |_| look.period.set(after)>
+                {word::PERIOD_AFTER.s()}
+            </button>
+        }
+    });
+    view! {
+        <p class="path">
+            <b>{days(period, now.day())}</b>
+            <button type="button" class="mini" on:click=move |_| look.period.set(before)>
+                {word::PERIOD_BEFORE.s()}
+            </button>
+            {later}
+        </p>
+    }
+    .into_any()
+}
+
+fn days(period: Weeks, today: domain::time::Day) -> String {
+    let days = period.days();
+    let [from, to] = [days.from, days.to].map(|day| format::day(day, today));
+    format!("{from} – {to}")
+}
+
 fn ask(state: State, look: Look) {
     look.again.track();
-    let unit = look.unit.get();
-    let days: i64 = look.days.with(|days| days.parse().unwrap_or(30));
-    let today = platform::now().day();
-    let period = Period {
-        from: today.plus(1 - days),
-        to: today,
-    };
-    let of = unit.as_ref().map_or("", UnitId::as_str);
-    let key = format!("overview/{of}/{days}");
+    let asked = (look.place.get(), look.period.get());
+    let (place, period) = asked.clone();
+    let of = place.as_ref().map_or_else(String::new, |place| {
+        let village = place.village.as_deref().unwrap_or_default();
+        format!("{}/{village}", place.unit)
+    });
+    let key = format!("overview/{of}/{period:?}");
     platform::spawn(async move {
-        let answer = Actions::overview(unit.clone(), period).await;
+        let answer = Actions::overview(place, period).await;
         // An answer to an earlier question is not shown.
-        if look.unit.try_get_untracked() != Some(unit) {
+        let now = look
+            .place
+            .try_get_untracked()
+            .zip(look.period.try_get_untracked());
+        if now != Some(asked) {
             return;
         }
         match answer {
@@ -148,32 +198,43 @@ fn heading(state: State, look: Look) -> AnyView {
     })
 }
 
-/// The units above, as the way back up, and the unit itself.
+/// The places above, as the way back up, and the place itself.
 fn path(look: Look) -> AnyView {
     let found = look.found.get();
-    let units = found.map(|found| found.path.clone()).unwrap_or_default();
-    let last = units.len().saturating_sub(1);
-    let step = |(place, unit): (usize, domain::unit::Unit)| {
-        if place == last {
-            return view! { <b aria-current="page">{unit.name}</b> }.into_any();
+    let places = found.map(|found| found.path.clone()).unwrap_or_default();
+    let last = places.len().saturating_sub(1);
+    let step = |(at, named): (usize, Named)| {
+        if at == last {
+            return view! { <b aria-current="page">{name(&named)}</b> }.into_any();
         }
-        let id = unit.id.clone();
+        let place = named.place.clone();
         view! {
-            <button type="button" class="mini" on:click=move |_| look.show(id.clone())>
-                {unit.name}
+            <button type="button" class="mini" on:click=move |_| look.show(place.clone())>
+                {name(&named)}
             </button>
             <span aria-hidden="true">{STEP}</span>
         }
         .into_any()
     };
-    let steps: Vec<_> = units.into_iter().enumerate().map(step).collect();
+    let steps: Vec<_> = places.into_iter().enumerate().map(step).collect();
     view! { <nav class="path" aria-label=word::UNIT.s()>{steps}</nav> }.into_any()
+}
+
+/// The name of a place; grids without a village stand together without one.
+fn name(named: &Named) -> String {
+    if named.name.is_empty() {
+        word::OTHER_PLACES.s().to_owned()
+    } else {
+        named.name.clone()
+    }
 }
 
 fn fault(look: Look) -> Option<AnyView> {
     let text = match look.fault.get()? {
         OverviewFault::Offline => word::OVERVIEW_OFFLINE,
         OverviewFault::NotAllowed => word::OVERVIEW_REFUSED,
+        OverviewFault::TooFine => word::OVERVIEW_TOO_FINE,
+        OverviewFault::Outdated => word::OVERVIEW_OUTDATED,
         OverviewFault::Unreadable => word::OVERVIEW_BROKEN,
     };
     Some(
@@ -190,102 +251,118 @@ fn fault(look: Look) -> Option<AnyView> {
 }
 
 fn picture(found: &Arc<Overview>, look: Look) -> AnyView {
-    let shown = RwSignal::new(PAGE);
-    let categories = categories(found);
-    let figures = figures(&found.total);
-    let children = children(&found.children, look);
-    let found = Arc::clone(found);
-    let rows = move || rows(&found, shown);
     view! {
-        {figures}
+        {figures(&found.total)}
+        <p class="quiet">{word::CELLS_NOTE.with(SMALL_CELL_MAX)}</p>
         <div class="columns">
-            <div>{children} {rows}</div>
-            <aside>{categories}</aside>
+            <div>{below(&found.below, look)} {matters(found)}</div>
+            <aside>{categories(found)}</aside>
         </div>
     }
     .into_any()
 }
 
 fn figures(total: &Counts) -> AnyView {
-    let count = |label: Word, count: u32, bad: bool| {
-        let bad = bad && count > 0;
+    let count = |figure: Figure, count: Cell, bad: bool| {
+        let bad = bad && count.drawn() > 0;
+        let soft = count.count().is_none();
         view! {
             <div class="card kpi">
-                <span>{label.s()}</span><b class:bad=bad>{count}</b>
+                <span>{locale::figure(figure)}</span>
+                <b class:bad=bad class:soft=soft>{cell(count)}</b>
             </div>
         }
     };
-    let rate = |label: Word, rate: Rate| {
+    let rate = |label: locale::Word, rate: Option<Rate>| {
+        let of = rate.map(|rate| word::OF_N.with2(rate.part, rate.of));
+        let soft = rate.is_none_or(|rate| rate.of == 0);
         view! {
             <div class="card kpi">
-                <span>{label.s()}</span><b>{share(rate)}</b><i>{word::OF_N.with2(rate.part, rate.of)}</i>
+                <span>{label.s()}</span><b class:soft=soft>{share(rate)}</b><i>{of}</i>
             </div>
         }
     };
     view! {
         <section class="kpis">
-            {count(word::FOUND, total.disputes_found, false)}
-            {count(word::OPEN_NOW, total.disputes_open, false)}
-            {count(word::OVERDUE, total.disputes_overdue, true)}
-            {count(word::MAJOR, total.disputes_major, true)}
+            {count(Figure::Found, total.found, false)}
+            {count(Figure::Open, total.open, false)}
+            {count(Figure::Overdue, total.overdue, true)}
+            {count(Figure::Major, total.major, true)}
             {rate(word::SETTLED_RATE, total.settled_rate())}
             {rate(word::HAZARD_RATE, total.hazards_rate())}
             {rate(word::VISIT_RATE, total.visits_rate())}
-            {count(word::PATROLS, total.patrols, false)}
+            {count(Figure::Patrols, total.patrols, false)}
         </section>
     }
     .into_any()
 }
 
-fn share(rate: Rate) -> String {
+fn share(rate: Option<Rate>) -> String {
+    let Some(rate) = rate else {
+        return word::NOT_SHOWN.s().to_owned();
+    };
     rate.per_mille()
         .map_or_else(|| word::NO_BASE.s().to_owned(), format::percent)
 }
 
-fn children(children: &[UnitCounts], look: Look) -> Option<AnyView> {
-    if children.is_empty() {
+/// A count as it came: the number, or that it is not told.
+fn cell(count: Cell) -> String {
+    match count {
+        Cell::Count(count) => count.to_string(),
+        Cell::Under => word::LESS_THAN.with(SMALL_CELL_MAX),
+        Cell::Hidden => word::NOT_SHOWN.s().to_owned(),
+    }
+}
+
+fn below(below: &[Below], look: Look) -> Option<AnyView> {
+    if below.is_empty() {
         return None;
     }
-    let line = |child: &UnitCounts| {
-        let id = child.unit.clone();
-        let counts = child.counts;
-        let late = if counts.disputes_overdue > 0 {
+    let labels = [Figure::Found, Figure::Open, Figure::Overdue].map(locale::figure);
+    let [found, open, overdue] = labels;
+    let settled = word::SETTLED_RATE.s();
+    let line = |one: &Below| {
+        let place = one.named.place.clone();
+        let counts = one.counts;
+        let late = if counts.overdue.drawn() > 0 {
             "n due"
         } else {
             "n"
         };
+        let level = one
+            .named
+            .level
+            .map(|level| locale::code(List::UnitLevel, level.code()));
         view! {
             <tr>
                 <td>
                     <button type="button" class="link"
-                        on:click=move |_| look.show(id.clone())>
-                        {child.name.clone()}
+                        on:click=move |_| look.show(place.clone())>
+                        {name(&one.named)}
                     </button>
-                    {(child.level != Level::Grid).then(|| view! {
-                        <small>{locale::code(List::UnitLevel, child.level.code())}</small>
-                    })}
+                    {level.map(|level| view! { <small>{level}</small> })}
                 </td>
-                <td class="n">{counts.disputes_found}</td>
-                <td class="n">{counts.disputes_open}</td>
-                <td class=late>{counts.disputes_overdue}</td>
-                <td class="n">{share(counts.settled_rate())}</td>
+                <td class="n" data-label=found>{cell(counts.found)}</td>
+                <td class="n" data-label=open>{cell(counts.open)}</td>
+                <td class=late data-label=overdue>{cell(counts.overdue)}</td>
+                <td class="n" data-label=settled>{share(counts.settled_rate())}</td>
             </tr>
         }
     };
-    let lines: Vec<_> = children.iter().map(line).collect();
+    let lines: Vec<_> = below.iter().map(line).collect();
     Some(
         view! {
             <section>
                 <h2>{word::BY_UNIT.s()}</h2>
                 <div class="card">
-                    <table>
+                    <table class="below">
                         <thead>
                             <tr>
                                 <th scope="col">{word::UNIT.s()}</th>
-                                <th scope="col" class="n">{word::FOUND.s()}</th>
-                                <th scope="col" class="n">{word::OPEN_NOW.s()}</th>
-                                <th scope="col" class="n">{word::OVERDUE.s()}</th>
-                                <th scope="col" class="n">{word::SETTLED_RATE.s()}</th>
+                                <th scope="col" class="n">{found}</th>
+                                <th scope="col" class="n">{open}</th>
+                                <th scope="col" class="n">{overdue}</th>
+                                <th scope="col" class="n">{settled}</th>
                             </tr>
                         </thead>
                         <tbody>{lines}</tbody>
@@ -297,88 +374,65 @@ fn children(children: &[UnitCounts], look: Look) -> Option<AnyView> {
     )
 }
 
-/// A count that may not single out a matter.
-fn cell(count: u32) -> String {
-    if is_small_cell(count) {
-        word::LESS_THAN.with(SMALL_CELL_MAX)
-    } else {
-        count.to_string()
-    }
-}
-
-fn categories(found: &Overview) -> AnyView {
+fn categories(found: &Overview) -> Option<AnyView> {
     let most = found
         .categories
         .iter()
-        .map(|category| category.found)
-        .max()
-        .unwrap_or(1)
+        .map(|one| one.found.drawn())
+        .max()?
         .max(1);
-    let line = |category: &domain::view::supervisor::CategoryCount| {
-        // The bar must not tell what the number hides.
-        let small = is_small_cell(category.found);
-        let shown = if small {
-            SMALL_CELL_MAX - 1
-        } else {
-            category.found
-        };
-        let width = format!("{}%", shown * 100 / most);
+    let line = |one: &CategoryCount| {
+        // A bar must not tell what the number hides: there is none.
+        let width = format!("{}%", u64::from(one.found.drawn()) * 100 / u64::from(most));
         view! {
             <li class="bar-row">
-                <span>{locale::category(&category.category)}</span>
+                <span>{locale::category(&one.category)}</span>
                 <span class="bar" aria-hidden="true"><i style:width=width></i></span>
-                <output>{cell(category.found)}</output>
+                <output>{cell(one.found)}</output>
             </li>
         }
     };
     let lines: Vec<_> = found.categories.iter().map(line).collect();
-    view! {
-        <h2>{word::BY_CATEGORY.s()}</h2>
-        <ul class="card bars">{lines}</ul>
-    }
-    .into_any()
+    Some(
+        view! {
+            <h2>{word::BY_CATEGORY.s()}</h2>
+            <p class="quiet">{days(found.quarter, found.now.day())}</p>
+            <ul class="card bars">{lines}</ul>
+        }
+        .into_any(),
+    )
 }
 
-fn rows(found: &Overview, shown: RwSignal<usize>) -> Option<AnyView> {
-    if found.rows.is_empty() {
+fn matters(found: &Overview) -> Option<AnyView> {
+    if found.matters.is_empty() {
         return None;
     }
     let today = found.now.day();
-    let line = |row: &PublicRow| {
-        let kind = format::kind(row.kind);
-        let matter = match row.kind {
-            Kind::Dispute => format!("{kind} · {}", locale::category(&row.category)),
-            Kind::Hazard => {
-                format!(
-                    "{kind} · {}",
-                    locale::code(List::HazardCategory, &row.category)
-                )
-            }
-            Kind::Patrol | Kind::Task => kind.to_owned(),
+    let line = |group: &Matters| {
+        let lists = match group.kind {
+            Kind::Dispute => Some((List::DisputeCategory, List::CaseLevel)),
+            Kind::Hazard => Some((List::HazardCategory, List::HazardLevel)),
+            Kind::Patrol | Kind::Task => None,
         };
-        let late = row.due_on.is_some_and(|due| due < today);
+        let kind = format::kind(group.kind).to_owned();
+        let coded = |list: Option<List>, code: &Option<String>| {
+            let code = code.as_deref().filter(|code| !code.is_empty());
+            list.zip(code)
+                .map(|(list, code)| locale::code(list, code).to_owned())
+        };
+        let category = coded(lists.map(|lists| lists.0), &group.category);
+        let level = coded(lists.map(|lists| lists.1), &group.level);
+        let week = group.week.map(|week| days(week, today));
+        let matter: Vec<String> = [Some(kind), category].into_iter().flatten().collect();
+        let more: Vec<String> = [level, week].into_iter().flatten().collect();
         view! {
             <tr>
-                <td>{matter}
-                    <small>{format::number(&row.number)}</small></td>
-                <td>{format::day(row.found_on, today)}</td>
-                <td><span class="tag plain">{format::status(row.kind, &row.status)}</span></td>
-                <td class=if late { "n due" } else { "n" }>
-                    {row.due_on.map(|due| format::day(due, today))}
-                </td>
+                <td>{matter.join(" · ")} <small>{more.join(" · ")}</small></td>
+                <td class="n">{group.count}</td>
             </tr>
         }
     };
-    let total = found.rows.len().min(shown.get());
-    let lines: Vec<_> = found.rows.iter().take(total).map(line).collect();
-    let count = word::SHOWN_OF.with2(total, found.rows_total);
-    let more = (total < found.rows.len()).then(|| {
-        view! {
-            <button type="button" class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
-                {word::SHOW_MORE.s()}
-            </button>
-        }
-    });
+    let lines: Vec<_> = found.matters.iter().map(line).collect();
     Some(
         view! {
             <section>
@@ -388,16 +442,12 @@ fn rows(found: &Overview, shown: RwSignal<usize>) -> Option<AnyView> {
                         <thead>
                             <tr>
                                 <th scope="col">{word::MATTER.s()}</th>
-                                <th scope="col">{word::TIME.s()}</th>
-                                <th scope="col">{word::STATUS.s()}</th>
-                                <th scope="col" class="n">{word::DUE_COLUMN.s()}</th>
+                                <th scope="col" class="n">{word::HOW_MANY.s()}</th>
                             </tr>
                         </thead>
                         <tbody>{lines}</tbody>
                     </table>
                 </div>
-                <p class="quiet" role="status">{count}</p>
-                {more}
             </section>
         }
         .into_any(),

@@ -8,10 +8,11 @@ use domain::record::Kind;
 use domain::time::{DAY_MS, HOUR_MS, Millis};
 use domain::unit::Directory;
 use domain::view::Row;
+use domain::view::figure::Figure;
 use leptos::prelude::*;
 
 use crate::component::shell::{Top, top};
-use crate::locale::{Word, format, word};
+use crate::locale::{self, format, word};
 use crate::platform;
 use crate::screen::{is_demo, record};
 use crate::state::{State, state};
@@ -93,19 +94,23 @@ fn figures(state: State, filters: Filters) -> AnyView {
         let matters = || rows.values().filter(|row| row.kind != Kind::Patrol);
         (
             matters().filter(|row| row.created_at >= since).count(),
-            matters().filter(|row| row.is_overdue(now)).count(),
-            matters().filter(|row| row.open && is_major(row)).count(),
+            matters()
+                .filter(|row| Figure::Overdue.stands(row, now))
+                .count(),
+            matters()
+                .filter(|row| Figure::Major.stands(row, now))
+                .count(),
             matters().filter(|row| row.is_contested()).count(),
             notes(rows.values(), since, now),
         )
     });
-    let card = move |label: Word, count: usize, mark: &'static str, note: String| {
+    let card = move |label: &'static str, count: usize, mark: &'static str, note: String| {
         let bad = count > 0 && mark == "overdue";
         let pressed = move || (filters.mark.get() == mark).to_string();
         view! {
             <button type="button" class="card kpi" aria-pressed=pressed
                 on:click=move |_| filters.toggle_mark(mark)>
-                <span>{label.s()}</span>
+                <span>{label}</span>
                 <b class:bad=bad>{count}</b>
                 <i>{note}</i>
             </button>
@@ -113,10 +118,10 @@ fn figures(state: State, filters: Filters) -> AnyView {
     };
     view! {
         <section class="kpis">
-            {card(word::NEW_SINCE, new, "new", notes.0)}
-            {card(word::OVERDUE, overdue, "overdue", notes.1)}
-            {card(word::MAJOR, major, "major", word::MAJOR_NOTE.s().to_owned())}
-            {card(word::TO_DECIDE, contested, "contested", word::TO_DECIDE_NOTE.s().to_owned())}
+            {card(word::NEW_SINCE.s(), new, "new", notes.0)}
+            {card(locale::figure(Figure::Overdue), overdue, "overdue", notes.1)}
+            {card(locale::figure(Figure::Major), major, "major", word::MAJOR_NOTE.s().to_owned())}
+            {card(word::TO_DECIDE.s(), contested, "contested", word::TO_DECIDE_NOTE.s().to_owned())}
         </section>
     }
     .into_any()
@@ -130,7 +135,7 @@ fn notes<'a>(rows: impl Iterator<Item = &'a Row>, since: Millis, now: Millis) ->
             disputes += usize::from(row.kind == Kind::Dispute);
             hazards += usize::from(row.kind == Kind::Hazard);
         }
-        if let Some(due) = row.due.filter(|_| row.is_overdue(now)) {
+        if let Some(due) = row.due.filter(|_| Figure::Overdue.stands(row, now)) {
             days = days.max(now.day().since(due.at.day()));
         }
     }
@@ -142,14 +147,6 @@ fn notes<'a>(rows: impl Iterator<Item = &'a Row>, since: Millis, now: Millis) ->
     (kinds, word::LATEST.with(days))
 }
 
-pub(super) fn is_major(row: &Row) -> bool {
-    match row.kind {
-        Kind::Dispute => row.level == "R",
-        Kind::Hazard => row.level == "3",
-        Kind::Patrol | Kind::Task => false,
-    }
-}
-
 pub(super) fn village_of(known: Option<&Directory>, row: &Row) -> String {
     let grid = known.and_then(|known| known.grid(&row.grid));
     grid.map(|grid| grid.village.clone()).unwrap_or_default()
@@ -158,12 +155,10 @@ pub(super) fn village_of(known: Option<&Directory>, row: &Row) -> String {
 /// Open disputes and hazards by village, the most first.
 fn villages(state: State, filters: Filters) -> AnyView {
     let known = state.known();
+    let now = platform::now();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     state.rows.with(|rows| {
-        for row in rows
-            .values()
-            .filter(|row| row.open && row.kind != Kind::Patrol)
-        {
+        for row in rows.values().filter(|row| Figure::Open.stands(row, now)) {
             *counts.entry(village_of(known.as_deref(), row)).or_default() += 1;
         }
     });

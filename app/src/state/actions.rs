@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::command::Command;
-use domain::id::{DeviceId, RecordId, UnitId};
+use domain::id::{DeviceId, RecordId};
 use domain::replica::{Cause, CommandError};
-use domain::sync::message::{Overview, OverviewRequest, decode, encode};
+use domain::sync::message::{ErrorCode, Overview, OverviewRequest, decode, encode};
 use domain::view::case::Case;
-use domain::view::supervisor::Period;
+use domain::view::supervisor::Place;
+use domain::view::weeks::Weeks;
 
 use crate::link;
 use crate::platform::{self, attempts};
@@ -51,9 +52,26 @@ pub enum OverviewFault {
     /// The server does not show this unit to this person.
     #[error("not shown to this person")]
     NotAllowed,
+    /// The server gives no counts of so small a place or period.
+    #[error("too small a place or period")]
+    TooFine,
+    /// The app and the server are not of the same version.
+    #[error("another version")]
+    Outdated,
     /// The answer cannot be read.
     #[error("the answer cannot be read")]
     Unreadable,
+}
+
+fn refused(code: &str) -> OverviewFault {
+    match ErrorCode::from_code(code) {
+        Some(ErrorCode::TooFine) => OverviewFault::TooFine,
+        Some(ErrorCode::OtherVersion | ErrorCode::NotFound) => OverviewFault::Outdated,
+        Some(ErrorCode::Internal | ErrorCode::TooMany | ErrorCode::TooSlow) => {
+            OverviewFault::Unreadable
+        }
+        Some(_) | None => OverviewFault::NotAllowed,
+    }
 }
 
 /// The actions of this page.
@@ -179,27 +197,27 @@ impl Actions {
         }
     }
 
-    /// Asks for the de-identified picture of a unit.
+    /// Asks for the de-identified picture of a place.
     ///
     /// # Errors
     /// When there is no answer or none that can be read.
     pub async fn overview(
-        unit: Option<UnitId>,
-        period: Period,
+        place: Option<Place>,
+        period: Weeks,
     ) -> Result<Arc<Overview>, OverviewFault> {
         let phone = Self::phone().ok_or(OverviewFault::Offline)?;
         let (device, secret) = phone.proof();
         let request = OverviewRequest {
             device,
             secret,
-            unit,
+            place,
             period,
         };
         match link::post(link::OVERVIEW, &encode(&request)).await {
             Ok(bytes) => decode(&bytes)
                 .map(Arc::new)
                 .map_err(|_| OverviewFault::Unreadable),
-            Err(link::LinkFault::Refused { .. }) => Err(OverviewFault::NotAllowed),
+            Err(link::LinkFault::Refused { code, .. }) => Err(refused(&code)),
             Err(link::LinkFault::NotOurs) => Err(OverviewFault::Unreadable),
             Err(link::LinkFault::Unreachable | link::LinkFault::Timeout) => {
                 Err(OverviewFault::Offline)

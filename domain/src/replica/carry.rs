@@ -113,6 +113,7 @@ const fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::UnknownCode
         | ErrorCode::UsedCode
         | ErrorCode::ExpiredCode
+        | ErrorCode::TooFine
         | ErrorCode::NotAllowed
         | ErrorCode::NotFound
         | ErrorCode::Checksum

@@ -21,8 +21,10 @@ use crate::access::Refusal;
 use crate::document::Hashed;
 use crate::id::{DeviceId, DocId, PersonId, UnitId};
 use crate::time::Millis;
-use crate::unit::{Directory, Unit};
-use crate::view::supervisor::{CategoryCount, Counts, Period, PublicRow, UnitCounts};
+use crate::unit::Directory;
+use crate::view::matters::Matters;
+use crate::view::supervisor::{Below, CategoryCount, Counts, Named, Place};
+use crate::view::weeks::Weeks;
 
 pub use cell::{Cell, PassedOn, UsedUp};
 pub use code::{ErrorCode, normal_code};
@@ -312,33 +314,32 @@ pub struct OverviewRequest {
     pub device: DeviceId,
     /// Its proof.
     pub secret: Secret,
-    /// The unit to look at; the member's own unit when none is named.
-    pub unit: Option<UnitId>,
-    /// The days to count.
-    pub period: Period,
+    /// The place to look at; the member's own unit when none is named.
+    pub place: Option<Place>,
+    /// The period to count; it must be over.
+    pub period: Weeks,
 }
 
-/// The merged, de-identified picture of a unit.
+/// The merged, de-identified picture of a place. Nothing in it tells of one or two matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
     /// The server's clock.
     pub now: Millis,
-    /// The units from the member's own down to this one.
-    pub path: Vec<Unit>,
-    /// The unit's counts.
+    /// The period that was counted.
+    pub period: Weeks,
+    /// The places from the member's own unit down to this one.
+    pub path: Vec<Named>,
+    /// The place's counts.
     pub total: Counts,
-    /// The counts of the units below it.
-    pub children: Vec<UnitCounts>,
-    /// Disputes by category.
+    /// The counts of the places below it.
+    pub below: Vec<Below>,
+    /// The quarter of the categories: the last one of the period, or before it, that is over.
+    pub quarter: Weeks,
+    /// Disputes found in the quarter by category, the most first.
     pub categories: Vec<CategoryCount>,
-    /// Open records, the earliest due first, at most [`OVERVIEW_ROWS_MAX`].
-    pub rows: Vec<PublicRow>,
-    /// How many there are in all.
-    pub rows_total: u32,
+    /// Open matters of a station; other places list none.
+    pub matters: Vec<Matters>,
 }
-
-/// The most rows of an overview.
-pub const OVERVIEW_ROWS_MAX: usize = 200;
 
 /// Why a message cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

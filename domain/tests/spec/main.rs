@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod cells;
 mod convergence;
 mod fixture;
 mod forge;

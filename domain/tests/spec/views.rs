@@ -1,9 +1,12 @@
 //! VW: rows and counts.
 
+use domain::codelist::{self, List};
 use domain::command::Command;
+use domain::record::Kind;
 use domain::record::dispute::CloseDraft;
 use domain::time::DAY_MS;
-use domain::view::supervisor::{Counts, Period, PublicRow, is_small_cell};
+use domain::view::figure::Figure;
+use domain::view::supervisor::Period;
 use domain::view::{ROW_VERSION, Row};
 
 use crate::fixture::{morning, new_dispute, officer, record};
@@ -48,25 +51,18 @@ fn vw2_overdue_is_told_by_the_clock_and_never_stored() {
 #[test]
 fn vw3_counts_hold_to_their_period_and_their_definition() {
     let (mut phone, mut server) = registered();
-    let count = |phone: &Phone, period| {
-        let mut counts = Counts::default();
-        counts.add(&phone.row(record(1)), period, morning());
-        counts
+    let counts = |phone: &Phone, figure: Figure, period: Period| {
+        let moment = figure.moment(&phone.row(record(1)));
+        moment.is_some_and(|at| period.holds(at))
     };
-    let open = count(&phone, week());
-    assert_eq!(
-        (
-            open.disputes_found,
-            open.disputes_open,
-            open.disputes_settled
-        ),
-        (1, 1, 0)
-    );
+    let stands = |phone: &Phone, figure: Figure| figure.stands(&phone.row(record(1)), morning());
+    assert!(counts(&phone, Figure::Found, week()) && stands(&phone, Figure::Open));
+    assert!(!counts(&phone, Figure::Settled, week()));
     let before = Period {
         from: week().from.plus(-30),
         to: week().from.plus(-1),
     };
-    assert_eq!(count(&phone, before).disputes_found, 0);
+    assert!(!counts(&phone, Figure::Found, before));
     let form = CloseDraft {
         outcome: "13".to_owned(),
         ..CloseDraft::default()
@@ -74,30 +70,47 @@ fn vw3_counts_hold_to_their_period_and_their_definition() {
     let new = form.parse().expect("sound");
     let close = Command::CloseDispute { id: record(1), new };
     assert_eq!(phone.act(&mut server, close), Ok(record(1)));
-    let closed = count(&phone, week());
-    assert_eq!((closed.disputes_open, closed.disputes_settled), (0, 1));
-    assert_eq!(closed.settled_rate().per_mille(), Some(1_000));
-    assert_eq!(closed.visits_rate().per_mille(), None);
+    assert!(!stands(&phone, Figure::Open) && counts(&phone, Figure::Settled, week()));
+    assert!(!counts(&phone, Figure::Failed, week()));
 }
 
+/// Each kind of record is counted by one definition, whoever looks: what is late at the station is
+/// late for the supervisor.
 #[test]
-fn vw4_what_supervisors_see_holds_no_person_no_place_and_no_text() {
+fn vw11_overdue_and_major_are_the_same_for_station_and_supervisor() {
     let (phone, _) = registered();
     let row = phone.row(record(1));
-    let bytes = postcard::to_allocvec(&PublicRow::from(&row)).expect("encodes");
-    for secret in [
-        row.place.as_str(),
-        row.excerpt.as_str(),
-        "p1",
-        "周仁发",
-        "10000001234",
-    ] {
-        let found = bytes
-            .windows(secret.len())
-            .any(|window| window == secret.as_bytes());
-        assert!(!found, "{secret}");
+    let late = row.due.expect("due").at.plus(1);
+    for kind in [Kind::Dispute, Kind::Hazard, Kind::Task] {
+        let row = Row {
+            kind,
+            ..row.clone()
+        };
+        assert!(Figure::Overdue.stands(&row, late) && Figure::Open.stands(&row, late));
+        assert!(!Figure::Overdue.stands(&row, morning()));
     }
-    assert!(is_small_cell(2) && !is_small_cell(3));
+    let patrol = Row {
+        kind: Kind::Patrol,
+        ..row.clone()
+    };
+    assert!(!Figure::Open.stands(&patrol, late));
+    for (kind, level, major) in [
+        (Kind::Dispute, "R", true),
+        (Kind::Dispute, "3", false),
+        (Kind::Hazard, "3", true),
+        (Kind::Task, "R", false),
+    ] {
+        let level = level.to_owned();
+        let row = Row {
+            kind,
+            level,
+            ..row.clone()
+        };
+        assert_eq!(Figure::Major.stands(&row, late), major, "{kind:?}");
+    }
+    for figure in Figure::BY_DAY.into_iter().chain(Figure::STANDING) {
+        assert!(codelist::find(List::Figure, figure.code()).is_some());
+    }
 }
 
 #[test]

@@ -29,6 +29,11 @@ pub(crate) async fn answer(
         return Err(ApiError::NotAllowed);
     }
     let when = (request.period, shared.clock.now());
-    let drawn = overview::draw(&mut view, member, request.unit, when).await?;
+    let drawn = overview::draw(&mut view, member, request.place, when).await?;
     Ok(super::binary(message::encode(&drawn), true))
+}
+
+/// Older apps ask for any days of any grid, in messages that would be read as something else.
+pub(crate) async fn outdated() -> ApiError {
+    ApiError::OtherVersion
 }

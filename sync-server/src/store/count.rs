@@ -1,199 +1,184 @@
-//! Sums over the rows of a unit, made by the database: a city has more rows than one answer may read.
-
-use std::collections::BTreeMap;
+//! Sums over rows, made by the database: a city has more rows than one answer may read.
+//!
+//! The definitions are those of [`domain::view::figure`]; a test holds the sums to them.
 
 use domain::id::UnitId;
+use domain::record::Kind;
 use domain::time::Millis;
-use domain::view::Row as View;
-use domain::view::supervisor::{CategoryCount, Counts, Period};
+use domain::view::figure::Figure;
+use domain::view::supervisor::Period;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{damaged, log, org};
 
-/// Which rows are summed, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// The unit.
-    pub unit: &'a UnitId,
-    /// The days.
-    pub period: Period,
-    /// The time, for what is overdue.
-    pub now: Millis,
+/// What is summed over the grids of one village below one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum<T> {
+    /// The unit right above the grids: a station or a post.
+    pub above: UnitId,
+    /// The code of the village; empty where a grid has none.
+    pub village: String,
+    /// What it comes to.
+    pub of: T,
 }
 
-/// The grids below the unit `?1`, or that grid itself, each with the child of the unit that it lies
-/// under.
-macro_rules! below {
-    () => {
-        "WITH RECURSIVE below (id, level, child) AS ( \
-           SELECT id, level, id FROM unit \
-             WHERE active = 1 AND (parent = ?1 OR (id = ?1 AND level = 5)) \
-           UNION ALL \
-           SELECT u.id, u.level, b.child FROM unit u JOIN below b ON u.parent = b.id \
-             WHERE u.active = 1 AND u.level > b.level), \
-         mine AS (SELECT b.child AS child, r.* FROM below b JOIN row r ON r.grid = b.id \
-           WHERE b.level = 5) "
+/// How often a figure counts in a week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InWeek {
+    /// The week.
+    pub week: i64,
+    /// The figure.
+    pub figure: Figure,
+    /// The category, of disputes that were found.
+    pub category: String,
+    /// How often.
+    pub count: u32,
+}
+
+/// Open matters: all, overdue, of the highest level.
+pub type Standing = [u32; 3];
+
+/// The week of a moment, as [`domain::view::weeks::week_of`] tells it: eight hours to Shanghai's
+/// midnight, three days from Thursday to Monday.
+macro_rules! week {
+    ($at:literal) => {
+        concat!("(", $at, " + 288000000) / 604800000")
     };
 }
 
-/// The figures of [`Counts`], in the order of its fields; a test holds them to its own sums. The period
-/// is `?2` to `?3`, the time `?4`.
-const COUNTS: &str = concat!(
-    below!(),
-    "SELECT child, \
-     SUM(kind = 'dispute' AND happened_at BETWEEN ?2 AND ?3), \
-     SUM(kind = 'dispute' AND open), \
-     SUM(kind = 'dispute' AND open AND COALESCE(due_at < ?4, 0)), \
-     SUM(kind = 'dispute' AND open AND level = 'Y'), \
-     SUM(kind = 'dispute' AND open AND level = 'R'), \
-     SUM(kind = 'dispute' AND COALESCE(closed_at BETWEEN ?2 AND ?3, 0) \
-       AND substr(outcome, 1, 1) = '1'), \
-     SUM(kind = 'dispute' AND COALESCE(closed_at BETWEEN ?2 AND ?3, 0) \
-       AND substr(outcome, 1, 1) = '2'), \
-     SUM(kind = 'patrol' AND happened_at BETWEEN ?2 AND ?3), \
-     SUM(CASE WHEN kind = 'patrol' AND happened_at BETWEEN ?2 AND ?3 THEN checkins ELSE 0 END), \
-     SUM(kind = 'hazard' AND happened_at BETWEEN ?2 AND ?3), \
-     SUM(kind = 'hazard' AND happened_at BETWEEN ?2 AND ?3 \
-       AND status IN ('onspot', 'rectified', 'transferred', 'closed')), \
-     SUM(kind = 'hazard' AND open AND COALESCE(due_at < ?4, 0)), \
-     SUM(kind = 'task' AND status <> 'cancelled' \
-       AND COALESCE(COALESCE(due_at, closed_at) BETWEEN ?2 AND ?3, 0)), \
-     SUM(kind = 'task' AND status = 'done' \
-       AND COALESCE(COALESCE(due_at, closed_at) BETWEEN ?2 AND ?3, 0)), \
-     SUM(open) \
-     FROM mine GROUP BY child"
+/// Every figure of a period by village and week; the time from `?1` to `?2`.
+const WEEKS: &str = concat!(
+    "WITH one (grid, week, figure, category, n) AS ( \
+     SELECT grid, ",
+    week!("happened_at"),
+    ", 'found', category, COUNT(*) FROM row \
+       WHERE kind = 'dispute' AND happened_at BETWEEN ?1 AND ?2 GROUP BY 1, 2, 4 \
+     UNION ALL SELECT grid, ",
+    week!("closed_at"),
+    ", CASE substr(outcome, 1, 1) WHEN '1' THEN 'settled' ELSE 'failed' END, '', COUNT(*) FROM row \
+       WHERE kind = 'dispute' AND closed_at BETWEEN ?1 AND ?2 \
+       AND substr(outcome, 1, 1) IN ('1', '2') GROUP BY 1, 2, 3 \
+     UNION ALL SELECT grid, ",
+    week!("happened_at"),
+    ", 'patrols', '', COUNT(*) FROM row \
+       WHERE kind = 'patrol' AND happened_at BETWEEN ?1 AND ?2 GROUP BY 1, 2 \
+     UNION ALL SELECT grid, ",
+    week!("happened_at"),
+    ", CASE WHEN status IN ('onspot', 'rectified', 'transferred', 'closed') \
+       THEN 'hazards_done' ELSE 'hazards_left' END, '', COUNT(*) FROM row \
+       WHERE kind = 'hazard' AND happened_at BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3 \
+     UNION ALL SELECT grid, ",
+    week!("COALESCE(due_at, closed_at)"),
+    ", CASE status WHEN 'done' THEN 'visits_done' ELSE 'visits_left' END, '', COUNT(*) FROM row \
+       WHERE kind = 'task' AND status <> 'cancelled' \
+       AND COALESCE(due_at, closed_at) BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) \
+     SELECT g.parent, COALESCE(g.village_code, ''), week, figure, category, SUM(n) \
+     FROM one JOIN unit g ON g.id = one.grid AND g.level = 5 AND g.active = 1 \
+     GROUP BY 1, 2, 3, 4, 5"
 );
 
-const CATEGORIES: &str = concat!(
-    below!(),
-    "SELECT category, SUM(happened_at BETWEEN ?2 AND ?3) AS found, SUM(open) AS still FROM mine \
-     WHERE kind = 'dispute' GROUP BY category HAVING found > 0 OR still > 0 \
-     ORDER BY found DESC, category"
+/// What stands open by village, at `?1`.
+const STANDING: &str = "WITH one (grid, n, late, major) AS ( \
+     SELECT grid, COUNT(*), SUM(COALESCE(due_at < ?1, 0)), \
+       SUM((kind = 'dispute' AND level = 'R') OR (kind = 'hazard' AND level = '3')) FROM row \
+       WHERE open = 1 AND kind IN ('dispute', 'hazard', 'task') GROUP BY grid) \
+     SELECT g.parent, COALESCE(g.village_code, ''), SUM(n), SUM(late), SUM(major) \
+     FROM one JOIN unit g ON g.id = one.grid AND g.level = 5 AND g.active = 1 GROUP BY 1, 2";
+
+/// What stands open in the station `?1`, by what tells it apart.
+const MATTERS: &str = concat!(
+    "SELECT kind, category, level, ",
+    week!("happened_at"),
+    ", COUNT(*) FROM row WHERE open = 1 AND kind IN ('dispute', 'hazard', 'task') AND grid IN ( \
+       SELECT g.id FROM unit g WHERE g.level = 5 AND g.active = 1 AND (g.parent = ?1 \
+         OR g.parent IN (SELECT p.id FROM unit p WHERE p.parent = ?1 AND p.level = 4))) \
+     GROUP BY 1, 2, 3, 4"
 );
 
-const OPEN: &str = concat!(
-    below!(),
-    "SELECT bytes FROM mine WHERE open = 1 \
-     ORDER BY COALESCE(due_at, 9223372036854775807), number, record LIMIT ?2"
-);
-
-/// The figures of one unit.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Figures([u64; 15]);
-
-impl Figures {
-    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let mut figures = Self::default();
-        for (place, figure) in figures.0.iter_mut().enumerate() {
-            *figure = log::seq_of(row.try_get(place + 1)?);
-        }
-        Ok(figures)
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        for (figure, more) in self.0.iter_mut().zip(other.0) {
-            *figure = figure.saturating_add(more);
-        }
-        self
-    }
-
-    /// As supervisors see them.
-    #[must_use]
-    pub fn counts(self) -> Counts {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, _] = self.0.map(small);
-        Counts {
-            disputes_found: a,
-            disputes_open: b,
-            disputes_overdue: c,
-            disputes_serious: d,
-            disputes_major: e,
-            disputes_settled: f,
-            disputes_failed: g,
-            patrols: h,
-            checkins: i,
-            hazards_found: j,
-            hazards_done: k,
-            hazards_overdue: l,
-            visits_due: m,
-            visits_done: n,
-        }
-    }
-
-    /// Records of which something is still to be done.
-    #[must_use]
-    pub fn open(self) -> u32 {
-        let [.., open] = self.0;
-        small(open)
-    }
+fn small(figure: i64) -> u32 {
+    u32::try_from(log::seq_of(figure)).unwrap_or(u32::MAX)
 }
 
-fn small(figure: u64) -> u32 {
-    u32::try_from(figure).unwrap_or(u32::MAX)
+fn sum<T>(row: &SqliteRow, of: T) -> Result<Sum<T>, sqlx::Error> {
+    Ok(Sum {
+        above: org::code(row, 0)?,
+        village: row.try_get(1)?,
+        of,
+    })
 }
 
-/// The figures of each unit right below the one that is asked for, where there are any; those of a grid
-/// stand under itself.
+/// Every figure of a period, by village and week.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn figures(
+pub async fn weeks(
     db: &mut SqliteConnection,
-    asked: Question<'_>,
-) -> Result<BTreeMap<UnitId, Figures>, sqlx::Error> {
-    let rows = sqlx::query(COUNTS)
-        .bind(asked.unit.as_str())
-        .bind(asked.period.from.start().0)
-        .bind(asked.period.to.end().0)
-        .bind(asked.now.0)
+    period: Period,
+) -> Result<Vec<Sum<InWeek>>, sqlx::Error> {
+    let rows = sqlx::query(WEEKS)
+        .bind(period.from.start().0)
+        .bind(period.to.end().0)
         .fetch_all(db)
         .await?;
-    let figures = |row| Ok((org::code(row, 0)?, Figures::read(row)?));
-    rows.iter().map(figures).collect()
+    let line = |row: &SqliteRow| {
+        let code: &str = row.try_get(3)?;
+        let figure = Figure::BY_DAY.into_iter().find(|one| one.code() == code);
+        let of = InWeek {
+            week: row.try_get(2)?,
+            figure: figure.ok_or_else(|| damaged(format!("figure {code}")))?,
+            category: row.try_get(4)?,
+            count: small(row.try_get(5)?),
+        };
+        sum(row, of)
+    };
+    rows.iter().map(line).collect()
 }
 
-/// The disputes of a unit by category, the most found first.
+/// What stands open, by village.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn categories(
+pub async fn standing(
     db: &mut SqliteConnection,
-    asked: Question<'_>,
-) -> Result<Vec<CategoryCount>, sqlx::Error> {
-    let rows = sqlx::query(CATEGORIES)
-        .bind(asked.unit.as_str())
-        .bind(asked.period.from.start().0)
-        .bind(asked.period.to.end().0)
-        .fetch_all(db)
-        .await?;
-    let count = |row: &SqliteRow| {
-        Ok(CategoryCount {
-            category: row.try_get(0)?,
-            found: small(log::seq_of(row.try_get(1)?)),
-            open: small(log::seq_of(row.try_get(2)?)),
-        })
+    now: Millis,
+) -> Result<Vec<Sum<Standing>>, sqlx::Error> {
+    let rows = sqlx::query(STANDING).bind(now.0).fetch_all(db).await?;
+    let line = |row: &SqliteRow| {
+        let of = [
+            small(row.try_get(2)?),
+            small(row.try_get(3)?),
+            small(row.try_get(4)?),
+        ];
+        sum(row, of)
     };
-    rows.iter().map(count).collect()
+    rows.iter().map(line).collect()
 }
 
-/// The first open records of a unit, what is due first before the others.
+/// What stands open in a station: kind, category, level, week of finding, how many.
 ///
 /// # Errors
-/// When the database fails or a row is of another version: `sync-server rebuild` makes it anew.
-pub async fn open(
+/// When the database fails.
+pub async fn matters(
     db: &mut SqliteConnection,
-    unit: &UnitId,
-    most: usize,
-) -> Result<Vec<View>, sqlx::Error> {
-    let stored: Vec<Vec<u8>> = sqlx::query_scalar(OPEN)
-        .bind(unit.as_str())
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    station: &UnitId,
+) -> Result<Vec<(Kind, String, String, i64, u32)>, sqlx::Error> {
+    let rows = sqlx::query(MATTERS)
+        .bind(station.as_str())
         .fetch_all(db)
         .await?;
-    let decode = |bytes: &Vec<u8>| {
-        View::decode(bytes).ok_or_else(|| damaged("row of another version: rebuild".to_owned()))
+    let line = |row: &SqliteRow| {
+        let code: &str = row.try_get(0)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code);
+        let kind = kind.ok_or_else(|| damaged(format!("kind {code}")))?;
+        let count = small(row.try_get(4)?);
+        Ok((
+            kind,
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+            count,
+        ))
     };
-    stored.iter().map(decode).collect()
+    rows.iter().map(line).collect()
 }

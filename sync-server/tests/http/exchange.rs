@@ -3,8 +3,9 @@
 use domain::access::Refusal;
 use domain::document::{Edit, Hashed};
 use domain::sync::message::{self, ItemResult, Overview, OverviewRequest, Request};
-use domain::time::Day;
-use domain::view::supervisor::Period;
+use domain::view::cells::Cell;
+use domain::view::supervisor::Place;
+use domain::view::weeks::{Span, Weeks, week_of};
 use sync_server::admin::{self, Command};
 use sync_server::store::org::{Org, UnitLine};
 
@@ -288,48 +289,92 @@ async fn ac2_a_supervisor_gets_counts_and_no_record() {
             .as_ref()
             .is_some_and(|known| known.colleagues.is_empty())
     );
-    let ask = |phone: &Phone, unit: Option<&str>| OverviewRequest {
+    // What was seen: ones and twos were sent, of any grid and any single day.
+    let over = Weeks::latest(Span::Week, NOW);
+    let ask = |phone: &Phone, unit: Option<&str>, period| OverviewRequest {
         device: phone.device,
         secret: phone.secret,
-        unit: unit.map(|id| id.parse().expect("code")),
-        period: Period {
-            from: NOW.day().plus(-3),
-            to: NOW.day(),
-        },
+        place: unit.map(|id| Place {
+            unit: id.parse().expect("code"),
+            village: None,
+        }),
+        period,
     };
-    let drawn = overview(&server, &ask(&boss, None)).await.expect("drawn");
-    assert_eq!((drawn.total.hazards_found, drawn.children.len()), (2, 2));
-    assert_eq!((drawn.rows.len(), drawn.rows_total), (2, 2));
-    let station = overview(&server, &ask(&boss, Some("A")))
-        .await
-        .expect("drawn");
-    let path: Vec<_> = station.path.iter().map(|unit| unit.id.as_str()).collect();
+    let drawn = overview(&server, &ask(&boss, None, over)).await;
+    let drawn = drawn.expect("drawn");
+    assert_eq!((drawn.total.open, drawn.below.len()), (Cell::Under, 2));
+    let station = overview(&server, &ask(&boss, Some("A"), over)).await;
+    let station = station.expect("drawn");
+    let path: Vec<_> = station
+        .path
+        .iter()
+        .map(|one| one.place.unit.as_str())
+        .collect();
     assert_eq!(path, ["district", "A"]);
-    let grid = overview(&server, &ask(&boss, Some("a1")))
-        .await
-        .expect("drawn");
-    assert_eq!(grid.total.hazards_found, 2);
-    for (phone, unit) in [(&boss, "city"), (&boss, "nowhere"), (&one, "a1")] {
-        let refused = overview(&server, &ask(phone, Some(unit)))
-            .await
-            .expect_err("refused");
-        assert_eq!(refused, (403, "not_allowed".to_owned()), "{unit}");
-    }
-    let nothing = OverviewRequest {
-        period: Period {
-            from: Day(0),
-            to: Day(1),
-        },
-        ..ask(&boss, Some("B"))
-    };
-    assert_eq!(
-        overview(&server, &nothing)
-            .await
-            .expect("drawn")
-            .total
-            .hazards_found,
-        0
+    assert!(
+        station
+            .below
+            .iter()
+            .all(|one| one.named.place.village.is_some())
     );
+    assert_eq!(station.matters, [], "two are never listed");
+    for (phone, unit, period, code) in [
+        (&boss, Some("a1"), over, "too_fine"),
+        (
+            &boss,
+            None,
+            Weeks::Week(week_of(sync_server::clock::now().day())),
+            "too_fine",
+        ),
+        (&boss, None, Weeks::Quarter(i64::MAX, 1), "too_fine"),
+        (&boss, Some("city"), over, "not_allowed"),
+        (&boss, Some("nowhere"), over, "not_allowed"),
+        (&one, Some("A"), over, "not_allowed"),
+    ] {
+        let refused = overview(&server, &ask(phone, unit, period)).await;
+        assert_eq!(refused, Err((403, code.to_owned())), "{unit:?} {period:?}");
+    }
+    // An older app asks by another path and is told so.
+    let old = message::encode(&(boss.device, boss.secret, None::<String>, (0_i64, 1_i64)));
+    let answer = server.post("/api/v1/overview", &old).await;
+    assert_eq!(answer.code(), "other_version");
+    // A third one, and the three of them are told, by what they have in common.
+    let third = one.hazard("a1").2;
+    one.push(&server, 2, &[(third, "a1")]).await;
+    let station = overview(&server, &ask(&boss, Some("A"), over)).await;
+    let station = station.expect("drawn");
+    assert_eq!(station.total.open, Cell::Count(3));
+    let counts: Vec<_> = station.matters.iter().map(|group| group.count).collect();
+    assert_eq!(counts, [3]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn vw4_what_a_supervisor_gets_names_no_record_no_person_and_no_grid() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let items: Vec<_> = (0..4).map(|_| (one.hazard("a1").2, "a1")).collect();
+    one.push(&server, 1, &items).await;
+    let boss = Phone::joined(&server, 2, "super").await;
+    let ask = OverviewRequest {
+        device: boss.device,
+        secret: boss.secret,
+        place: Some(Place {
+            unit: "A".parse().expect("code"),
+            village: None,
+        }),
+        period: Weeks::latest(Span::Month, NOW),
+    };
+    let drawn = overview(&server, &ask).await.expect("drawn");
+    assert_eq!(drawn.matters.len(), 1);
+    let bytes = postcard::to_allocvec(&drawn).expect("encodes");
+    for secret in ["T-1", "1 km", "xxx", "one", "One", "a1", "post"] {
+        let mut windows = bytes.windows(secret.len());
+        assert!(
+            !windows.any(|window| window == secret.as_bytes()),
+            "{secret}"
+        );
+    }
     server.stop().await;
 }
 
@@ -338,7 +383,7 @@ async fn overview(
     request: &OverviewRequest,
 ) -> Result<Overview, (u16, String)> {
     let answer = server
-        .post("/api/v1/overview", &message::encode(request))
+        .post("/api/v2/overview", &message::encode(request))
         .await;
     if answer.status != 200 {
         return Err((answer.status, answer.code()));

@@ -1,8 +1,8 @@
 //! The tree of units: what an import may do to it, and a server that finds it broken.
 
 use domain::sync::message::{self, OverviewRequest};
-use domain::time::Day;
-use domain::view::supervisor::Period;
+use domain::view::supervisor::Place;
+use domain::view::weeks::Weeks;
 use sync_server::admin::{self, AdminError, Command, OrgAction, UnitAction};
 use sync_server::store::Store;
 
@@ -88,14 +88,14 @@ async fn ac16_a_server_whose_units_lie_in_a_circle_starts_and_answers() {
         let ask = OverviewRequest {
             device: boss.device,
             secret: boss.secret,
-            unit: unit.map(|id| id.parse().expect("a code")),
-            period: Period {
-                from: Day(20_000),
-                to: Day(20_006),
-            },
+            place: unit.map(|id| Place {
+                unit: id.parse().expect("a code"),
+                village: None,
+            }),
+            period: Weeks::Year(2024),
         };
         let answer = server
-            .post("/api/v1/overview", &message::encode(&ask))
+            .post("/api/v2/overview", &message::encode(&ask))
             .await;
         assert!([200, 403].contains(&answer.status), "{unit:?}");
     }

@@ -5,11 +5,12 @@ use domain::record::Kind;
 use domain::time::Millis;
 use domain::unit::Directory;
 use domain::view::Row;
+use domain::view::figure::Figure;
 use leptos::prelude::*;
 
-use super::{is_major, new_since, village_of};
+use super::{new_since, village_of};
 use crate::component::list::{row_note, sort_rows};
-use crate::locale::{Word, format, word};
+use crate::locale::{self, Word, format, word};
 use crate::nav::record_route;
 use crate::platform;
 use crate::screen::grid_name;
@@ -106,14 +107,14 @@ impl Filters {
             _ => true,
         });
         let due = self.due.with(|due| match due.as_str() {
-            "overdue" => row.is_overdue(now),
+            "overdue" => Figure::Overdue.stands(row, now),
             "week" => row.open && row.due.is_some_and(|due| due.at <= now.day().plus(7).end()),
             _ => true,
         });
         let mark = match self.mark.get() {
             "new" => row.created_at >= new_since(now),
-            "overdue" => row.is_overdue(now),
-            "major" => row.open && is_major(row),
+            "overdue" => Figure::Overdue.stands(row, now),
+            "major" => Figure::Major.stands(row, now),
             "contested" => row.is_contested(),
             _ => true,
         };
@@ -166,11 +167,14 @@ fn controls(state: State, filters: Filters) -> AnyView {
         .collect();
     let kinds = Kind::ALL.map(|kind| (kind.code().to_owned(), format::kind(kind).to_owned()));
     let statuses = vec![
-        ("open".to_owned(), word::OPEN_NOW.s().to_owned()),
+        ("open".to_owned(), locale::figure(Figure::Open).to_owned()),
         ("closed".to_owned(), word::CLOSE_CASE.s().to_owned()),
     ];
     let dues = vec![
-        ("overdue".to_owned(), word::OVERDUE.s().to_owned()),
+        (
+            "overdue".to_owned(),
+            locale::figure(Figure::Overdue).to_owned(),
+        ),
         ("week".to_owned(), word::WEEK_AHEAD.s().to_owned()),
     ];
     view! {

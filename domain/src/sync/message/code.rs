@@ -33,6 +33,8 @@ pub enum ErrorCode {
     TooMany,
     /// The member may not ask for this.
     NotAllowed,
+    /// Counts of so small a place or period are not given.
+    TooFine,
     /// There is no such thing.
     NotFound,
     /// Bytes of a photo are not what their hash says.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::TooLarge,
         Self::TooSlow,
@@ -63,6 +65,7 @@ impl ErrorCode {
         Self::ExpiredCode,
         Self::TooMany,
         Self::NotAllowed,
+        Self::TooFine,
         Self::NotFound,
         Self::Checksum,
         Self::NotAPhoto,
@@ -89,6 +92,7 @@ impl ErrorCode {
             Self::ExpiredCode => "expired_code",
             Self::TooMany => "too_many",
             Self::NotAllowed => "not_allowed",
+            Self::TooFine => "too_fine",
             Self::NotFound => "not_found",
             Self::Checksum => "checksum",
             Self::NotAPhoto => "not_a_photo",
