@@ -68,6 +68,7 @@ impl Station {
             bench_join: Some(CODE.to_owned()),
             frames_from: u64::MAX,
             quotas: sync_server::store::usage::Quotas::default(),
+            trusted_proxies: Vec::new(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

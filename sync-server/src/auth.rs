@@ -1,14 +1,6 @@
-//! Who a device is: random secrets, their hashes, invitation codes, and the brake on guessing.
-
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+//! Who a device is: random secrets, their hashes, and invitation codes.
 
 use sha2::{Digest, Sha256};
-
-use crate::error::ApiError;
-use crate::limits;
 
 /// Fresh random bytes from the operating system.
 ///
@@ -53,57 +45,6 @@ pub fn new_code() -> String {
     format!("{left}-{right}")
 }
 
-/// Counts failed attempts to join, by address and in all, within a window of time.
-#[derive(Debug, Default)]
-pub struct JoinBrake(Mutex<Failures>);
-
-#[derive(Debug, Default)]
-struct Failures {
-    since: Option<Instant>,
-    total: u32,
-    by_ip: BTreeMap<IpAddr, u32>,
-}
-
-impl JoinBrake {
-    /// Whether this address may try.
-    ///
-    /// # Errors
-    /// When it, or everybody together, failed too often.
-    pub fn check(&self, ip: IpAddr) -> Result<(), ApiError> {
-        let failures = self.current();
-        let of_ip = failures.by_ip.get(&ip).copied().unwrap_or(0);
-        if of_ip >= limits::JOIN_FAILURES_PER_IP_MAX || failures.total >= limits::JOIN_FAILURES_MAX
-        {
-            return Err(ApiError::TooMany);
-        }
-        Ok(())
-    }
-
-    /// Counts a failure.
-    pub fn count(&self, ip: IpAddr) {
-        let mut failures = self.current();
-        failures.total = failures.total.saturating_add(1);
-        if failures.by_ip.len() < limits::JOIN_ADDRESSES_MAX || failures.by_ip.contains_key(&ip) {
-            let of_ip = failures.by_ip.entry(ip).or_default();
-            *of_ip = of_ip.saturating_add(1);
-        }
-    }
-
-    fn current(&self) -> std::sync::MutexGuard<'_, Failures> {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = failures
-            .since
-            .is_none_or(|since| since.elapsed() > limits::JOIN_WINDOW);
-        if over {
-            *failures = Failures {
-                since: Some(Instant::now()),
-                ..Failures::default()
-            };
-        }
-        failures
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,18 +58,6 @@ mod tests {
             normal_code(&code.to_lowercase()),
             Some(code.replace('-', ""))
         );
-    }
-
-    #[test]
-    fn too_many_wrong_codes_stop_one_address_and_not_its_neighbour() {
-        let brake = JoinBrake::default();
-        let (wrong, honest) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        for _ in 0..limits::JOIN_FAILURES_PER_IP_MAX {
-            assert!(brake.check(wrong).is_ok());
-            brake.count(wrong);
-        }
-        assert!(matches!(brake.check(wrong), Err(ApiError::TooMany)));
-        assert!(brake.check(honest).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::admin::Command;
 use crate::limits;
+use crate::prefix::{Network, NoNetwork};
 use crate::store::usage::Quotas;
 
 /// What the process was asked to do.
@@ -45,6 +46,16 @@ pub struct Settings {
     /// TLS private key, PEM.
     #[arg(long, env = "FENGGE_TLS_KEY", value_name = "PEM")]
     pub tls_key: Option<PathBuf>,
+    /// Address of a proxy in front of the server, or several as `ADDRESS/BITS`: its word is taken for
+    /// who calls (`x-forwarded-for`), and nobody else's. May be given several times.
+    #[arg(
+        long = "trusted-proxy",
+        env = "FENGGE_TRUSTED_PROXY",
+        value_name = "ADDRESS[/BITS]",
+        value_delimiter = ','
+    )]
+    #[serde(default)]
+    pub trusted_proxy: Vec<String>,
     /// Address that devices reach the server by, for join links, such as `https://fengge.example`.
     #[arg(long, global = true, env = "FENGGE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -88,6 +99,8 @@ pub struct Config {
     pub app: Option<PathBuf>,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whose word is taken for the addresses of others.
+    pub trusted_proxies: Vec<Network>,
     /// Address that devices reach the server by.
     pub public_url: Option<String>,
     /// Whether to seed and to announce the demonstration station.
@@ -122,6 +135,9 @@ pub enum ConfigError {
     /// The address is not one.
     #[error("cannot listen on \"{0}\": give an address and a port such as 127.0.0.1:8080")]
     Listen(String),
+    /// A proxy's address is none.
+    #[error("--trusted-proxy \"{0}\" is {1}")]
+    Proxy(String, NoNetwork),
     /// The bench station is not for others.
     #[error("--bench-join needs a loopback address; give --listen 127.0.0.1:PORT")]
     BenchAbroad,
@@ -161,8 +177,18 @@ impl Config {
             return Err(ConfigError::BenchAbroad);
         }
         let usual = Quotas::default();
+        let proxies = if given.trusted_proxy.is_empty() {
+            file.trusted_proxy
+        } else {
+            given.trusted_proxy
+        };
+        let proxies = proxies.into_iter().map(|text| {
+            text.parse()
+                .map_err(|error| ConfigError::Proxy(text.clone(), error))
+        });
         Ok(Self {
             listen,
+            trusted_proxies: proxies.collect::<Result<_, _>>()?,
             data: given
                 .data
                 .or(file.data)
@@ -259,6 +285,7 @@ mod tests {
             ("listen = 3", "line 1"),
             ("listen = \"nowhere\"", "nowhere"),
             ("tls-key = \"key.pem\"", "--tls-cert"),
+            ("trusted-proxy = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("listen = \"0.0.0.0:1\"\nbench-join = \"X\"", "loopback"),
         ] {
             let (_file, settings) = file(text);

@@ -54,7 +54,7 @@ pub enum ApiError {
     #[error("the invitation code is too old or was cancelled")]
     ExpiredCode,
     /// Too many wrong codes.
-    #[error("too many attempts; wait ten minutes")]
+    #[error("too many attempts; wait some minutes")]
     TooMany,
     /// The device brought as much as it may in a day.
     #[error("the device brought as much as it may in a day; it keeps the rest and goes on then")]
@@ -65,6 +65,9 @@ pub enum ApiError {
     /// Other batches of the device wait for their turn.
     #[error("other batches of this device are being worked on; wait")]
     Queue,
+    /// There is no room to buffer the request.
+    #[error("too many requests at the moment; come again in some seconds")]
+    Crowded,
     /// The person may not see this.
     #[error("not allowed for this person")]
     NotAllowed,
@@ -151,6 +154,7 @@ impl ApiError {
             Self::Quota { .. } | Self::Queue => {
                 (ErrorCode::TooMany, StatusCode::TOO_MANY_REQUESTS, Quiet)
             }
+            Self::Crowded => (ErrorCode::TooMany, StatusCode::SERVICE_UNAVAILABLE, Notice),
             Self::NotAllowed => (ErrorCode::NotAllowed, StatusCode::FORBIDDEN, Notice),
             Self::TooFine => (ErrorCode::TooFine, StatusCode::FORBIDDEN, Notice),
             Self::UnknownPath => (ErrorCode::NotFound, StatusCode::NOT_FOUND, Quiet),
@@ -195,6 +199,7 @@ impl IntoResponse for ApiError {
         let wait_s = match self {
             Self::Quota { wait_s } => Some(wait_s),
             Self::Queue => Some(limits::QUEUE_WAIT_S),
+            Self::Crowded => Some(limits::CROWDED_RETRY_SECONDS),
             _ => None,
         };
         if let (Some(wait_s), Some(said)) = (wait_s, said.as_object_mut()) {
@@ -225,7 +230,12 @@ impl From<sqlx::Error> for ApiError {
         // SQLite: 13 is a full disk; 5 and 6, and their extended codes, are a lock held elsewhere; 9 is
         // a query that took too long and was broken off.
         let primary = code.parse::<u32>().map_or(0, |number| number & 0xff);
-        tracing::warn!(%error, "database");
+        match primary {
+            // Many wait at the same time; who gets that answer is counted.
+            5 | 6 => tracing::debug!(%error, "database"),
+            _ if matches!(error, sqlx::Error::PoolTimedOut) => tracing::debug!(%error, "database"),
+            _ => tracing::warn!(%error, "database"),
+        }
         match primary {
             13 => Self::NoRoom,
             5 | 6 | 9 => Self::Busy,

@@ -11,6 +11,8 @@ pub mod admin;
 pub mod album;
 pub mod auth;
 pub mod bench;
+pub mod brake;
+pub mod budget;
 pub mod carry;
 pub mod check;
 pub mod clock;
@@ -32,6 +34,8 @@ pub mod logging;
 pub mod news;
 mod overview;
 pub mod parts;
+mod peer;
+pub mod prefix;
 pub mod private;
 pub mod projection;
 pub mod proof;
@@ -41,6 +45,7 @@ mod rights;
 mod route;
 mod router;
 pub mod scope;
+pub mod seats;
 pub mod store;
 mod sweep;
 pub mod tls;
@@ -61,7 +66,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Invocation};
 use crate::demo::DemoError;
 use crate::files::{AppFiles, FilesError};
-use crate::listener::Peer;
+use crate::listener::Entrance;
+use crate::peer::{Peer, Proxies};
 use crate::router::Shared;
 use crate::store::{ServerLock, Store, StoreError};
 use crate::tls::TlsError;
@@ -156,6 +162,7 @@ pub async fn serve(
 pub struct Server {
     shared: Arc<Shared>,
     tls: Option<tokio_rustls::TlsAcceptor>,
+    proxies: Proxies,
     lock: ServerLock,
 }
 
@@ -216,7 +223,8 @@ impl Server {
             clock,
             files,
             scopes: scope::Scopes::default(),
-            brake: auth::JoinBrake::default(),
+            brake: brake::JoinBrake::default(),
+            budget: budget::Budget::default(),
             parts: parts::Parts::default(),
             turns: turns::Turns::default(),
             quotas: config.quotas,
@@ -228,6 +236,7 @@ impl Server {
         Ok(Self {
             shared: Arc::new(shared),
             tls,
+            proxies: Proxies::new(&config.trusted_proxies),
             lock,
         })
     }
@@ -267,7 +276,11 @@ impl Server {
             // Their answers never end by themselves.
             shared.news.close();
         };
-        listener::run(listener, router, self.tls.clone(), shutdown).await;
+        let entrance = Entrance {
+            tls: self.tls.clone(),
+            proxies: self.proxies.clone(),
+        };
+        listener::run(listener, router, entrance, shutdown).await;
         // Broken off anywhere, it goes on with the next start.
         for task in [telling, sweeping, watching, looking] {
             task.abort();

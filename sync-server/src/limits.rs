@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use domain::sync::message::HEAD_BYTES_MAX;
+
 /// Most bytes in the body of one exchange.
 pub const EXCHANGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes in the body of a question for an overview.
@@ -57,22 +59,80 @@ pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may neither give nor take a byte.
 pub const CONNECTION_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a body may pause between two pieces.
+/// Most bytes that are buffered for callers not yet known.
+pub const STRANGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most of them for one prefix.
+pub const STRANGER_BYTES_PER_PREFIX_MAX: usize = 8 * 1024 * 1024;
+/// What a request takes of them until its sender is known: the first bytes that are kept, and one
+/// frame of which they are taken.
+pub const STRANGER_REQUEST_BYTES: usize = HEAD_BYTES_MAX + 16 * 1024;
+/// Most requests of one connection whose senders are being looked up: as many as keep all strangers
+/// of a prefix within its share.
+pub const LOOKUPS_PER_CONNECTION_MAX: usize = 3;
+/// Most bytes that are buffered for known devices.
+pub const KNOWN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most of them for one device.
+pub const KNOWN_BYTES_PER_DEVICE_MAX: usize = 8 * 1024 * 1024;
+/// How long a request waits for room.
+pub const BUDGET_WAIT: Duration = Duration::from_secs(5);
+/// Most requests that wait for room in one budget.
+pub const BUDGET_WAITING_MAX: usize = 512;
+/// Most of them that wait for the room of one device or prefix.
+pub const BUDGET_WAITING_PER_KEY_MAX: usize = 64;
+/// When a client that found no room may come again, in seconds.
+pub const CROWDED_RETRY_SECONDS: u32 = 2;
+/// How long the first bytes of a body may take, from which its sender is known.
+pub const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
+/// Within which time a body must bring [`BODY_BYTES_MIN`] more, or end.
 pub const BODY_PAUSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a body must bring within [`BODY_PAUSE_TIMEOUT`]: a quarter of what one bar of signal can.
+pub const BODY_BYTES_MIN: usize = 8 * 1024;
+/// How long the rest of a refused body is thrown away, so that its sender can read why.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long such a body is left alone after each [`LINGER_BYTES`].
+pub const LINGER_PAUSE: Duration = Duration::from_millis(50);
+/// How much of such a body is thrown away at a time.
+pub const LINGER_BYTES: usize = 64 * 1024;
 /// How long a whole body may take: one mebibyte at 32 kbit/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(270);
 /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
 pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// Most requests at a time on one HTTP/2 connection.
-pub const HTTP2_STREAMS_MAX: u32 = 32;
-/// Most bytes in the head of a request.
-pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+pub const HTTP2_STREAMS_MAX: u32 = 8;
+/// Most bytes of one request's body that may be on their way over HTTP/2 before they are asked for.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 32 * 1024;
+/// The same for a whole connection; the protocol knows no smaller window.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 - 1;
+/// Most bytes in one frame of HTTP/2; the protocol knows no smaller limit.
+pub const HTTP2_FRAME_BYTES: usize = 16 * 1024;
+/// Most bytes of an answer that wait in an HTTP/2 connection.
+pub const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
+/// Most requests that may have been reset before they were looked at, until the connection ends.
+pub const HTTP2_RESETS_PENDING_MAX: usize = 8;
+/// Most requests that the server may have reset for errors of the client, until the connection ends.
+pub const HTTP2_RESETS_MAX: usize = 64;
+/// Most bytes that an HTTP/1.1 connection buffers, and in the head of a request.
+pub const HTTP1_BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// Most bytes that TLS buffers of what is to be sent.
+pub const TLS_BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// Most bytes in the head of a request over HTTP/2.
+pub const HEADER_BYTES_MAX: u32 = 8 * 1024;
 /// Most header lines in a request.
 pub const HEADER_COUNT_MAX: usize = 64;
-/// Most open connections in all.
-pub const CONNECTIONS_MAX: usize = 2048;
-/// Most open connections from one address; a whole town may sit behind one.
-pub const CONNECTIONS_PER_IP_MAX: usize = 512;
+/// Most open connections that have proven nothing.
+pub const STRANGERS_MAX: usize = 512;
+/// Most of them from one prefix.
+pub const STRANGERS_PER_PREFIX_MAX: usize = 128;
+/// How long a stranger that is being answered does not give way to its own address.
+pub const STRANGER_FRESH: Duration = Duration::from_secs(5);
+/// Most open connections of known devices.
+pub const KNOWN_CONNECTIONS_MAX: usize = 1_536;
+/// Most of them for one device; more of them count as strangers.
+pub const KNOWN_CONNECTIONS_PER_DEVICE: usize = 8;
+/// Most open connections of trusted proxies.
+pub const PROXY_CONNECTIONS_MAX: usize = 512;
+/// Files that the process opens beside its connections.
+pub const FILES_KEPT: usize = 128;
 /// How long requests in flight may take to finish when the server stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
@@ -86,14 +146,22 @@ pub const NEWS_PER_DEVICE_MAX: usize = 4;
 pub const NEWS_ALIVE_EVERY: Duration = Duration::from_secs(25);
 /// How long an invitation can be used, in milliseconds.
 pub const INVITATION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Failed attempts to join that one address may make within [`JOIN_WINDOW`].
-pub const JOIN_FAILURES_PER_IP_MAX: u32 = 20;
-/// Failed attempts to join that all addresses together may make within [`JOIN_WINDOW`].
+/// Failed attempts to join that one prefix may make within [`JOIN_WINDOW`] without a wait.
+pub const JOIN_FAILURES_PER_PREFIX_MAX: u32 = 20;
+/// Failed attempts to join that all may make together within [`JOIN_WINDOW`] without a wait.
 pub const JOIN_FAILURES_MAX: u32 = 2_000;
 /// The window in which failed attempts to join are counted.
 pub const JOIN_WINDOW: Duration = Duration::from_secs(600);
 /// Most addresses whose failed attempts are remembered.
-pub const JOIN_ADDRESSES_MAX: usize = 4_096;
+pub const JOIN_ADDRESSES_MAX: usize = 8_192;
+/// How long passes between two attempts that had to wait.
+pub const JOIN_LANE_STEP: Duration = Duration::from_millis(250);
+/// Most attempts that wait.
+pub const JOIN_LANE_MAX: usize = 256;
+/// Most of them of one prefix.
+pub const JOIN_LANE_PER_PREFIX_MAX: usize = 16;
+/// How long an attempt waits.
+pub const JOIN_LANE_WAIT: Duration = Duration::from_secs(30);
 
 /// How long the answer to a batch is kept for a device that asks again, in milliseconds.
 pub const BATCH_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;

@@ -1,10 +1,8 @@
-//! The accept loop: caps, time limits, TLS, and a stop that lets requests finish.
+//! The accept loop: seats, time limits, TLS, and a stop that lets requests finish.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,20 +19,57 @@ use tower::Service;
 
 use crate::guarded::Guarded;
 use crate::limits;
+use crate::logging;
+use crate::peer::Proxies;
+use crate::seats::{self, Plan, Seat, Seats};
 
-/// The address at the other end of the connection that a request came in by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// A connection for which there was no seat, as it is counted.
+const NO_SEAT: &str = "no_seat";
+/// A connection that gave way to another.
+const GAVE_WAY: &str = "gave_way";
+/// A connection that did not get as far as a request.
+const NO_HANDSHAKE: &str = "no_handshake";
+
+/// What every connection needs of the server.
+#[derive(Clone)]
+pub(crate) struct Entrance {
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) proxies: Proxies,
+}
+
+impl Entrance {
+    /// A seat for a new connection; none is counted, as is whoever gave way.
+    fn seat(&self, seats: &Seats, ip: IpAddr) -> Option<Seat> {
+        let seat = if self.proxies.hold(ip) {
+            seats.take_for_proxy(ip)
+        } else {
+            seats.take(ip).map(|(seat, gave_way)| {
+                if gave_way {
+                    logging::refused(GAVE_WAY);
+                }
+                seat
+            })
+        };
+        if seat.is_none() {
+            logging::refused(NO_SEAT);
+        }
+        seat
+    }
+}
 
 /// Serves connections until `shutdown` is ready, then lets requests in flight finish.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
-    tls: Option<TlsAcceptor>,
+    entrance: Entrance,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let seats = Seats::default();
+    let plan = Plan::within(seats::files_max());
+    if plan != Plan::within(None) {
+        tracing::warn!(?plan, "few files may be open: fewer connections are taken");
+    }
+    let seats = Seats::new(plan);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -49,17 +84,22 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        let Some(seat) = seats.take(peer.ip()) else {
-            tracing::info!("connection refused: too many are open");
+        let Some(seat) = entrance.seat(&seats, peer.ip()) else {
             continue;
         };
         let connection = Connection {
             router: router.clone(),
-            tls: tls.clone(),
-            peer,
-            _seat: seat,
+            entrance: entrance.clone(),
+            ip: peer.ip(),
+            seat: seat.clone(),
         };
-        tokio::spawn(connection.serve(stream, graceful.watcher()));
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection.serve(stream, watcher) => {}
+                () = seat.dismissed() => {}
+            }
+        });
     }
     drop(listener);
     tracing::info!("stopping: no new connections");
@@ -87,9 +127,9 @@ async fn pause_after(error: &io::Error) {
 
 struct Connection {
     router: Router,
-    tls: Option<TlsAcceptor>,
-    peer: SocketAddr,
-    _seat: Seat,
+    entrance: Entrance,
+    ip: IpAddr,
+    seat: Seat,
 }
 
 impl Connection {
@@ -103,13 +143,15 @@ impl Connection {
             limits::FIRST_BYTE_TIMEOUT,
             limits::CONNECTION_IDLE_TIMEOUT,
         );
-        let outcome = match self.tls.clone() {
+        let outcome = match self.entrance.tls.clone() {
             None => self.speak(stream, false, watcher).await,
             Some(tls) => {
-                let handshake =
-                    tokio::time::timeout(limits::FIRST_BYTE_TIMEOUT, tls.accept(stream)).await;
+                let accepting = tls.accept_with(stream, |connection| {
+                    connection.set_buffer_limit(Some(limits::TLS_BUFFER_BYTES_MAX));
+                });
+                let handshake = tokio::time::timeout(limits::FIRST_BYTE_TIMEOUT, accepting).await;
                 let Ok(Ok(stream)) = handshake else {
-                    tracing::debug!("TLS handshake failed");
+                    logging::refused(NO_HANDSHAKE);
                     return;
                 };
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -128,24 +170,30 @@ impl Connection {
     {
         let Self {
             router,
-            peer,
-            _seat: seat,
-            ..
+            entrance,
+            ip,
+            seat,
         } = self;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer.ip()));
-            router.clone().call(request.map(Body::new))
+            let busy = seat.busy();
+            let peer = entrance.proxies.peer(ip, request.headers());
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(seat.clone());
+            let answer = router.clone().call(request.map(Body::new));
+            async move {
+                let answer = answer.await;
+                drop(busy);
+                answer
+            }
         });
         let builder = protocol(http2);
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
-        let outcome = watcher
+        watcher
             .watch(connection)
             .await
-            .map_err(|error| error.to_string());
-        drop(seat);
-        outcome
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -161,6 +209,7 @@ fn protocol(http2: bool) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .auto_date_header(false)
         .header_read_timeout(limits::HEADER_READ_TIMEOUT)
+        .max_buf_size(limits::HTTP1_BUFFER_BYTES_MAX)
         .max_headers(limits::HEADER_COUNT_MAX);
     builder
         .http2()
@@ -168,64 +217,12 @@ fn protocol(http2: bool) -> Builder<TokioExecutor> {
         .keep_alive_interval(limits::HTTP2_PING_INTERVAL)
         .keep_alive_timeout(limits::HTTP2_PING_INTERVAL)
         .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
+        .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_frame_size(u32::try_from(limits::HTTP2_FRAME_BYTES).ok())
+        .max_send_buf_size(limits::HTTP2_SEND_BYTES_MAX)
+        .max_pending_accept_reset_streams(limits::HTTP2_RESETS_PENDING_MAX)
+        .max_local_error_reset_streams(limits::HTTP2_RESETS_MAX)
         .max_header_list_size(limits::HEADER_BYTES_MAX);
     builder
-}
-
-/// Counts open connections, in all and by address.
-#[derive(Debug, Default, Clone)]
-struct Seats(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
-
-impl Seats {
-    fn take(&self, ip: IpAddr) -> Option<Seat> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let total: usize = open.values().sum();
-        let of_ip = open.get(&ip).copied().unwrap_or(0);
-        if total >= limits::CONNECTIONS_MAX || of_ip >= limits::CONNECTIONS_PER_IP_MAX {
-            return None;
-        }
-        open.insert(ip, of_ip + 1);
-        Some(Seat {
-            seats: self.clone(),
-            ip,
-        })
-    }
-}
-
-/// One open connection; gives its place back when dropped.
-#[derive(Debug)]
-struct Seat {
-    seats: Seats,
-    ip: IpAddr,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = open.get(&self.ip).copied().unwrap_or(0).saturating_sub(1);
-        if left == 0 {
-            open.remove(&self.ip);
-        } else {
-            open.insert(self.ip, left);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_address_cannot_take_every_seat_and_gives_back_what_it_leaves() {
-        let seats = Seats::default();
-        let (busy, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let held: Vec<_> = (0..limits::CONNECTIONS_PER_IP_MAX)
-            .map(|_| seats.take(busy))
-            .collect();
-        assert!(held.iter().all(Option::is_some));
-        assert!(seats.take(busy).is_none() && seats.take(other).is_some());
-        drop(held);
-        assert!(seats.take(busy).is_some());
-        assert!(seats.0.lock().expect("free").is_empty());
-    }
 }

@@ -72,18 +72,35 @@ pub(crate) fn refused(code: &str) -> bool {
 pub(crate) async fn tell_refused() {
     loop {
         tokio::time::sleep(limits::TELL_REFUSED_EVERY).await;
-        let counts = std::mem::take(&mut *REFUSED.lock().unwrap_or_else(PoisonError::into_inner));
-        if !counts.is_empty() {
-            let counts = counts.iter().map(|(code, count)| format!("{code} {count}"));
-            let counts = counts.collect::<Vec<_>>().join(", ");
+        if let Some(counts) = counts() {
             tracing::info!(counts, "refused in the last minute");
         }
     }
 }
 
+/// What was refused, in one line, and begins anew; none when nothing was.
+fn counts() -> Option<String> {
+    let counts = std::mem::take(&mut *REFUSED.lock().unwrap_or_else(PoisonError::into_inner));
+    let words = counts.iter().map(|(code, count)| format!("{code} {count}"));
+    (!counts.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse as _;
+
     use super::*;
+    use crate::error::ApiError;
+
+    #[test]
+    fn pr12_refusals_are_counted_by_code_and_told_in_one_line() {
+        for error in [ApiError::Crowded, ApiError::ExpiredCode, ApiError::Crowded] {
+            drop(error.into_response());
+        }
+        assert!(!refused("expired_code"));
+        let line = counts().expect("a line");
+        assert!(line.contains("expired_code 2, too_many 2"), "{line}");
+    }
 
     #[test]
     fn ac26_a_panic_that_quotes_something_is_told_without_it() {

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::ApiError;
 use crate::limits;
+use crate::prefix::Prefix;
 
 /// Names a request or an answer by its content: 24 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,28 +64,13 @@ pub enum Part {
     Answer(Bytes),
 }
 
-/// The network that an address lies in: whoever has one address of it may well have them all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Network(IpAddr);
-
-impl Network {
-    /// The network of an address: 24 bits of an old one, 64 of a new one.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(old) => (old & Ipv4Addr::new(255, 255, 255, 0)).into(),
-            IpAddr::V6(new) => Ipv6Addr::from_bits(new.to_bits() & !u128::from(u64::MAX)).into(),
-        })
-    }
-}
-
 /// Whose something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// A device that has proven itself.
     Device(DeviceId),
     /// Somebody who has not joined, in this network.
-    Stranger(Network),
+    Stranger(Prefix),
 }
 
 impl Owner {
@@ -332,6 +317,8 @@ impl<T: AsRef<[u8]> + Default> Shelf<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn device(n: u16) -> Owner {
@@ -341,7 +328,7 @@ mod tests {
     }
 
     fn stranger(n: u8, host: u8) -> Owner {
-        Owner::Stranger(Network::of(Ipv4Addr::new(192, 0, n, host).into()))
+        Owner::Stranger(Prefix::of(Ipv4Addr::new(192, 0, n, host).into()))
     }
 
     fn named(n: u32) -> PartId {
@@ -483,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_network_is_24_bits_of_an_old_address_and_64_of_a_new_one() {
-        let of = |text: &str| Network::of(text.parse().expect("an address"));
+        let of = |text: &str| Prefix::of(text.parse().expect("an address"));
         assert_eq!(of("192.0.2.1"), of("192.0.2.200"));
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.7"));
         assert_ne!(of("192.0.2.1"), of("192.0.3.1"));

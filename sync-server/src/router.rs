@@ -15,7 +15,8 @@ use sqlx::SqliteConnection;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::album::Album;
-use crate::auth::JoinBrake;
+use crate::brake::JoinBrake;
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) scopes: Scopes,
     /// The brake on guessing codes.
     pub(crate) brake: JoinBrake,
+    /// How much may be buffered, for whom.
+    pub(crate) budget: Budget,
     /// What was cut on the way.
     pub(crate) parts: Parts,
     /// Whose batch is worked on next.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::error::ApiError;
 use crate::limits;
-use crate::parts::Network;
+use crate::prefix::Prefix;
 
 /// A batch that asks for its turn.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(crate) struct Asking {
     /// Who wrote it.
     pub(crate) device: DeviceId,
     /// Where it comes from.
-    pub(crate) from: Network,
+    pub(crate) from: Prefix,
     /// Whether it is long: one place is kept free for short ones.
     pub(crate) long: bool,
 }
@@ -47,7 +47,7 @@ struct State {
     waiting: Vec<Waiting>,
     /// When whoever waits had its last turn, counted in turns.
     served: BTreeMap<DeviceId, u64>,
-    served_from: BTreeMap<(DeviceId, Network), u64>,
+    served_from: BTreeMap<(DeviceId, Prefix), u64>,
     count: u64,
 }
 
@@ -176,7 +176,7 @@ mod tests {
     fn asking(device: u8, from: u8, long: bool) -> Asking {
         Asking {
             device: DeviceId([device; 16]),
-            from: Network::of([10, 0, from, 1].into()),
+            from: Prefix::of([10, 0, from, 1].into()),
             long,
         }
     }

@@ -1,12 +1,13 @@
 //! The server that lets any device join one station with a fixed code, as a process of its own.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -22,6 +23,35 @@ pub struct BenchServer {
     frames_ms: Arc<AtomicU64>,
 }
 
+/// A certificate for `localhost` that vouches for itself, in files.
+#[derive(Debug)]
+pub struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+    der: CertificateDer<'static>,
+}
+
+impl Certificate {
+    /// Makes one and writes it into a folder.
+    pub fn new(folder: &Path) -> Self {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        let (chain, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&chain, made.cert.pem()).expect("written");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+        Self {
+            chain,
+            key,
+            der: made.cert.der().clone(),
+        }
+    }
+
+    /// What a client trusts.
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.der.clone()
+    }
+}
+
 /// What such a server prints when it has built frames, followed by the milliseconds that it took.
 const FRAMES: &str = "FRAMES ";
 
@@ -33,6 +63,22 @@ impl BenchServer {
 
     /// The same, serving a build of the app as well.
     pub async fn start_with(data: &Path, code: &str, app: Option<&Path>) -> Self {
+        let app = app.iter().flat_map(|app| [Path::new("--app"), *app]);
+        Self::start_as(data, code, app).await
+    }
+
+    /// The same, over TLS.
+    pub async fn start_tls(data: &Path, code: &str, certificate: &Certificate) -> Self {
+        let (chain, key) = (Path::new("--tls-cert"), Path::new("--tls-key"));
+        let files = [chain, &certificate.chain, key, &certificate.key];
+        Self::start_as(data, code, files.into_iter()).await
+    }
+
+    async fn start_as<'a>(
+        data: &Path,
+        code: &str,
+        arguments: impl Iterator<Item = &'a Path>,
+    ) -> Self {
         // The one that was built the same way as this program.
         let usual = if cfg!(debug_assertions) {
             "target/debug/sync-server"
@@ -45,7 +91,7 @@ impl BenchServer {
             .arg("--data")
             .arg(data)
             .args(["--bench-join", code])
-            .args(app.iter().flat_map(|app| [Path::new("--app"), app]))
+            .args(arguments)
             .env("FENGGE_LOG", "warn")
             .stdout(Stdio::piped())
             .stdin(Stdio::null())

@@ -20,6 +20,7 @@ pub mod phone_process;
 pub mod proxy;
 pub mod server;
 pub mod simulator;
+pub mod storm;
 pub mod sync_bench;
 pub mod trap;
 pub mod usage;

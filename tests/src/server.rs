@@ -166,7 +166,8 @@ pub(crate) async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> (SocketA
                 rest: words.next().unwrap_or_default().to_owned(),
             }),
             (Some("READY"), Some(url), _) => {
-                let address = url.trim_start_matches("http://").trim_end_matches('/');
+                let address = url.trim_end_matches('/');
+                let address = address.rsplit('/').next().unwrap_or_default();
                 return (address.parse().expect("READY names an address"), joins);
             }
             _ => {}

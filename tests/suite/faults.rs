@@ -56,6 +56,7 @@ impl Station {
             bench_join: Some(CODE.to_owned()),
             frames_from: u64::MAX,
             quotas: sync_server::store::usage::Quotas::default(),
+            trusted_proxies: Vec::new(),
         };
         let clock = Arc::new(AtomicI64::new(AT.0));
         let told = Arc::clone(&clock);

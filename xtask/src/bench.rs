@@ -1,4 +1,5 @@
-//! `bench`: the promised figures, measured on the real app, the real server and headless phones.
+//! `bench`: the promised figures, measured on the real app, the real server, headless phones, and
+//! floods.
 
 use std::process::Command;
 
@@ -40,5 +41,21 @@ pub fn sync(flags: &Flags) -> Result<(), Failure> {
     command
         .env("FENGGE_PHONE", workspace::program("release", "phone"))
         .env("FENGGE_SERVER", workspace::server("release"));
+    shell::run(&mut command)
+}
+
+/// Floods from several addresses of this machine, and an honest phone meanwhile.
+pub fn storm(flags: &Flags) -> Result<(), Failure> {
+    say("server and the storms (release)");
+    let mut build = shell::cargo(&["build", "--release", "-p", "tests", "-p", "sync-server"]);
+    for program in ["storm-bench", "sync-server"] {
+        build.args(["--bin", program]);
+    }
+    shell::run(&mut build)?;
+    let mut command = Command::new(workspace::program("release", "storm-bench"));
+    for (name, value) in [("--seconds", &flags.seconds), ("--only", &flags.only)] {
+        command.args(value.iter().flat_map(|value| [name, value]));
+    }
+    command.env("FENGGE_SERVER", workspace::server("release"));
     shell::run(&mut command)
 }

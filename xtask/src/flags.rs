@@ -24,6 +24,8 @@ pub enum Command {
     Bench,
     /// Print the promised figures of the sync.
     BenchSync,
+    /// Flood the server and print what became of it.
+    BenchStorm,
     /// Run the simulator.
     Sim,
     /// Run the fuzzers.
@@ -45,8 +47,10 @@ pub struct Flags {
     pub dev: bool,
     /// Where the workload of `bench sync` lies; it is invented otherwise.
     pub data: Option<String>,
-    /// The one scenario of `bench sync`, or the one target of `fuzz`, that is wanted.
+    /// The one scenario or storm of `bench`, or the one target of `fuzz`, that is wanted.
     pub only: Option<String>,
+    /// How long each storm of `bench storm` lasts.
+    pub seconds: Option<String>,
     /// How long `fuzz` runs each target, in minutes.
     pub minutes: u32,
     /// What `sim` hands on to the simulator.
@@ -61,8 +65,10 @@ impl Flags {
     pub fn parse(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut args = args.peekable();
         let mut word = args.next().unwrap_or_else(|| "help".to_owned());
-        if word == "bench" && args.next_if(|next| next == "sync").is_some() {
-            word.push_str(" sync");
+        if word == "bench"
+            && let Some(what) = args.next_if(|next| next == "sync" || next == "storm")
+        {
+            word = format!("bench {what}");
         }
         let command = command(&word)?;
         let mut flags = Self {
@@ -72,6 +78,7 @@ impl Flags {
             dev: false,
             data: None,
             only: None,
+            seconds: None,
             minutes: MINUTES,
             sim: Vec::new(),
         };
@@ -87,7 +94,11 @@ impl Flags {
                 ("--data", Command::BenchSync) => {
                     flags.data = Some(given(&name, inline.or_else(|| args.next()))?);
                 }
-                ("--only", Command::BenchSync) | ("--target", Command::Fuzz) => {
+                ("--seconds", Command::BenchStorm) => {
+                    flags.seconds = Some(given(&name, inline.or_else(|| args.next()))?);
+                }
+                ("--only", Command::BenchSync | Command::BenchStorm)
+                | ("--target", Command::Fuzz) => {
                     flags.only = Some(given(&name, inline.or_else(|| args.next()))?);
                 }
                 ("--minutes", Command::Fuzz) => {
@@ -123,6 +134,7 @@ fn command(word: &str) -> Result<Command, Failure> {
         "size" => Command::Size,
         "bench" => Command::Bench,
         "bench sync" => Command::BenchSync,
+        "bench storm" => Command::BenchStorm,
         "sim" => Command::Sim,
         "fuzz" => Command::Fuzz,
         "tidy" => Command::Tidy,
@@ -163,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn bench_alone_and_bench_sync_are_two_commands() {
+    fn bench_alone_and_with_a_word_are_three_commands() {
         assert_eq!(parse("bench").unwrap().command, Command::Bench);
         let sync = parse("bench sync --data folder --only=idle").unwrap();
         assert_eq!(sync.command, Command::BenchSync);
@@ -172,6 +184,13 @@ mod tests {
         assert!(matches!(parse("bench --only idle"), Err(Failure::Usage(_))));
         assert!(matches!(parse("bench sync --data"), Err(Failure::Usage(_))));
         assert!(matches!(parse("sync"), Err(Failure::Usage(_))));
+        let storm = parse("bench storm --seconds 3 --only=ping").unwrap();
+        assert_eq!(storm.command, Command::BenchStorm);
+        assert_eq!(storm.seconds.as_deref(), Some("3"));
+        assert!(matches!(
+            parse("bench sync --seconds 3"),
+            Err(Failure::Usage(_))
+        ));
     }
 
     #[test]

@@ -37,6 +37,7 @@ cargo xtask COMMAND [FLAGS]
   size   bytes of every shipped file, raw and compressed
   bench  the figures that are promised: bytes, times, memory
   bench sync  the same for the sync                     [--data DIR] [--only SCENARIO]
+  bench storm  floods against the server, and an honest phone meanwhile   [--seconds N] [--only STORM]
   sim    many phones and every fault, 2,000 seeds       [--seeds N] [--long] [--seed S] [--bugs]
   fuzz   hostile bytes for every reader, by libFuzzer    [--minutes N] [--target NAME]
   tidy   the rules of the house that no compiler checks";
@@ -68,6 +69,7 @@ fn start(flags: &Flags) -> Result<(), Failure> {
         Command::Size => size::run(),
         Command::Bench => bench::run(),
         Command::BenchSync => bench::sync(flags),
+        Command::BenchStorm => bench::storm(flags),
         Command::Sim => sim::run(flags),
         Command::Fuzz => fuzz::run(flags),
         Command::Tidy => tidy::run(),

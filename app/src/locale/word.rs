@@ -78,7 +78,7 @@ words! {
     JOIN_UNKNOWN: "没有这个邀请码，请再核对，或向所里要一个新的", "This code is not known: check it or ask the station for a new one";
     JOIN_USED: "这个邀请码已被别的手机用过，请向所里要一个新的", "Another phone has used this code: ask the station for a new one";
     JOIN_EXPIRED: "这个邀请码已过期，请向所里要一个新的", "This code is too old: ask the station for a new one";
-    JOIN_TOO_MANY: "试得太多了，请过几分钟再试", "Too many tries: wait some minutes";
+    JOIN_TOO_MANY: "现在请求太多，请过几分钟再试", "Too many tries at the moment: wait some minutes";
     JOIN_OFFLINE: "现在没有网络。请到有信号的地方再试，邀请码仍然有效", "There is no network now. Try again where there is signal; the code stays valid";
     JOIN_OTHER: "这个邀请码不是给本机的。请把本机编号报给所里，要一个给本机的邀请码", "This code is not for this phone: tell the station the number of this phone and ask for a code made for it";
     JOIN_NOT_YOURS: "这个邀请码是给别人的，不能在本机用", "This code is another person’s: it cannot be used on this phone";

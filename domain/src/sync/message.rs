@@ -28,7 +28,7 @@ use crate::view::weeks::Weeks;
 
 pub use cell::{Cell, PassedOn, UsedUp};
 pub use code::{ErrorCode, normal_code};
-pub use codec::{LeanAnswer, LeanBatch, Sealed, changes, closed, decode, encode};
+pub use codec::{HEAD_BYTES_MAX, LeanAnswer, LeanBatch, Sealed, changes, closed, decode, encode};
 
 /// The version of the messages.
 pub const VERSION: u8 = 4;

@@ -170,7 +170,8 @@ pub fn signed(mut message: Vec<u8>, signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8
     message
 }
 
-fn read(message: &[u8]) -> Option<(Head, &[u8])> {
+/// Reads the head of a signed request, of which the rest need not be there.
+pub(super) fn read(message: &[u8]) -> Option<(Head, &[u8])> {
     match message {
         [SIGNED, rest @ ..] => postcard::take_from_bytes(rest).ok(),
         _ => None,

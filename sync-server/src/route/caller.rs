@@ -1,5 +1,5 @@
-//! Who sends an exchange: looked up before anything else of it costs anything, and written down only
-//! when all of it was read.
+//! Who sends an exchange: looked up from its first bytes before any more of it is buffered, proven
+//! before anything of it costs more, and written down only when all of it was read.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use sqlx::SqliteConnection;
 
 use crate::bench;
 use crate::error::ApiError;
-use crate::keys::{self, Pass};
-use crate::listener::Peer;
+use crate::keys::{self, Pass, Signer};
+use crate::peer::Peer;
 use crate::router::Shared;
 use crate::scope::Scope;
 use crate::store::device::{self, Device};
@@ -43,48 +43,55 @@ pub(super) struct Guest<'a> {
     peer: Peer,
 }
 
-/// Looks up who sends a request; nothing is written.
+/// What is known of who says that they send a request, before all of it was read.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// A device that has proven itself.
+    Known(Who),
+    /// Devices of one of which the signature has to be.
+    Signers(Vec<Signer>),
+    /// A device whose code holds, and what it allows of the device's keys.
+    Invited(Pass),
+}
+
+/// Looks up who says that they send a request: its first bytes are enough.
 ///
 /// # Errors
 /// When it is nobody who may come in.
-pub(super) async fn look<'a>(
+pub(super) async fn meet(
     shared: &Shared,
     peer: Peer,
-    (caller, sealed): (&'a Caller, &Sealed<'_>),
+    caller: &Caller,
     now: Millis,
-) -> Result<Guest<'a>, ApiError> {
-    let introduction = match caller {
-        Caller::Plain {
-            device,
-            secret,
-            join,
-        } => Introduction {
-            device: *device,
-            secret,
-            join: join.as_deref(),
-            key: None,
-        },
-        Caller::Signed {
-            device,
-            enrolment: Some(enrolment),
-        } => {
-            if head_of_device(enrolment.device) != *device {
-                return Err(ApiError::UnknownKey);
-            }
-            Introduction {
-                device: enrolment.device,
-                secret: &enrolment.secret,
-                join: enrolment.join.as_deref(),
-                key: Some(enrolment.key),
-            }
+) -> Result<Met, ApiError> {
+    let Some(introduction) = introduction(caller)? else {
+        let mut view = shared.store.view().await?;
+        // Who has no key here is not worth a pass over all bytes.
+        let signers = keys::signers(&mut view, caller.head()).await?;
+        return Ok(Met::Signers(signers));
+    };
+    match introduction.join {
+        None => Ok(Met::Known(known(shared, &introduction).await?)),
+        Some(code) => {
+            let pass = invited(shared, peer, (&introduction, code), now).await?;
+            Ok(Met::Invited(pass))
         }
-        Caller::Signed {
-            device,
-            enrolment: None,
-        } => {
+    }
+}
+
+/// Proves, once all of the request is there, that it is theirs; nothing is written.
+///
+/// # Errors
+/// When it is not.
+pub(super) async fn prove<'a>(
+    shared: &Shared,
+    (met, peer): (Met, Peer),
+    (caller, sealed): (&'a Caller, &Sealed<'_>),
+) -> Result<Guest<'a>, ApiError> {
+    let introduction = introduction(caller)?;
+    let (who, pass) = match met {
+        Met::Signers(signers) => {
             let mut view = shared.store.view().await?;
-            // Who has no key here is not worth a pass over all bytes.
-            let signers = keys::signers(&mut view, *device).await?;
             let signed = sealed.proof().ok_or(ApiError::UnknownKey)?;
             let (device, key) = keys::signer(&mut view, signers, &signed).await?;
             let scope = shared.scopes.of(&mut view, &device).await?;
@@ -95,30 +102,58 @@ pub(super) async fn look<'a>(
                 peer,
             });
         }
+        Met::Known(who) => (Some(who), Pass::Secret),
+        Met::Invited(pass) => (None, pass),
     };
-    let (who, pass) = match introduction.join {
-        None => (Some(known(shared, &introduction).await?), Pass::Secret),
-        Some(code) => (
-            None,
-            invited(shared, peer, (&introduction, code), now).await?,
-        ),
-    };
-    let proof = match introduction.key {
+    let proof = match introduction.and_then(|own| Some((own.device, own.key?))) {
         None => None,
-        Some(key) => {
+        Some((device, key)) => {
             let signed = sealed.proof().ok_or(ApiError::UnknownKey)?;
             let mut view = shared.store.view().await?;
-            let here = keys::of(&mut view, introduction.device).await?;
+            let here = keys::of(&mut view, device).await?;
             let admission = keys::admit(&here, (&key, &signed), pass)?;
             Some((signed, admission.signer))
         }
     };
     Ok(Guest {
         who,
-        introduction: Some(introduction),
+        introduction,
         proof,
         peer,
     })
+}
+
+/// What a device says of itself; none where its signature says it all.
+fn introduction(caller: &Caller) -> Result<Option<Introduction<'_>>, ApiError> {
+    match caller {
+        Caller::Plain {
+            device,
+            secret,
+            join,
+        } => Ok(Some(Introduction {
+            device: *device,
+            secret,
+            join: join.as_deref(),
+            key: None,
+        })),
+        Caller::Signed {
+            device,
+            enrolment: Some(enrolment),
+        } => {
+            if head_of_device(enrolment.device) != *device {
+                return Err(ApiError::UnknownKey);
+            }
+            Ok(Some(Introduction {
+                device: enrolment.device,
+                secret: &enrolment.secret,
+                join: enrolment.join.as_deref(),
+                key: Some(enrolment.key),
+            }))
+        }
+        Caller::Signed {
+            enrolment: None, ..
+        } => Ok(None),
+    }
 }
 
 impl Guest<'_> {
@@ -173,24 +208,21 @@ async fn known(shared: &Shared, who: &Introduction<'_>) -> Result<Who, ApiError>
     shared.admit(&mut view, (who.device, who.secret)).await
 }
 
-/// What a code is good for; wrong ones are counted.
+/// What a code is good for; wrong ones are braked.
 async fn invited(
     shared: &Shared,
     peer: Peer,
     (who, code): (&Introduction<'_>, &str),
     now: Millis,
 ) -> Result<Pass, ApiError> {
-    shared.brake.check(peer.0)?;
     if is_bench(shared, peer, code) {
         return Ok(Pass::Joining);
     }
+    let attempt = shared.brake.attempt(peer.0).await?;
     let mut view = shared.store.view().await?;
     let device = (who.device, who.secret.0.as_slice());
     let found = invitation::invited(&mut view, device, code, now).await;
-    if let Err(ApiError::UnknownCode | ApiError::UsedCode | ApiError::ExpiredCode) = found {
-        shared.brake.count(peer.0);
-    }
-    found.map(|invited| invited.pass())
+    attempt.judged(found).map(|invited| invited.pass())
 }
 
 fn is_bench(shared: &Shared, peer: Peer, code: &str) -> bool {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
@@ -16,17 +15,20 @@ use domain::sync::message::{
     self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt, UsedUp,
 };
 use domain::sync::repair::Repair;
-use domain::sync::signed::head_of_device;
+use domain::sync::signed::{DeviceHead, head_of_device};
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
+use crate::budget::{self, Permit};
 use crate::cursor::Below;
 use crate::error::ApiError;
 use crate::ingest::{self, Sender, Signature};
-use crate::listener::Peer;
-use crate::parts::{Network, Owner, PartId};
+use crate::parts::{Owner, PartId};
+use crate::peer::Door;
+use crate::prefix::Prefix;
 use crate::pull::{self, Page, Place, Reader, Told};
-use crate::route::caller::{self, Proof};
+use crate::route::body::Inflow;
+use crate::route::caller::{self, Met, Proof};
 use crate::route::parts::{self, Piece};
 use crate::router::Shared;
 use crate::scope::{self, Scope};
@@ -42,47 +44,92 @@ use crate::{frames, healing, keys, limits, projection, repair};
 /// When the request as a whole is refused; nothing was changed then.
 pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let door = Door::of(&request)?;
     let named = super::is_named(&request);
     let Some(piece) = Piece::read(request.uri().query())? else {
-        let body = super::read_body(request, limits::EXCHANGE_BODY_BYTES_MAX).await?;
-        let answered = if body.len() < limits::WORK_BODY_BYTES {
-            exchange(&shared, peer, body.into(), None).await?
-        } else {
-            // Whoever leaves while it is worked on gives up its turn no sooner than the work is done.
-            let own = Arc::clone(&shared);
-            let work = async move { exchange(&own, peer, body.into(), None).await };
-            tokio::spawn(work).await.map_err(|_| ApiError::Internal)??
-        };
+        let answered = at_once(&shared, &door, request).await?;
         let id = PartId::of(&answered.bytes);
         // A small answer is as soon asked for again.
         let keeps = answered.bytes.len() >= limits::PART_BYTES_MIN;
-        return Ok(respond(&shared, keeps.then_some(id), answered, named));
+        return respond(&shared, keeps.then_some(id), answered, named).await;
     };
-    let owner = parts::owner(&shared, peer, request.headers()).await?;
+    let owner = parts::owner(&shared, &door, request.headers()).await?;
+    let room = parts::room(&shared, &door, (owner, piece.of)).await?;
     let body = super::read_piece(request, &piece, (&shared.parts, owner)).await?;
     let (body, id) = (body.ok_or(ApiError::WrongOffset)?, piece.id);
     // The connection may break while the server works: the work goes on and its answer is kept.
     let work = {
         let (shared, id) = (Arc::clone(&shared), id.clone());
         tokio::spawn(async move {
-            let answer = exchange(&shared, peer, body.into(), Some((owner, &id))).await;
+            let body = (Bytes::from(body), None);
+            let answer = exchange(&shared, &door, body, Some((owner, &id))).await;
             if let Ok(answered) = &answer {
                 answered.keep(&shared, &id);
             }
             shared.parts.forget(owner, &id);
+            drop(room);
             answer
         })
     };
     let answered = work.await.map_err(|_| ApiError::Internal)??;
-    Ok(respond(&shared, Some(id), answered, named))
+    respond(&shared, Some(id), answered, named).await
 }
 
-/// An answer, and whom the rest of it is given to where it is cut.
+/// A request that comes whole: who sends it is known from its first bytes, and no more of it is
+/// buffered before.
+async fn at_once(
+    shared: &Arc<Shared>,
+    door: &Door,
+    request: Request,
+) -> Result<Answered, ApiError> {
+    let mut coming = Inflow::of(request, limits::EXCHANGE_BODY_BYTES_MAX)?;
+    let (met, room) = match known(shared, door, &mut coming).await {
+        Ok(known) => known,
+        Err(error) => return Err(coming.refused(error)),
+    };
+    let body = Bytes::from(coming.rest().await?);
+    if body.len() < limits::WORK_BODY_BYTES {
+        return exchange(shared, door, (body, Some(met)), None).await;
+    }
+    // Whoever leaves while it is worked on gives up its turn no sooner than the work is done.
+    let (shared, door) = (Arc::clone(shared), door.clone());
+    let work = tokio::spawn(async move {
+        let answered = exchange(&shared, &door, (body, Some(met)), None).await;
+        drop(room);
+        answered
+    });
+    work.await.map_err(|_| ApiError::Internal)?
+}
+
+/// Looks up who sends what is coming, and makes room for all of it in the budget of known devices.
+async fn known(
+    shared: &Shared,
+    door: &Door,
+    coming: &mut Inflow,
+) -> Result<(Met, Permit<DeviceHead>), ApiError> {
+    let stranger = door.stranger(&shared.budget, limits::STRANGER_REQUEST_BYTES);
+    let _stranger = stranger.await?;
+    coming.begin().await?;
+    let caller = if coming.is_whole() {
+        message::Request::open(coming.first())?.0
+    } else {
+        message::Request::caller(coming.first())?
+    };
+    let met = caller::meet(shared, door.peer, &caller, shared.clock.now()).await?;
+    if let Met::Known((device, _)) = &met {
+        door.prove(device.id());
+    }
+    let room = &shared.budget.known;
+    let room = room.take(caller.head(), budget::exchange_bytes(coming.most()));
+    Ok((met, room.await?))
+}
+
+/// An answer, whose it is, and whom the rest of it is given to where it is cut.
 struct Answered {
     bytes: Bytes,
+    head: DeviceHead,
     reader: Option<DeviceId>,
 }
 
@@ -95,36 +142,47 @@ impl Answered {
 }
 
 /// The response; one with a name can be taken up where it is cut.
-fn respond(shared: &Shared, id: Option<PartId>, answered: Answered, named: bool) -> Response {
-    let mut response = super::binary(answered.bytes.clone(), named);
+async fn respond(
+    shared: &Shared,
+    id: Option<PartId>,
+    answered: Answered,
+    named: bool,
+) -> Result<Response, ApiError> {
+    // Held until the last byte is on its way: its reader may be slow.
+    let body = shared.budget.held(answered.head, answered.bytes.clone());
+    let mut response = super::binary(body.await?, named);
     if let Some(id) = id
         && let Ok(name) = HeaderValue::from_str(id.as_str())
     {
         response.headers_mut().insert(parts::PART, name);
         answered.keep(shared, &id);
     }
-    response
+    Ok(response)
 }
 
 /// One exchange: who asks, what is pushed, what is new.
 async fn exchange(
     shared: &Shared,
-    peer: Peer,
-    body: Bytes,
+    door: &Door,
+    (body, met): (Bytes, Option<Met>),
     begun: Option<(Owner, &PartId)>,
 ) -> Result<Answered, ApiError> {
     let now = shared.clock.now();
     // Who asks is known before the rest of the body costs anything, and nothing is written before
     // all of it was read.
     let (caller, sealed) = message::Request::open(&body)?;
-    let guest = caller::look(shared, peer, (&caller, &sealed), now).await?;
+    let met = match met {
+        Some(met) => met,
+        None => caller::meet(shared, door.peer, &caller, now).await?,
+    };
+    let guest = caller::prove(shared, (met, door.peer), (&caller, &sealed)).await?;
     // Spliced from two, it is neither.
     if begun.is_some_and(|(_, name)| PartId::of(&body) != *name) {
         return Err(ApiError::Malformed);
     }
     let asking = Asking {
         device: guest.device().ok_or(ApiError::Internal)?,
-        from: Network::of(peer.0),
+        from: Prefix::of(door.peer.0),
         long: body.len() >= limits::LONG_BODY_BYTES,
     };
     // What costs time to unpack waits for its turn with it.
@@ -141,6 +199,7 @@ async fn exchange(
         early => early,
     };
     let ((device, scope), proof) = guest.enter(shared, now).await?;
+    door.prove(device.id());
     if let Some((owner @ Owner::Stranger(_), name)) = begun {
         shared.parts.joined(owner, name, device.id());
     }
@@ -153,6 +212,7 @@ async fn exchange(
     })?;
     Ok(Answered {
         bytes,
+        head: head_of_device(device.id()),
         // A receipt goes to whoever carried the request; everything else is its device's own.
         reader: match begun {
             _ if !is_receipt => Some(device.id()),

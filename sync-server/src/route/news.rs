@@ -14,9 +14,11 @@ use domain::sync::message::Secret;
 use hyper::body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
+use super::body;
 use crate::error::ApiError;
 use crate::limits;
 use crate::news::Heard;
+use crate::peer::Door;
 use crate::router::Shared;
 use crate::scope::Scope;
 
@@ -32,13 +34,15 @@ pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = super::read_body(request, limits::NEWS_BODY_BYTES).await?;
-    let caller = caller(&body).ok_or(ApiError::Malformed)?;
+    let door = Door::of(&request)?;
+    let body = body::small(&shared, &door, request, limits::NEWS_BODY_BYTES).await?;
+    let caller = caller(&body.bytes).ok_or(ApiError::Malformed)?;
     // Before the scope is read: what is committed after this is heard.
     let (lines, flow) = mpsc::channel(1);
     let (ready, took_place) = oneshot::channel();
     tokio::spawn(async move { listen(&shared, caller, lines, ready).await });
     took_place.await.map_err(|_| ApiError::Internal)??;
+    door.prove(caller.0);
     let mut response = Response::new(Body::new(Flow(flow)));
     let headers = response.headers_mut();
     headers.insert(

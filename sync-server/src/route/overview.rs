@@ -7,7 +7,9 @@ use axum::response::Response;
 use domain::access;
 use domain::sync::message::{self, OverviewRequest};
 
+use super::body;
 use crate::error::ApiError;
+use crate::peer::Door;
 use crate::router::Shared;
 use crate::{limits, overview};
 
@@ -19,11 +21,14 @@ pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = super::read_body(request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
-    let request: OverviewRequest = message::decode(&body)?;
+    let door = Door::of(&request)?;
+    let body = body::small(&shared, &door, request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
+    let request: OverviewRequest = message::decode(&body.bytes)?;
     let mut view = shared.store.view().await?;
     let who = (request.device, &request.secret);
-    let (_, scope) = shared.admit(&mut view, who).await?;
+    let (device, scope) = shared.admit(&mut view, who).await?;
+    door.prove(device.id());
+    drop(body);
     let member = scope.me();
     if !access::is_supervisor(member) && !access::is_station_staff(member) {
         return Err(ApiError::NotAllowed);

@@ -8,11 +8,17 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use domain::sync::signed::{DeviceHead, head_of_device};
+
 use super::photo;
+use crate::budget::{self, Permit};
 use crate::error::ApiError;
-use crate::listener::Peer;
-use crate::parts::{Network, Owner, Part, PartId};
+use crate::limits;
+use crate::parts::{Owner, Part, PartId};
+use crate::peer::{Door, Peer, Stranger};
+use crate::prefix::Prefix;
 use crate::router::Shared;
+use crate::seats::Seat;
 use crate::store::device;
 
 /// The name under which the rest of an answer can be asked for.
@@ -55,19 +61,53 @@ pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 /// When the device was shut out, or the database fails.
 pub(super) async fn owner(
     shared: &Shared,
-    peer: Peer,
+    door: &Door,
     headers: &HeaderMap,
 ) -> Result<Owner, ApiError> {
-    let stranger = Owner::Stranger(Network::of(peer.0));
+    let stranger = Owner::Stranger(Prefix::of(door.peer.0));
     let Some((device, secret)) = photo::proof(headers) else {
         return Ok(stranger);
     };
     let mut view = shared.store.view().await?;
     match device::find(&mut view, device, &secret.0).await {
-        Ok(device) => Ok(Owner::Device(device.id())),
+        Ok(device) => {
+            door.prove(device.id());
+            Ok(Owner::Device(device.id()))
+        }
         // It may be about to join.
         Err(ApiError::UnknownDevice) => Ok(stranger),
         Err(error) => Err(error),
+    }
+}
+
+/// What a request that comes in parts takes while it is read and answered.
+#[derive(Debug)]
+pub(super) enum Room {
+    /// Of the budget of strangers.
+    Stranger(#[expect(dead_code, reason = "held until it is dropped")] Stranger),
+    /// Of the budget of known devices.
+    Device(#[expect(dead_code, reason = "held until it is dropped")] Permit<DeviceHead>),
+}
+
+/// Makes room for a request of so many bytes.
+///
+/// # Errors
+/// [`ApiError::Crowded`] when there is none for too long.
+pub(super) async fn room(
+    shared: &Shared,
+    door: &Door,
+    (owner, bytes): (Owner, usize),
+) -> Result<Room, ApiError> {
+    match owner {
+        Owner::Stranger(_) => {
+            let room = door.stranger(&shared.budget, limits::STRANGER_REQUEST_BYTES);
+            Ok(Room::Stranger(room.await?))
+        }
+        Owner::Device(device) => {
+            let bytes = budget::exchange_bytes(bytes.min(limits::EXCHANGE_BODY_BYTES_MAX));
+            let room = shared.budget.known.take(head_of_device(device), bytes);
+            Ok(Room::Device(room.await?))
+        }
     }
 }
 
@@ -79,12 +119,14 @@ pub(super) async fn owner(
 pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
+    seat: Option<Extension<Seat>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = PartId::read(&id).ok_or(ApiError::UnknownPath)?;
-    let owner = owner(&shared, peer, &headers).await?;
+    let door = Door::at(peer, seat.map(|Extension(seat)| seat));
+    let owner = owner(&shared, &door, &headers).await?;
     let number = |name| value(query.as_deref()?, name)?.parse::<usize>().ok();
     let from = number("from").unwrap_or(0);
     let most = number("most").unwrap_or(usize::MAX);
@@ -95,6 +137,10 @@ pub(crate) async fn answer(
             let total = bytes.len();
             let from = from.min(total);
             let rest = bytes.slice(from..from.saturating_add(most).min(total));
+            let rest = match owner {
+                Owner::Device(device) => shared.budget.held(head_of_device(device), rest).await?,
+                Owner::Stranger(_) => rest,
+            };
             let mut response = Response::new(Body::from(rest));
             response
                 .headers_mut()

@@ -12,12 +12,15 @@ use domain::id::{DeviceId, Part, PhotoHash, RecordId};
 use domain::record::photo::{self, Photo, Size};
 use domain::record::{Header, Kind, events};
 use domain::sync::message::{self, Secret};
+use domain::sync::signed::{DeviceHead, head_of_device};
 use domain::unit::Member;
 use domain::upload::{Arrived, ArrivedRequest, RECORDS_MAX};
 
+use super::body::{self, Inflow};
 use super::parts::value;
 use crate::album::{Added, Coming, Looked, Refused};
 use crate::error::ApiError;
+use crate::peer::Door;
 use crate::router::Shared;
 use crate::scope::Scope;
 use crate::store::usage::{self, Used};
@@ -45,6 +48,11 @@ struct Named {
 impl Named {
     fn member(&self) -> &Member {
         self.scope.me()
+    }
+
+    /// Under which name the caller draws on the budget.
+    fn head(&self) -> DeviceHead {
+        head_of_device(self.coming.device)
     }
 }
 
@@ -81,10 +89,19 @@ pub(crate) async fn append(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let door = Door::of(&request)?;
     let named = named(&shared, (&hash, query.as_deref()), request.headers()).await?;
+    door.prove(named.coming.device);
     access::may_write(named.member(), named.kind, Part::Body).map_err(|_| ApiError::NotAllowed)?;
     let (at, checksum) = piece_head(request.headers()).ok_or(ApiError::Malformed)?;
-    let piece = super::read_body(request, limits::PHOTO_PIECE_BYTES_MAX).await?;
+    let coming = Inflow::of(request, limits::PHOTO_PIECE_BYTES_MAX)?;
+    let room = coming.most() + limits::HTTP2_FRAME_BYTES;
+    let of_device = shared.budget.known.take(named.head(), room).await;
+    let _room = match of_device {
+        Ok(room) => room,
+        Err(error) => return Err(coming.refused(error)),
+    };
+    let piece = coming.rest().await?;
     if PhotoHash::of(&piece) != checksum {
         return Err(ApiError::Checksum);
     }
@@ -140,6 +157,9 @@ pub(crate) async fn answer(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
+    // Held until the last byte of the picture is on its way: its reader may be slow.
+    let size = usize::try_from(named.coming.bytes).unwrap_or(usize::MAX);
+    let room = shared.budget.known.take(named.head(), size).await?;
     let media = named.media.ok_or(ApiError::UnknownPath)?;
     let hash = named.coming.hash;
     // All of it is compared with its name, whatever range is asked for.
@@ -152,6 +172,7 @@ pub(crate) async fn answer(
             return Err(ApiError::UnknownPath);
         }
     };
+    let bytes = room.with(bytes);
     let mut response = match range(&headers, bytes.len()) {
         None => Response::new(Body::from(bytes)),
         Some(Err(())) => {
@@ -196,14 +217,17 @@ pub(crate) async fn arrived(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = super::read_body(request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
-    let request: ArrivedRequest = message::decode(&body)?;
+    let door = Door::of(&request)?;
+    let body = body::small(&shared, &door, request, limits::OVERVIEW_BODY_BYTES_MAX).await?;
+    let request: ArrivedRequest = message::decode(&body.bytes)?;
     if request.records.len() > RECORDS_MAX {
         return Err(ApiError::TooLarge);
     }
     let mut view = shared.store.view().await?;
     let who = (request.device, &request.secret);
-    let (_, scope) = shared.admit(&mut view, who).await?;
+    let (device, scope) = shared.admit(&mut view, who).await?;
+    door.prove(device.id());
+    drop(body);
     may_see(scope.me())?;
     let mut found = Arrived::default();
     for (record, grid, key) in table::arrived(&mut view, &request.records).await? {

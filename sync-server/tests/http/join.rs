@@ -2,7 +2,7 @@
 
 use domain::sync::message::{Request, Secret};
 
-use crate::phone::{Phone, command, entries, invite, town};
+use crate::phone::{EXCHANGE, Phone, command, entries, invite, town};
 
 #[tokio::test]
 async fn a_join_can_be_repeated_by_the_same_device_and_by_no_other() {
@@ -119,5 +119,39 @@ async fn a_revoked_device_is_refused() {
     let request = phone.request();
     let refused = phone.send(&server, &request).await.expect_err("refused");
     assert_eq!(refused, (403, "revoked".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pr10_a_right_code_joins_however_many_wrong_ones_come_from_the_same_place() {
+    let server = town().await;
+    let code = invite(&server, "one").await;
+    let mut guesses = tokio::task::JoinSet::new();
+    for guess in 0..26_u8 {
+        let phone = Phone::new(100 + guess, "one");
+        let request = Request {
+            join: Some(format!("0000-00{guess:02}")),
+            ..phone.request()
+        };
+        // All at once: what is being judged counts until it has proven right.
+        let (address, body) = (server.address, request.encode());
+        guesses.spawn(async move {
+            crate::server::post_to(address, EXCHANGE, &body)
+                .await
+                .code()
+        });
+    }
+    let mut honest = Phone::new(1, "one");
+    let request = Request {
+        join: Some(code),
+        ..honest.request()
+    };
+    honest.send(&server, &request).await.expect("joins");
+    let codes = guesses.join_all().await;
+    let unknown = codes.iter().filter(|code| *code == "unknown_code").count();
+    assert!(unknown <= 20, "{codes:?}");
+    assert!(codes.iter().any(|code| code == "too_many"));
+    let again = honest.pull(&server).await;
+    assert!(again.receipt.is_none());
     server.stop().await;
 }

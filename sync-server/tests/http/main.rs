@@ -49,6 +49,8 @@ mod quota;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod storm;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tree;

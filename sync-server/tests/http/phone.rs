@@ -19,7 +19,8 @@ use crate::server::TestServer;
 
 /// The moment of every test.
 pub const NOW: Millis = Millis(1_795_000_000_000);
-const EXCHANGE: &str = "/api/v1/exchange";
+/// Where an exchange is posted.
+pub const EXCHANGE: &str = "/api/v1/exchange";
 
 /// A reader that knows no change: everything must be named in full.
 pub struct Nothing;
@@ -271,9 +272,14 @@ pub fn batch(no: u64, items: &[(Item, &str)]) -> Batch {
 /// A server with two stations: A with the grids a1, a2 and a3, B with the grid b1.
 pub async fn town() -> TestServer {
     let server = TestServer::start().await;
-    let org: Org = serde_json::from_str(TOWN).expect("an organisation");
-    put(&server, &org).await;
+    put_town(&server).await;
     server
+}
+
+/// Writes the same organisation beside a running server.
+pub async fn put_town(server: &TestServer) {
+    let org: Org = serde_json::from_str(TOWN).expect("an organisation");
+    put(server, &org).await;
 }
 
 /// Writes an organisation beside the running server.

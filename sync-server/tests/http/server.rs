@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sync_server::clock::Clock;
 use sync_server::config::Config;
+use sync_server::prefix::Network;
 use sync_server::store::usage::Quotas;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -88,11 +89,30 @@ impl TestServer {
         Self::by((Clock::default(), Quotas::default()), folder, demo, tls).await
     }
 
+    /// Starts a server behind proxies of this network.
+    pub async fn start_behind(proxies: &str) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::create_dir_all(folder.path().join("app")).expect("app folder");
+        std::fs::write(folder.path().join("app/index.html"), "").expect("app file");
+        let proxies = vec![proxies.parse().expect("a network")];
+        let usual = (Clock::default(), Quotas::default());
+        Self::behind(proxies, usual, folder, (false, None)).await
+    }
+
     async fn by(
         (clock, quotas): (Clock, Quotas),
         folder: tempfile::TempDir,
         demo: bool,
         tls: Option<(PathBuf, PathBuf)>,
+    ) -> Self {
+        Self::behind(Vec::new(), (clock, quotas), folder, (demo, tls)).await
+    }
+
+    async fn behind(
+        trusted_proxies: Vec<Network>,
+        (clock, quotas): (Clock, Quotas),
+        folder: tempfile::TempDir,
+        (demo, tls): (bool, Option<(PathBuf, PathBuf)>),
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = listener.local_addr().expect("address");
@@ -105,6 +125,7 @@ impl TestServer {
             demo,
             frames_from: 512,
             quotas,
+            trusted_proxies,
             bench_join: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -134,6 +155,7 @@ impl TestServer {
             demo: false,
             frames_from: 512,
             quotas: Quotas::default(),
+            trusted_proxies: Vec::new(),
             bench_join: None,
         };
         let task = tokio::spawn(async {});
@@ -183,32 +205,12 @@ impl TestServer {
 
     /// Sends bytes on a fresh connection and reads until the server closes it.
     pub async fn raw(&self, request: &[u8]) -> Vec<u8> {
-        let talk = async {
-            let mut stream = TcpStream::connect(self.address).await.expect("connects");
-            stream.write_all(request).await.expect("writes");
-            let mut answer = Vec::new();
-            // A server that refuses a body closes while the client still writes: what was read counts.
-            drop(stream.read_to_end(&mut answer).await);
-            answer
-        };
-        tokio::time::timeout(PATIENCE, talk)
-            .await
-            .expect("an answer in time")
+        raw_to(self.address, request).await
     }
 
     /// One request on a connection of its own.
     pub async fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-        let length = if body.is_empty() && method != "POST" {
-            String::new()
-        } else {
-            format!("content-length: {}\r\n", body.len())
-        };
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{length}{headers}\r\n"
-        );
-        let mut bytes = head.into_bytes();
-        bytes.extend_from_slice(body);
-        Answer::parse(&self.raw(&bytes).await)
+        Answer::parse(&self.raw(&request(method, path, headers, body)).await)
     }
 
     /// A GET without further headers.
@@ -218,13 +220,7 @@ impl TestServer {
 
     /// A POST of a binary body.
     pub async fn post(&self, path: &str, body: &[u8]) -> Answer {
-        self.request(
-            "POST",
-            path,
-            "content-type: application/octet-stream\r\n",
-            body,
-        )
-        .await
+        self.request("POST", path, BINARY, body).await
     }
 }
 
@@ -242,6 +238,45 @@ impl TestServer {
         bytes.truncate(read.expect("in time").expect("reads"));
         Answer::parse(&bytes)
     }
+}
+
+/// Sends bytes on a fresh connection and reads until the server closes it.
+pub async fn raw_to(address: std::net::SocketAddr, request: &[u8]) -> Vec<u8> {
+    let talk = async {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        // A server that refuses a body may close while the client still writes: what was read counts.
+        drop(stream.write_all(request).await);
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer).await);
+        answer
+    };
+    tokio::time::timeout(PATIENCE, talk)
+        .await
+        .expect("an answer in time")
+}
+
+/// A POST of a binary body on a connection of its own.
+pub async fn post_to(address: std::net::SocketAddr, path: &str, body: &[u8]) -> Answer {
+    let bytes = request("POST", path, BINARY, body);
+    Answer::parse(&raw_to(address, &bytes).await)
+}
+
+/// The header of a binary body.
+pub const BINARY: &str = "content-type: application/octet-stream\r\n";
+
+/// A request as its bytes; the connection ends with its answer.
+pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = if body.is_empty() && method != "POST" {
+        String::new()
+    } else {
+        format!("content-length: {}\r\n", body.len())
+    };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{length}{headers}\r\n"
+    );
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
 }
 
 /// An answer, taken apart.

@@ -160,6 +160,7 @@ impl Station {
             // Little is in scope here, and both ways of a first load are to be tried.
             frames_from: 24,
             quotas: sync_server::store::usage::Quotas::default(),
+            trusted_proxies: Vec::new(),
             bench_join: None,
         };
         let clock = Arc::clone(&self.clock);

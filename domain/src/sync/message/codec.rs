@@ -27,7 +27,7 @@ use crate::time::Millis;
 use crate::unit::Directory;
 use crate::view::Row;
 
-pub use request::{LeanBatch, Sealed};
+pub use request::{HEAD_BYTES_MAX, LeanBatch, Sealed};
 
 /// Bodies smaller than this are not worth packing.
 const PACK_BYTES_MIN: usize = 160;

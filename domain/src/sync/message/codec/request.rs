@@ -11,13 +11,14 @@ use crate::id::{DocId, PersonId, UnitId};
 use crate::sync::lean::{self, Known, LeanItem, Tag, Whole};
 use crate::sync::repair::Repair;
 use crate::sync::signed::{
-    self, Enrolment, Head, PublicKey, SIGNED, Signed, Unproven, head_of_device,
+    self, DeviceHead, Enrolment, Head, PublicKey, SIGNED, Signed, Unproven, head_of_device,
 };
 use crate::sync::wire::{self, Reader};
 use crate::time::Millis;
 
-/// Requests up to here are checked before their sender is looked up.
-const CHECKED_BYTES_MAX: usize = 4 * 1024;
+/// Requests up to here are checked before their sender is looked up, and whoever sends a longer one
+/// is named within so many bytes.
+pub const HEAD_BYTES_MAX: usize = 4 * 1024;
 
 impl Request {
     /// Writes the request.
@@ -81,28 +82,65 @@ impl Request {
         }
         if let [SIGNED, ..] = bytes {
             let (head, unproven, rest) = signed::open(bytes)?;
-            let caller = Caller::Signed {
-                device: head.device,
-                enrolment: head.enrolment.map(Box::new),
-            };
+            let caller = Caller::signed(head);
             let end = End::Signature(unproven);
             return Ok((caller, Sealed { rest, end }));
         }
         let (message, check) = ends(bytes)?;
-        if bytes.len() <= CHECKED_BYTES_MAX {
+        if bytes.len() <= HEAD_BYTES_MAX {
             checked(message, check)?;
         }
+        let (caller, rest) = Caller::plain(message)?;
+        let end = End::Check(message, check);
+        Ok((caller, Sealed { rest, end }))
+    }
+
+    /// Reads who sends a request from its first bytes, of which more may follow: nothing of it is
+    /// checked, so all of it is to be opened once it is there.
+    ///
+    /// # Errors
+    /// When it is of another version, or these bytes do not say who.
+    pub fn caller(head: &[u8]) -> Result<Caller, MessageError> {
+        match head {
+            [SIGNED, ..] => {
+                let (head, _) = signed::read(head).ok_or(MessageError::Damaged)?;
+                Ok(Caller::signed(head))
+            }
+            [VERSION, ..] => Caller::plain(head).map(|(caller, _)| caller),
+            [_, ..] => Err(MessageError::Version),
+            [] => Err(MessageError::Damaged),
+        }
+    }
+}
+
+impl Caller {
+    fn signed(head: Head) -> Self {
+        Self::Signed {
+            device: head.device,
+            enrolment: head.enrolment.map(Box::new),
+        }
+    }
+
+    fn plain(message: &[u8]) -> Result<(Self, &[u8]), MessageError> {
         let ((device, secret, join), rest) = match message {
             [_, rest @ ..] => postcard::take_from_bytes(rest).map_err(|_| MessageError::Damaged)?,
             [] => return Err(MessageError::Damaged),
         };
-        let caller = Caller::Plain {
+        let caller = Self::Plain {
             device,
             secret,
             join,
         };
-        let end = End::Check(message, check);
-        Ok((caller, Sealed { rest, end }))
+        Ok((caller, rest))
+    }
+
+    /// The beginning of the name that the sender goes by.
+    #[must_use]
+    pub fn head(&self) -> DeviceHead {
+        match self {
+            Self::Plain { device, .. } => head_of_device(*device),
+            Self::Signed { device, .. } => *device,
+        }
     }
 }
 

@@ -196,3 +196,34 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     let bytes = closed(bytes);
     assert_eq!(decode::<Vec<u8>>(&bytes), Err(MessageError::TooLarge));
 }
+
+#[test]
+fn who_sends_a_request_is_read_from_its_first_bytes_alone() {
+    let request = Request {
+        join: Some("ABCD-EFGH".to_owned()),
+        ..busy(40)
+    };
+    let key = PublicKey {
+        x: [7; 32],
+        y: [8; 32],
+    };
+    let signed = request.encode_to_sign(Some(key));
+    let signed = signed.unwrap_or_else(|| {
+        let mut named = request.clone();
+        let batch = named.batch.as_mut().expect("a batch");
+        batch.no = Batch::number(&batch.digest());
+        named.encode_to_sign(Some(key)).expect("to be signed")
+    });
+    for whole in [request.encode(), signed] {
+        assert!(whole.len() > 400, "{}", whole.len());
+        let caller = Request::caller(&whole[..300]).expect("who");
+        assert_eq!(caller.head(), [1; 8]);
+        let enough = (1..300).find(|len| Request::caller(&whole[..*len]).is_ok());
+        for len in 1..enough.expect("enough") {
+            let read = Request::caller(&whole[..len]);
+            assert_eq!(read, Err(MessageError::Damaged), "{len}");
+        }
+    }
+    assert_eq!(Request::caller(&[9; 40]), Err(MessageError::Version));
+    assert_eq!(Request::caller(&[]), Err(MessageError::Damaged));
+}
