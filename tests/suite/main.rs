@@ -12,3 +12,4 @@ mod hostile;
 mod kill;
 mod proxy;
 mod simulator;
+mod storm;
