@@ -14,6 +14,7 @@ mod finish;
 mod hostile;
 pub mod invariant;
 pub mod ledger;
+mod locks;
 mod mail;
 pub mod many;
 mod people;

@@ -2,7 +2,7 @@
 
 use tests::simulator::bug::Bug;
 use tests::simulator::many::play_all;
-use tests::simulator::plan::{BY_HAND, FAULTS, Fault, Mix, Move, Plan, Step, Work};
+use tests::simulator::plan::{BY_HAND, FAULTS, Fault, LOCKS, Mix, Move, Plan, Step, Work};
 use tests::simulator::setting::Setting;
 use tests::simulator::{play, tell};
 
@@ -45,6 +45,29 @@ fn sm1_bd7_no_invariant_breaks_when_people_carry_things_by_hand() {
     }
 }
 
+/// With phones that lose their key and get a code, people who are retired and come back, and somebody
+/// who has a phone's secret.
+#[test]
+fn sm1_sg4_ac10_no_invariant_breaks_when_keys_are_lost_and_people_retired() {
+    let mut setting = Setting::make();
+    setting.mix = Mix::Locks;
+    let sum = play_all(&setting, 0..SEEDS_BY_HAND, None, (threads(), false));
+    let again = "cargo xtask sim --locks --seed N";
+    assert_eq!(sum.broken, Default::default(), "{again}");
+    for fault in LOCKS {
+        let struck = sum.faults.get(fault).copied().unwrap_or_default();
+        assert!(struck > SEEDS_BY_HAND, "{fault:?}: {struck}");
+    }
+}
+
+/// The mix in which a bug can show.
+const fn mix_of(bug: Bug) -> Mix {
+    match bug {
+        Bug::SecretEnrols => Mix::Locks,
+        _ => Mix::Usual,
+    }
+}
+
 /// Where bugs were found that few seeds meet: tried first, and all the others when one has moved.
 const FOUND: &[(Bug, u64)] = &[
     (Bug::BatchMatesDropped, 7),
@@ -66,9 +89,10 @@ const FOUND: &[(Bug, u64)] = &[
 )]
 #[test]
 fn sm2_every_planted_bug_is_found_within_the_seeds_of_the_normal_tests() {
-    let setting = Setting::make();
+    let mut setting = Setting::make();
     let mut missed = Vec::new();
     for bug in Bug::ALL {
+        setting.mix = mix_of(*bug);
         let place = FOUND.iter().find(|(found, _)| found == bug);
         let first = place.map_or(0, |(_, seed)| *seed);
         let mut sum = play_all(&setting, first..first + 1, Some(*bug), (1, true));

@@ -104,9 +104,10 @@ impl Flags {
                 ("--minutes", Command::Fuzz) => {
                     flags.minutes = minutes(inline.or_else(|| args.next()))?;
                 }
-                ("--long" | "--bugs" | "--plain" | "--unhealed" | "--by-hand", Command::Sim) => {
-                    flags.sim.push(name)
-                }
+                (
+                    "--long" | "--bugs" | "--plain" | "--unhealed" | "--by-hand" | "--locks",
+                    Command::Sim,
+                ) => flags.sim.push(name),
                 ("--seeds" | "--seed" | "--from" | "--bug" | "--threads", Command::Sim) => {
                     let value = given(&name, inline.or_else(|| args.next()))?;
                     flags.sim.extend([name, value]);

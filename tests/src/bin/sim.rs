@@ -35,7 +35,7 @@ struct Asked {
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
         println!(
-            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--keep FILE] [--unhealed | --by-hand]"
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--keep FILE] [--unhealed | --by-hand | --locks]"
         );
         return ExitCode::from(2);
     };
@@ -70,6 +70,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--plain" => asked.plain = true,
             "--unhealed" => asked.mix = Mix::Unhealed,
             "--by-hand" => asked.mix = Mix::ByHand,
+            "--locks" => asked.mix = Mix::Locks,
             _ => return None,
         }
     }

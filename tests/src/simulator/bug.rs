@@ -65,6 +65,8 @@ pub enum Bug {
     StuckFlag,
     /// What was kept of an answer is given to whoever knows its name.
     KeptForAnybody,
+    /// Whoever has a device's secret brings a key of their own.
+    SecretEnrols,
 }
 
 impl Bug {
@@ -101,6 +103,7 @@ impl Bug {
         Self::NoBackoff,
         Self::StuckFlag,
         Self::KeptForAnybody,
+        Self::SecretEnrols,
     ];
 
     /// The bug with this name.

@@ -92,6 +92,9 @@ impl World {
             Fault::Hole => self.make_hole(no, chance),
             Fault::Carry => self.carry(no, chance),
             Fault::HandOver => self.hand_over(no, chance),
+            Fault::LoseKey => self.lose_key(no, chance)?,
+            Fault::Steal => self.steal(no, chance)?,
+            Fault::Retire => self.retire(no),
         }
         Ok(())
     }

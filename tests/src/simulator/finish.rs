@@ -29,6 +29,7 @@ impl World {
         if std::mem::take(&mut self.full) {
             self.station.set_full(false);
         }
+        self.bring_all_back();
         for no in 0..self.phones.len() {
             self.mend(no)?;
         }
@@ -72,7 +73,7 @@ impl World {
         Ok(())
     }
 
-    /// People whose phone has not joined type their code again.
+    /// People whose phone has not joined, or has lost its key, type a code again.
     fn join_the_rest(&mut self) -> Result<(), Broken> {
         for no in 0..self.phones.len() {
             let joined = self.phones.get(no).is_none_or(|phone| {
@@ -86,6 +87,8 @@ impl World {
                     phone.code = None;
                 }
                 self.button(no)?;
+            } else {
+                self.type_code(no)?;
             }
         }
         Ok(())

@@ -156,7 +156,12 @@ impl World {
 }
 
 /// A patrol that anybody may start.
-fn honest(actor: ActorKey, grid: &UnitId, at: Millis, chance: &mut Chance) -> (RecordId, Vec<u8>) {
+pub(super) fn honest(
+    actor: ActorKey,
+    grid: &UnitId,
+    at: Millis,
+    chance: &mut Chance,
+) -> (RecordId, Vec<u8>) {
     let id = RecordId::new(at, chance.bytes());
     let command = Command::StartPatrol {
         id,

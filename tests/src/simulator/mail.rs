@@ -39,6 +39,7 @@ impl World {
         let bytes = phone.finished(bytes);
         phone.awaits = Some(number);
         phone.last_request.clone_from(&bytes);
+        phone.typed = phone.typed && !phone.brings_a_code();
         if phone.disk.busy {
             return Ok(());
         }
@@ -201,7 +202,9 @@ impl World {
         let spy = self.proof((letter.phone + 1) % self.phones.len());
         let proof = self.believed(&spy, &self.proof(letter.phone)).to_owned();
         let heard = self.station.rest(id, &proof);
-        self.truth.hold(heard.status != 200, Invariant::I7, || {
+        // A spy whose person is retired is let in nowhere.
+        let nothing = matches!(heard.status, 403 | 404);
+        self.truth.hold(nothing, Invariant::I7, || {
             let bytes = heard.body.len();
             format!(
                 "another device was given {bytes} bytes of the answer to {}",
@@ -252,6 +255,14 @@ impl World {
             format!("the server failed at request {}: {said}", letter.no)
         })?;
         let (Some(lean), Some(phone)) = (lean, self.phones.get(letter.phone)) else {
+            return Ok(());
+        };
+        let name = phone.name.clone();
+        let retired = self.town.is_retired(&phone.person);
+        self.truth.hold(!retired, Invariant::I7, || {
+            format!("{name} was let in though its person is retired")
+        })?;
+        let Some(phone) = self.phones.get(letter.phone) else {
             return Ok(());
         };
         let scope = self.town.scope(&phone.person);

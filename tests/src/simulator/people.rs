@@ -44,6 +44,8 @@ pub struct Town {
     stations: BTreeMap<UnitId, UnitId>,
     /// The units of each person.
     units: BTreeMap<PersonId, Vec<UnitId>>,
+    /// People who are not let in.
+    retired: BTreeSet<PersonId>,
     /// Grids that were outside a person's scope at some time.
     outside: BTreeSet<(PersonId, UnitId)>,
 }
@@ -67,6 +69,7 @@ impl Default for Town {
                 .into_iter()
                 .map(|(name, codes)| (person(name), codes.iter().map(|code| unit(code)).collect()))
                 .collect(),
+            retired: BTreeSet::new(),
             outside: BTreeSet::new(),
         };
         town.note();
@@ -116,8 +119,32 @@ impl Town {
     /// Gives a person other units.
     pub fn assign(&mut self, who: &PersonId, units: Vec<UnitId>) -> PersonLine {
         self.units.insert(who.clone(), units);
+        self.retired.remove(who);
         self.note();
         self.line(who)
+    }
+
+    /// Retires a person.
+    pub fn retire(&mut self, who: &PersonId) {
+        self.retired.insert(who.clone());
+    }
+
+    /// Brings a person back, with the same units.
+    pub fn bring_back(&mut self, who: &PersonId) -> PersonLine {
+        self.retired.remove(who);
+        self.line(who)
+    }
+
+    /// Whether a person is retired.
+    #[must_use]
+    pub fn is_retired(&self, who: &PersonId) -> bool {
+        self.retired.contains(who)
+    }
+
+    /// Who is retired.
+    #[must_use]
+    pub fn retired(&self) -> Vec<PersonId> {
+        self.retired.iter().cloned().collect()
     }
 
     /// The units of a person.

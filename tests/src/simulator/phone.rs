@@ -95,6 +95,8 @@ pub struct Phone {
     pub asked: BTreeMap<Ticket, Asked>,
     /// The code that it is to join with.
     pub code: Option<String>,
+    /// Somebody typed a code that no request has brought yet.
+    pub typed: bool,
     /// When its last request failed, in true time, where nobody asked for another since.
     pub failed_at: Option<i64>,
     /// Counts its timers: only the last one wakes it.
@@ -135,6 +137,7 @@ impl Phone {
             last_answer: Vec::new(),
             asked: BTreeMap::new(),
             code: None,
+            typed: false,
             failed_at: None,
             timer: 0,
             asleep: false,
@@ -195,6 +198,7 @@ impl Phone {
             _ => (true, true),
         };
         match failure {
+            LinkFailure::Refused(_) if self.typed => true,
             LinkFailure::Refused(ErrorCode::Unknown) => true,
             LinkFailure::Refused(ErrorCode::UnknownKey) => !names_its_key,
             LinkFailure::Refused(ErrorCode::KeyLocked) => names_its_key && !joins,
@@ -203,6 +207,28 @@ impl Phone {
             | LinkFailure::Wait(_)
             | LinkFailure::Refused(_) => false,
         }
+    }
+
+    /// Whether its last request brings a code.
+    #[must_use]
+    pub fn brings_a_code(&self) -> bool {
+        match Request::open(&self.last_request) {
+            Ok((Caller::Signed { enrolment, .. }, _)) => {
+                enrolment.is_some_and(|key| key.join.is_some())
+            }
+            Ok((Caller::Plain { join, .. }, _)) => join.is_some(),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether it has joined, with a key that the server does not know yet.
+    #[must_use]
+    pub fn lost_its_key(&self) -> bool {
+        let joined = self
+            .replica
+            .as_ref()
+            .is_some_and(|r| r.directory().is_some());
+        joined && self.disk.kept.meta().enrolled != self.signer.key()
     }
 
     /// Whether the machine rests and nothing waits to be sent.

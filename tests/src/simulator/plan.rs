@@ -142,6 +142,12 @@ pub enum Fault {
     Carry,
     /// Another phone hands its records over as a first load.
     HandOver,
+    /// The phone's key is gone; the station makes a code for this phone, sooner or later.
+    LoseKey,
+    /// Somebody who has read the phone's secret brings a key of their own.
+    Steal,
+    /// An officer is retired; back with the next move of this kind.
+    Retire,
 }
 
 /// Which faults there are.
@@ -154,6 +160,8 @@ pub enum Mix {
     Unhealed,
     /// Those of [`FAULTS`], and in each run those of [`BY_HAND`].
     ByHand,
+    /// Those of [`FAULTS`], and in each run those of [`LOCKS`].
+    Locks,
 }
 
 /// Faults of the normal mix.
@@ -199,6 +207,9 @@ pub const UNHEALED: &[Fault] = &[Fault::Restore, Fault::Hole];
 /// What people carry from phone to phone and to the server.
 pub const BY_HAND: &[Fault] = &[Fault::Carry, Fault::HandOver];
 
+/// What happens to keys, and to who is let in.
+pub const LOCKS: &[Fault] = &[Fault::LoseKey, Fault::Steal, Fault::Retire];
+
 /// The most phones of a run, copies not counted.
 pub const PHONES_MAX: usize = 5;
 
@@ -242,6 +253,7 @@ impl Mix {
             Self::Usual => [FAULTS, &[], &[]],
             Self::Unhealed => [FAULTS, UNHEALED, &[]],
             Self::ByHand => [FAULTS, &[], BY_HAND],
+            Self::Locks => [FAULTS, &[], LOCKS],
         }
     }
 }

@@ -92,7 +92,7 @@ fn join(
     ((device, secret), signer): ((DeviceId, Secret), Option<&Signer>),
 ) -> MemoryStore {
     let now = Millis(BEGIN);
-    let code = station.invite(who).expect("a code");
+    let code = station.invite(who, None).expect("a code");
     let mut store = MemoryStore::default();
     let actor = ActorKey([0; 8]);
     let replica = Replica::new(device, secret, actor, &store.meta());

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use domain::id::{ChangeHash, DocId, Part, RecordId, UnitId};
+use domain::id::{ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
+use domain::sync::signed::PublicKey;
 use domain::time::Millis;
 use domain::view::Row as RecordRow;
 use sqlx::Row as _;
@@ -15,8 +16,9 @@ use sqlx::sqlite::SqliteRow;
 use sync_server::Server;
 use sync_server::clock::Clock;
 use sync_server::config::Config;
+use sync_server::keys;
 use sync_server::store::org::{self, PersonLine, UnitLine};
-use sync_server::store::{self, invitation};
+use sync_server::store::{self, invitation, retire};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -291,14 +293,51 @@ impl Station {
         });
     }
 
-    /// A fresh code for a person; none when the disk is full.
+    /// Retires a person.
+    pub fn retire(&self, who: &PersonId) {
+        let (store, now) = (self.server().store(), self.now());
+        self.runtime.block_on(async {
+            let mut write = store.begin().await.expect("a write");
+            let retired = retire::person(&mut write, who, now).await;
+            retired.expect("a person");
+            write.commit().await.expect("a commit");
+        });
+    }
+
+    /// How many keys a device has.
     #[must_use]
-    pub fn invite(&self, who: &domain::id::PersonId) -> Option<String> {
+    pub fn keys_of(&self, device: DeviceId) -> usize {
+        let store = self.server().store();
+        self.runtime.block_on(async {
+            let mut view = store.view().await.expect("a view");
+            keys::of(&mut view, device).await.expect("keys").len()
+        })
+    }
+
+    /// Gives a device a key that nobody vouches for.
+    pub fn plant_key(&self, device: DeviceId, key: &PublicKey) {
+        let store = self.server().store();
+        self.runtime.block_on(async {
+            let mut write = store.begin().await.expect("a write");
+            let planted =
+                sqlx::query("INSERT INTO device_key (device, key, enrolled_at) VALUES (?, ?, 0)")
+                    .bind(device.0.as_slice())
+                    .bind([key.x, key.y].concat())
+                    .execute(&mut *write)
+                    .await;
+            planted.expect("a key");
+            write.commit().await.expect("a commit");
+        });
+    }
+
+    /// A fresh code for a person, and for one device alone; none when the disk is full.
+    #[must_use]
+    pub fn invite(&self, who: &PersonId, device: Option<DeviceId>) -> Option<String> {
         let store = self.server().store();
         let now = self.now();
         self.runtime.block_on(async {
             let mut write = store.begin().await.ok()?;
-            let code = invitation::invite(&mut write, (who, None), now)
+            let code = invitation::invite(&mut write, (who, device), now)
                 .await
                 .ok()?;
             write.commit().await.ok()?;

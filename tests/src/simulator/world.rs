@@ -215,13 +215,18 @@ impl World {
             .replica
             .as_ref()
             .is_some_and(|r| r.directory().is_some());
+        if joined && phone.lost_its_key() {
+            return self.type_code(no);
+        }
         if joined {
             return self.wake(no, Cause::Button);
         }
         if phone.code.is_none() {
-            let who = phone.person.clone();
+            let (who, device) = (phone.person.clone(), phone.device);
             self.set_server_clock();
-            let code = self.station.invite(&who);
+            // A device that joined elsewhere, from a copy, has a key: the code is for it alone.
+            let alone = (self.station.keys_of(device) > 0).then_some(device);
+            let code = self.station.invite(&who, alone);
             if let Some(phone) = self.phones.get_mut(no) {
                 phone.code = code;
             }
