@@ -176,7 +176,7 @@ pub(crate) fn answer_seeds() -> Vec<Vec<u8>> {
             doc: one.doc,
             author: 0,
             received_at: AT,
-            change: domain::document::Hashed::of(one.bytes),
+            change: Hashed::of(one.bytes),
             passed_on: None,
         });
     let idle = Answer {

@@ -286,4 +286,4 @@ pub const SCRUB_START: Duration = Duration::from_secs(2);
 /// Largest database, in bytes, that a start has SQLite look through.
 pub const SCRUB_FILE_BYTES: i64 = 32 * 1024 * 1024;
 /// Changes that devices are asked for by name in one answer, because they are damaged here.
-pub const WANTED_BACK_MAX: usize = 256;
+pub const WANTED_BACK_MAX: usize = 64;

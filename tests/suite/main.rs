@@ -5,6 +5,7 @@
 )]
 
 mod agree;
+mod damage;
 mod faults;
 mod gate;
 mod headless;

@@ -6,21 +6,23 @@
 //! while it says that healing is open, and until then the difference is known and quiet. A device that
 //! lost a part of its store is mended in the same way.
 
+mod putting;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use putting::Putting;
 
 use super::exchange::Phase;
 use super::{
-    Activity, Aside, AsideReason, Cause, Effect, MetaKey, OutboxItem, Replica, StoredChange,
-    StoredRecord, Ticket, Way, WriteBatch,
+    Activity, Cause, Effect, MetaKey, OutboxItem, Replica, StoredRecord, Ticket, WriteBatch,
 };
 use crate::access::Refusal;
-use crate::id::{ChangeHash, DocId, PersonId, RecordId, UnitId};
+use crate::id::{ChangeHash, DocId, RecordId, UnitId};
 use crate::sync::backoff::IDLE_MS;
 use crate::sync::message::{Answer, ItemResult};
 use crate::sync::repair::{Comparison, Held, Repair, Repaired, WANTED_MAX};
 use crate::sync::sum::{Mark, ShortSum, Sums, combined};
 use crate::time::Millis;
-use crate::view::case::Opened;
 
 /// How often a device compares its store with its own sums, change by change, without being asked.
 pub const CHECK_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -78,6 +80,10 @@ pub(super) struct Mending {
     began_anew: bool,
     /// A search came to its end: what came by hand and was not found to be missing is confirmed.
     compared: bool,
+    /// Changes that are damaged at the server, by the first halves of their marks: it takes them back
+    /// from anybody and whoever wrote them, also while healing is closed. Whatever else keeps a change
+    /// from being put back does not hold for these.
+    wanted_back: BTreeSet<[u8; 16]>,
 }
 
 /// Lost changes on their way back into the outbox.
@@ -161,6 +167,15 @@ impl Mending {
             }
         }
         kept
+    }
+
+    /// Takes note of what the server wants back; where it names something new, even a difference that
+    /// was known is looked into again.
+    fn note_wanted_back(&mut self, wanted: BTreeSet<[u8; 16]>) {
+        if !wanted.is_subset(&self.wanted_back) {
+            self.known_gap = None;
+        }
+        self.wanted_back = wanted;
     }
 
     /// Compares the server's sum with the device's own.
@@ -312,6 +327,7 @@ impl Replica {
         let (Some(server), false) = (answer.sum, answer.more) else {
             return self.settle();
         };
+        self.mending.note_wanted_back(answer.wanted_back());
         let own = self.own_sum();
         self.mending.compare(server, own);
         self.settle();
@@ -421,6 +437,7 @@ impl Replica {
         let mut putting = Putting {
             me: self.directory.as_ref().map(|known| &known.me.person),
             healing: self.mending.healing,
+            wanted_back: &self.mending.wanted_back,
             now: requeuing.now,
             others: self.mending.others,
             sums: self.sums.clone(),
@@ -485,108 +502,5 @@ impl Replica {
                 records: requeuing.records.clone(),
             });
         }
-    }
-}
-
-/// Changes that the server does not have, on their way to where they belong.
-struct Putting<'a> {
-    me: Option<&'a PersonId>,
-    healing: bool,
-    now: Millis,
-    others: bool,
-    sums: Sums,
-    batch: WriteBatch,
-}
-
-impl Putting<'_> {
-    /// Sees to a record's lost changes: the person's own go into the outbox as if they had never been
-    /// sent. Those of others go there too where the server takes them, and stay as they are otherwise,
-    /// and also when it refuses them. What came by hand is set aside; what of it is not lost, the
-    /// server has.
-    fn put_back(&mut self, stored: &StoredRecord, lost: &BTreeSet<(DocId, ChangeHash)>) {
-        let Some(row) = &stored.row else { return };
-        let mut row = row.clone();
-        let mut left = stored.clone();
-        let (mut places, mut last) = (Vec::new(), 0);
-        let (mut changed, mut gone) = (false, false);
-        for (doc, change) in stored.changes() {
-            let Some(seq) = change.seq else { continue };
-            let is_lost = lost.contains(&(doc, change.hash));
-            let is_own = self.me.is_none_or(|me| *me == change.author);
-            if is_lost && change.way.by_hand {
-                self.set_aside(&row.grid, (doc, change));
-                left.body.retain(|kept| kept.hash != change.hash);
-                left.vault.retain(|kept| kept.hash != change.hash);
-                (changed, gone) = (true, true);
-                continue;
-            }
-            if change.way.by_hand {
-                let way = Way {
-                    by_hand: false,
-                    ..change.way.clone()
-                };
-                let change = StoredChange {
-                    way,
-                    ..change.clone()
-                };
-                self.batch.changes.push((doc, change));
-                changed = true;
-            }
-            if is_lost && !is_own && !self.healing {
-                self.others = true;
-            } else if is_lost {
-                places.push((seq, doc, change, is_own));
-            }
-            if !is_lost || !is_own {
-                last = last.max(seq);
-            }
-        }
-        changed = changed || !places.is_empty();
-        if !changed {
-            return;
-        }
-        // In the order of the log, in which each change comes after those that it follows.
-        places.sort_unstable_by_key(|(seq, doc, ..)| (*seq, *doc));
-        for (_, doc, change, is_own) in places {
-            let sent = change.seq.filter(|_| !is_own);
-            if is_own {
-                let sum = self.sums.entry(row.grid.clone()).or_default();
-                sum.remove(Mark::of(doc, change.hash));
-            }
-            let again = StoredChange {
-                seq: sent,
-                ..change.clone()
-            };
-            self.batch.changes.push((doc, again));
-            let entry = (doc, row.grid.clone(), change.hash);
-            self.batch.outbox_add.push(entry);
-            row.delivery.unsent = row.delivery.unsent.saturating_add(1);
-        }
-        let rev = row.delivery.rev;
-        self.batch.expect.push((stored.id, rev));
-        if gone {
-            // Without what was set aside the record may look different, or not be there at all.
-            match Opened::open(&left).row(stored.id, Some(&row)) {
-                Ok(folded) => row = folded,
-                Err(_) => return self.batch.rows_drop.push(stored.id),
-            }
-        }
-        row.delivery.rev = rev.wrapping_add(1);
-        row.delivery.seq = last;
-        self.batch.rows.push(row);
-    }
-
-    /// Sets a change aside that came by hand and is not the server's.
-    fn set_aside(&mut self, grid: &UnitId, (doc, change): (DocId, &StoredChange)) {
-        let sum = self.sums.entry(grid.clone()).or_default();
-        sum.remove(Mark::of(doc, change.hash));
-        self.batch.drop_changes.push((doc, change.hash));
-        self.batch.aside.push(Aside {
-            doc: Some(doc),
-            hash: Some(change.hash),
-            reason: AsideReason::NotConfirmed,
-            at: self.now,
-            bytes: change.bytes.clone(),
-        });
     }
 }

@@ -365,6 +365,10 @@ async fn reply(
         place.told == Told::Restored && healing::is_news(&mut view, device.id(), now).await?;
     let healing = healing::open_gap(&mut view, now).await?.is_some();
     let used_up = used_up(&mut view, &scope, now).await?;
+    let back = match ask.reads_cells() && sum.is_some() {
+        true => damage::wanted(&mut view, &scope.streams, now).await?,
+        false => Vec::new(),
+    };
     view.rollback().await?;
     let aside = damage::note(&shared.store, &page.damaged.changes, now).await?;
     projection::put_right(&shared.store, &page.damaged.rows, now).await?;
@@ -407,6 +411,7 @@ async fn reply(
     answer.cells.extend(healing.then(Cell::healing));
     answer.cells.extend(Cell::retired(&page.retired));
     answer.cells.extend(Cell::notices(&used_up));
+    answer.cells.extend(Cell::wanted_back(&back));
     if !ask.reads_cells() {
         answer.forget_cells();
     }

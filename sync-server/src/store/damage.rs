@@ -181,28 +181,33 @@ pub async fn missing(
 }
 
 /// What the devices of a scope are asked for: changes that were set aside, by the first halves of
-/// their marks. Where there are more than `most`, `turn` says which part of them it is.
+/// their marks. Where there are many, each minute it is others.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn wanted(
     db: &mut SqliteConnection,
     streams: &[UnitId],
-    (most, turn): (usize, u64),
+    now: Millis,
 ) -> Result<Vec<[u8; 16]>, sqlx::Error> {
+    // Nothing is missing, nearly always: no list of streams is written for that.
+    let any: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM change WHERE damaged_at IS NOT NULL)")
+            .fetch_one(&mut *db)
+            .await?;
+    if !any {
+        return Ok(Vec::new());
+    }
     let missing = missing(db, Some(streams)).await?;
     let marks = missing
         .iter()
         .map(|one| Mark::of(one.doc, one.hash).short());
-    let mut marks: Vec<_> = marks.collect();
-    if marks.len() > most {
-        let pieces = marks.len().div_ceil(most);
-        let pieces = u64::try_from(pieces).unwrap_or(u64::MAX);
-        let skipped = usize::try_from(turn % pieces).unwrap_or(0) * most;
-        marks.drain(..skipped);
-        marks.truncate(most);
-    }
-    Ok(marks)
+    let marks: Vec<_> = marks.collect();
+    let pieces = marks.chunks(limits::WANTED_BACK_MAX);
+    let minute = usize::try_from(now.0 / 60_000).unwrap_or(0);
+    let turn = minute.checked_rem(pieces.len()).unwrap_or(0);
+    let mut pieces = pieces;
+    Ok(pieces.nth(turn).unwrap_or_default().to_vec())
 }
 
 /// Some changes that were compared with their names.

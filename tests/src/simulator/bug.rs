@@ -67,6 +67,8 @@ pub enum Bug {
     KeptForAnybody,
     /// Whoever has a device's secret brings a key of their own.
     SecretEnrols,
+    /// The server takes what lies on its disk for what was written there.
+    ServesDamaged,
 }
 
 impl Bug {
@@ -104,6 +106,7 @@ impl Bug {
         Self::StuckFlag,
         Self::KeptForAnybody,
         Self::SecretEnrols,
+        Self::ServesDamaged,
     ];
 
     /// The bug with this name.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::access::Refusal;
 use domain::document::{Document, Tree, check};
-use domain::id::{ChangeHash, DocId, Part, RecordId};
+use domain::id::{ChangeHash, DocId, Part, RecordId, UnitId};
 use domain::replica::{AsideReason, Cause};
 use domain::view::{Delivery, Row};
 
+use super::bug::Bug;
+use super::chance::Chance;
 use super::invariant::{Broken, Invariant};
 use super::phone::{Net, Phone};
 use super::plan::{PhoneNo, Work};
@@ -18,6 +20,8 @@ use super::world::World;
 const ROUND_MS: i64 = 61_000;
 /// All agree within so many rounds.
 const ROUNDS_MAX: u32 = 25;
+/// Changes that the server's disk damages.
+const DAMAGED: usize = 3;
 /// A phone asks so often in a round at most.
 const REQUESTS_A_ROUND: u64 = 30;
 
@@ -33,6 +37,7 @@ impl World {
         for no in 0..self.phones.len() {
             self.mend(no)?;
         }
+        self.spoil_disk();
         let before = self.letters;
         let mut rounds = 0;
         loop {
@@ -52,6 +57,34 @@ impl World {
         })?;
         self.truth.keeps_promises(&self.phones)?;
         self.look_closely()
+    }
+
+    /// The server's disk turns bits of changes that some phone has, and the server is started again:
+    /// it serves none of them, and gets each of them back.
+    fn spoil_disk(&mut self) {
+        let believed = self.bug == Some(Bug::ServesDamaged);
+        if self.bug.is_some() && !believed {
+            return;
+        }
+        let held = |doc: DocId, hash: ChangeHash, grid: &UnitId| {
+            self.phones.iter().any(|phone| {
+                let scope = self.town.scope(&phone.person);
+                let replica = phone.replica.as_ref();
+                let joined = replica.is_some_and(|replica| replica.directory().is_some());
+                let change = phone.disk.kept.change(doc, hash);
+                joined && scope.contains(grid) && change.is_some_and(|change| change.seq.is_some())
+            })
+        };
+        let log = self.truth.log.iter();
+        let found = log.filter(|((doc, hash), entry)| held(*doc, *hash, &entry.grid));
+        let found: Vec<_> = found.map(|(key, _)| *key).collect();
+        let mut chance = Chance::new(self.now.unsigned_abs());
+        for _ in 0..DAMAGED {
+            if let Some(key) = chance.pick(&found) {
+                self.station.turn_bit(*key, chance.number(), believed);
+            }
+        }
+        self.station.power_cut();
     }
 
     fn mend(&mut self, no: PhoneNo) -> Result<(), Broken> {
@@ -101,6 +134,10 @@ impl World {
         for no in 0..self.phones.len() {
             self.phone_agrees(no, &rows)?;
         }
+        let damaged = self.station.damaged();
+        self.truth.hold(damaged == 0, Invariant::I2, || {
+            format!("{damaged} changes that the server's disk damaged have not come back")
+        })?;
         let lost = self.truth.lost.len();
         self.truth.hold(lost == 0, Invariant::I2, || {
             format!("{lost} changes that a restored server lost have not come back")

@@ -58,6 +58,16 @@ pub fn check(source: &Source, offences: &mut Vec<Offence>) {
                 offences.push(Offence::new(&source.path, number, rule));
             }
         }
+        if source.path.starts_with("sync-server/src/") && reads_changes(line) {
+            let home = [
+                "sync-server/src/store/log.rs",
+                "sync-server/src/store/damage.rs",
+            ];
+            if !home.contains(&source.path.as_str()) {
+                let rule = "the bytes of changes are read in `store::log`, which compares them";
+                offences.push(Offence::new(&source.path, number, rule));
+            }
+        }
         if source.path.starts_with("domain/src/") {
             for word in NOT_IN_DOMAIN.iter().filter(|word| line.contains(*word)) {
                 let rule = format!("the core is pure: no `{word}`");
@@ -91,6 +101,12 @@ pub fn check_tables(sources: &[Source], offences: &mut Vec<Offence>) {
             offences.push(Offence::new("domain/clippy.toml", 0, rule));
         }
     }
+}
+
+/// Whether a line of SQL takes the bytes of changes, and not their length alone.
+fn reads_changes(line: &str) -> bool {
+    let without = line.replace("length(c.bytes)", "");
+    without.contains("c.bytes") || (line.contains("FROM change") && line.contains("bytes"))
 }
 
 /// Names in the `[dependencies]` table of a manifest.
@@ -141,6 +157,12 @@ mod tests {
     fn words_are_whole_words() {
         assert!(has_word("use automerge::Automerge;", "automerge"));
         assert!(!has_word("let no_automerge = 1;", "automerge"));
+    }
+
+    #[test]
+    fn ck1_the_bytes_of_changes_are_read_in_one_place() {
+        assert!(reads_changes("\"SELECT c.hash, c.bytes FROM change c\""));
+        assert!(!reads_changes("\"SELECT e.seq, length(c.bytes), c.id\""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! They follow the fields, each under a number: a reader skips those that it does not know. Only a
 //! reader that says that it reads cells is sent any, so that an older app goes on as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ const PASSED_ON: u64 = 2;
 const RETIRED: u64 = 3;
 /// Devices of the station that have used up what they may bring in a day.
 const NOTICES: u64 = 4;
+/// Changes that are damaged on the server's disk: it takes them back from anybody, in their writers'
+/// names, whether or not healing is open.
+const WANTED_BACK: u64 = 5;
 
 /// A number, and what is said under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +91,16 @@ impl Cell {
         })
     }
 
+    /// Names changes that are damaged at the server, by the first halves of their marks; none where
+    /// there are none.
+    #[must_use]
+    pub fn wanted_back(marks: &[[u8; 16]]) -> Option<Self> {
+        (!marks.is_empty()).then(|| Self {
+            number: WANTED_BACK,
+            bytes: marks.concat(),
+        })
+    }
+
     /// The marks of those entries that were passed on; none where there are none.
     #[must_use]
     pub fn passed_on(entries: &[Entry]) -> Option<Self> {
@@ -144,6 +157,15 @@ impl Answer {
         let cell = self.cells.iter().find(|cell| cell.number == number);
         let read = cell.and_then(|cell| postcard::from_bytes(&cell.bytes).ok());
         read.unwrap_or_default()
+    }
+
+    /// The changes that are damaged at the server and that it takes back from anybody, by the first
+    /// halves of their marks.
+    #[must_use]
+    pub fn wanted_back(&self) -> BTreeSet<[u8; 16]> {
+        let cells = self.cells.iter().filter(|cell| cell.number == WANTED_BACK);
+        let marks = cells.flat_map(|cell| cell.bytes.as_chunks::<16>().0);
+        marks.copied().collect()
     }
 
     /// Takes away what only a reader of cells understands.
