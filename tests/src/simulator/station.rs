@@ -162,7 +162,7 @@ impl Station {
             demo: false,
             // Little is in scope here, and both ways of a first load are to be tried.
             frames_from: 24,
-            quotas: sync_server::store::usage::Quotas::default(),
+            quotas: store::usage::Quotas::default(),
             trusted_proxies: Vec::new(),
             bench_join: None,
         };
@@ -446,7 +446,7 @@ impl Station {
                 .execute(&mut *write)
                 .await
                 .expect("an update");
-            let sums = sync_server::store::sums::rebuild(&mut write).await;
+            let sums = store::sums::rebuild(&mut write).await;
             sums.expect("sums");
             write.commit().await.expect("a commit");
         });
