@@ -130,7 +130,8 @@ fn ask(state: State, look: Look) {
         let village = place.village.as_deref().unwrap_or_default();
         format!("{}/{village}", place.unit)
     });
-    let key = format!("overview/{of}/{period:?}");
+    let days = period.days();
+    let key = format!("overview/{of}/{}/{}", days.from, days.to);
     platform::spawn(async move {
         let answer = Actions::overview(place, period).await;
         // An answer to an earlier question is not shown.

@@ -23,10 +23,10 @@ fn line(id: &str, level: u8, parent: Option<&str>) -> UnitLine<String> {
     UnitLine {
         id: id.to_owned(),
         level,
-        name: format!("{id} 单位"),
+        name: format!("{id} unit"),
         parent: parent.map(str::to_owned),
         village_code: (level == 5).then(|| "v1".to_owned()),
-        village: (level == 5).then(|| "双河村".to_owned()),
+        village: (level == 5).then(|| "Two Rivers".to_owned()),
     }
 }
 
@@ -107,23 +107,23 @@ fn faulty() -> Draft {
         line("n4", 4, Some("c1")),
         line("a b", 3, Some("d1")),
     ];
-    units[0].village = Some("双河\u{202e}村".to_owned());
+    units[0].village = Some("Two\u{202e}Rivers".to_owned());
     units[2].name = "\u{1b}[2J".to_owned();
-    units[3].name = "零\u{200b}宽".to_owned();
-    units[5].name = "长".repeat(61);
+    units[3].name = "zero\u{200b}width".to_owned();
+    units[5].name = "\u{957f}".repeat(61);
     units[6].name = " ".to_owned();
     units.push(UnitLine {
         village: None,
         ..line("g2", 5, Some("s1"))
     });
     units.push(UnitLine {
-        village: Some("别的村".to_owned()),
+        village: Some("Elsewhere".to_owned()),
         village_code: Some("v 1".to_owned()),
         ..line("g3", 5, Some("s1"))
     });
     let person = |id: &str, roles: &[&str], units: &[&str]| PersonLine {
         id: id.to_owned(),
-        name: "张三".to_owned(),
+        name: "N".to_owned(),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         units: units.iter().map(|unit| (*unit).to_owned()).collect(),
     };
@@ -139,7 +139,7 @@ fn faulty() -> Draft {
     let checkpoint = |id: &str, grid: &str, kind: &str| CheckpointLine {
         id: id.to_owned(),
         grid: grid.to_owned(),
-        name: "校门".to_owned(),
+        name: "Gate".to_owned(),
         kind: kind.to_owned(),
     };
     let kind = codelist::codes(List::CheckpointKind)
