@@ -2,7 +2,9 @@
 
 use tests::simulator::bug::Bug;
 use tests::simulator::many::play_all;
-use tests::simulator::plan::{BY_HAND, FAULTS, Fault, LOCKS, Mix, Move, Plan, Step, Work};
+use tests::simulator::plan::{
+    BY_HAND, FAULTS, Fault, LOCKS, Mix, Move, Plan, RESTORED, Step, Work,
+};
 use tests::simulator::setting::Setting;
 use tests::simulator::{play, tell};
 
@@ -10,6 +12,8 @@ use tests::simulator::{play, tell};
 const SEEDS: u64 = 500;
 /// Those of them with the faults of people who carry things.
 const SEEDS_BY_HAND: u64 = 100;
+/// Those with a server that is put back to an older copy.
+const SEEDS_RESTORED: u64 = 100;
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -45,6 +49,23 @@ fn sm1_bd7_no_invariant_breaks_when_people_carry_things_by_hand() {
     }
 }
 
+/// With a server that is put back to an older copy, and healing that is opened or not: what a person
+/// wrote comes back from that person's phones, what others have of it only while it is open, and
+/// nothing that nobody wrote.
+#[test]
+fn sm1_sy22_sy27_no_invariant_breaks_when_the_server_is_restored() {
+    let mut setting = Setting::make();
+    setting.mix = Mix::Restored;
+    let sum = play_all(&setting, 0..SEEDS_RESTORED, None, (threads(), false));
+    let again = "cargo xtask sim --restored --seed N";
+    assert_eq!(sum.broken, Default::default(), "{again}");
+    assert_eq!(sum.runs, SEEDS_RESTORED);
+    for fault in RESTORED {
+        let struck = sum.faults.get(fault).copied().unwrap_or_default();
+        assert!(struck > SEEDS_RESTORED / 2, "{fault:?}: {struck}");
+    }
+}
+
 /// With phones that lose their key and get a code, people who are retired and come back, and somebody
 /// who has a phone's secret.
 #[test]
@@ -64,6 +85,7 @@ fn sm1_sg4_ac10_no_invariant_breaks_when_keys_are_lost_and_people_retired() {
 const fn mix_of(bug: Bug) -> Mix {
     match bug {
         Bug::SecretEnrols => Mix::Locks,
+        Bug::HandBelieved => Mix::ByHand,
         _ => Mix::Usual,
     }
 }

@@ -71,6 +71,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Option<Asked> {
             "--unhealed" => asked.mix = Mix::Unhealed,
             "--by-hand" => asked.mix = Mix::ByHand,
             "--locks" => asked.mix = Mix::Locks,
+            "--restored" => asked.mix = Mix::Restored,
             _ => return None,
         }
     }

@@ -69,6 +69,12 @@ pub enum Bug {
     SecretEnrols,
     /// The server takes what lies on its disk for what was written there.
     ServesDamaged,
+    /// The server believes a cursor that it did not make: it concludes that it was restored.
+    CursorBelieved,
+    /// The server takes what is passed on because a device says that it passes it on.
+    HealingOnWord,
+    /// What a colleague's device handed over counts as the server's.
+    HandBelieved,
 }
 
 impl Bug {
@@ -107,6 +113,9 @@ impl Bug {
         Self::KeptForAnybody,
         Self::SecretEnrols,
         Self::ServesDamaged,
+        Self::CursorBelieved,
+        Self::HealingOnWord,
+        Self::HandBelieved,
     ];
 
     /// The bug with this name.

@@ -107,6 +107,10 @@ impl Disk {
                 batch.aside.iter_mut().for_each(|aside| aside.bytes.clear());
             }
             Some(Bug::LostUpdate) => batch.expect.clear(),
+            Some(Bug::HandBelieved) => {
+                let changes = batch.changes.iter_mut();
+                changes.for_each(|(_, change)| change.way.by_hand = false);
+            }
             Some(Bug::StaleRow) if news && batch.outbox_remove.is_empty() => batch.rows.clear(),
             Some(Bug::Orphan) if news && batch.changes.len() > 1 => {
                 batch.changes.remove(0);

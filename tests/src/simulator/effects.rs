@@ -222,6 +222,12 @@ impl World {
         };
         let whole = matches!(event, Event::Committed { .. });
         if whole {
+            // What was passed on and not taken stays here, as what the server once confirmed.
+            let stays = |(doc, hash): &(DocId, ChangeHash)| {
+                let kept = phone.disk.kept.change(*doc, *hash);
+                kept.is_some_and(|kept| kept.seq.is_some() && kept.author != phone.person)
+            };
+            let gone: Vec<_> = gone.iter().filter(|key| !stays(key)).copied().collect();
             self.truth.sent(&gone, batch)?;
             self.truth.note_station(phone, batch);
             self.truth.rows(phone, batch)?;

@@ -89,6 +89,7 @@ impl World {
             Fault::ServerClock => self.server_skew = chance.span(-DAY_MS, DAY_MS),
             Fault::Hostile => self.attack(chance)?,
             Fault::Restore => self.restore(chance)?,
+            Fault::Heal => self.set_healing(!self.healing),
             Fault::Hole => self.make_hole(no, chance),
             Fault::Carry => self.carry(no, chance),
             Fault::HandOver => self.hand_over(no, chance),
@@ -279,6 +280,17 @@ impl World {
         }
     }
 
+    /// An administrator opens healing, or closes it.
+    pub(super) fn set_healing(&mut self, open: bool) {
+        if self.full {
+            return;
+        }
+        self.healing = open;
+        self.set_server_clock();
+        self.station.heal(if open { 30 } else { 0 });
+        self.say(|_| format!("healing is {}", if open { "open" } else { "closed" }));
+    }
+
     fn restore(&mut self, chance: &mut Chance) -> Result<(), Broken> {
         let place = chance.place(self.copies.len());
         let Some(copy) = self.copies.get(place).cloned() else {
@@ -296,6 +308,7 @@ impl World {
         self.truth.set_back(&self.station.log_after(0));
         self.truth.hurt = true;
         self.full = false;
+        self.healing = self.station.is_healing();
         self.look()
     }
 
@@ -376,7 +389,11 @@ impl World {
             }
             writer.finish()
         });
-        if let Some((load, _)) = made {
+        if let Some((mut load, _)) = made {
+            if chance.one_in(4) {
+                // The colleague has altered the app: a record that the server never had.
+                load.pages.insert(0, self.forged_page(chance));
+            }
             let late = chance.span(0, 120_000);
             self.later_to(no, late, Coming::HandOver(Box::new(load)));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::access::Refusal;
 use domain::document::{Document, Tree, check};
 use domain::id::{ChangeHash, DocId, Part, RecordId, UnitId};
-use domain::replica::{AsideReason, Cause};
+use domain::replica::{AsideReason, Cause, StoredChange};
 use domain::view::{Delivery, Row};
 
 use super::bug::Bug;
@@ -138,10 +138,37 @@ impl World {
         self.truth.hold(damaged == 0, Invariant::I2, || {
             format!("{damaged} changes that the server's disk damaged have not come back")
         })?;
-        let lost = self.truth.lost.len();
-        self.truth.hold(lost == 0, Invariant::I2, || {
-            format!("{lost} changes that a restored server lost have not come back")
-        })
+        self.come_back()
+    }
+
+    /// What a restored server lost is back: what a person wrote, from that person's phones, and what
+    /// others have of it, where an administrator has opened healing. What could not be taken, since
+    /// what it follows is on no such phone, was set aside, or waits for the station.
+    fn come_back(&mut self) -> Result<(), Broken> {
+        let held = self.station.held();
+        for phone in &self.phones {
+            let aside = phone.disk.set_aside();
+            let scope = self.town.scope(&phone.person);
+            let here = |doc: DocId| {
+                let mut rows = phone.disk.kept.rows();
+                rows.any(|row| row.id == doc.record && scope.contains(&row.grid))
+            };
+            let missing = phone.disk.kept.changes().find(|(doc, change)| {
+                let is_own = change.author == phone.person;
+                let excused = aside.contains(&change.hash) || held.contains(&doc.record);
+                self.truth.lost.contains(&change.hash)
+                    && (is_own || self.healing)
+                    && !(excused || phone.replica.is_none())
+                    && here(*doc)
+                    && follows_what_is_there(&self.truth, &change.bytes)
+            });
+            let missing = missing.map(|(doc, change)| (doc, short(change.hash)));
+            let name = &phone.name;
+            self.truth.hold(missing.is_none(), Invariant::I2, || {
+                format!("{missing:?} that a restored server lost has not come back from {name}")
+            })?;
+        }
+        Ok(())
     }
 
     fn phone_agrees(&mut self, no: PhoneNo, rows: &BTreeMap<RecordId, Row>) -> Result<(), Broken> {
@@ -182,7 +209,14 @@ impl World {
             .map(|(doc, change)| (doc, change.hash))
             .filter(|key| !truth.log.contains_key(key))
             .collect();
-        let stray = own.iter().find(|(_, hash)| !aside.contains(hash));
+        // What others wrote and a restored server has lost stays quietly where it is.
+        let quiet = |(doc, hash): &(DocId, ChangeHash)| {
+            let kept = phone.disk.kept.change(*doc, *hash);
+            let others = |kept: &StoredChange| kept.seq.is_some() && kept.author != phone.person;
+            truth.lost.contains(hash) && kept.is_some_and(others)
+        };
+        let mut strays = own.iter().filter(|(_, hash)| !aside.contains(hash));
+        let stray = strays.find(|key| !quiet(key));
         truth.hold(stray.is_none(), Invariant::I1, || {
             format!("{name} alone has {stray:?}, and nobody was told")
         })?;
@@ -327,6 +361,15 @@ fn fields_with(tree: &Tree, token: &str) -> usize {
     tree.fields().filter(|(_, field)| has(field)).count()
 }
 
+/// Whether all that a change follows is in the log.
+fn follows_what_is_there(truth: &Truth, change: &[u8]) -> bool {
+    let head = check(change);
+    head.is_ok_and(|head| {
+        let mut deps = head.deps.iter();
+        deps.all(|dep| truth.log.keys().any(|(_, hash)| hash == dep))
+    })
+}
+
 /// Whether something waits for good for what it follows, although that is there.
 fn left_behind(truth: &mut Truth, phone: &Phone) -> Result<(), Broken> {
     let kept = phone.disk.kept.aside();
@@ -344,8 +387,9 @@ fn left_behind(truth: &mut Truth, phone: &Phone) -> Result<(), Broken> {
         late && gone && !other(aside.doc.map(|doc| doc.record))
     });
     let orphan = orphan.and_then(|aside| aside.hash).map(short);
-    let hurt = truth.hurt;
-    truth.hold(orphan.is_none() || !hurt, Invariant::I10, || {
+    // What it follows may be lost for good where healing was not opened.
+    let excused = !truth.hurt || !truth.lost.is_empty();
+    truth.hold(orphan.is_none() || excused, Invariant::I10, || {
         format!(
             "{}'s {orphan:?} was set aside, and what it follows is there",
             phone.name

@@ -5,7 +5,7 @@ use domain::document::{Document, Edit, Hashed, Stamp, check};
 use domain::id::{ActorKey, DocId, Fresh, Part, RecordId, UnitId};
 use domain::record::note_edits;
 use domain::record::patrol::NewPatrol;
-use domain::sync::message::{Answer, Ask, Batch, Item, ItemResult, PAGE_KIB_MAX, Request};
+use domain::sync::message::{Answer, Ask, Batch, Entry, Item, ItemResult, PAGE_KIB_MAX, Request};
 use domain::time::Millis;
 use domain::unit::{Directory, Level, Member, Role, Unit};
 
@@ -72,7 +72,7 @@ impl World {
         if bad == 1 {
             items.reverse();
         }
-        let bytes = request(chance.number() >> 1, grid, items, at);
+        let bytes = request(chance.number() >> 1, grid.clone(), items, at);
         let letter = Letter {
             phone: usize::MAX,
             no: 0,
@@ -104,7 +104,95 @@ impl World {
         let kept = matches!(results.get(1), Some(ItemResult::Kept(_)));
         self.truth.hold(kept, Invariant::I10, || {
             format!("an honest change beside a forged one: {:?}", results.get(1))
+        })?;
+        self.borrow(&grid, chance)
+    }
+
+    /// The hostile device presents a cursor that it invented or borrowed, and passes on what nobody
+    /// wrote, in the name of somebody else.
+    fn borrow(&mut self, grid: &UnitId, chance: &mut Chance) -> Result<(), Broken> {
+        // While healing is open this may be what it seems; it is then marked for good.
+        if self.healing || self.full {
+            return Ok(());
+        }
+        let (borrowed, invented) = self.cursor(chance);
+        if self.is_deceived(invented) {
+            self.station.heal(30);
+        }
+        let at = Millis(self.now);
+        let author = people::person("wang");
+        let (record, forged) = begun("wang", ActorKey(chance.bytes()), (grid, at), chance);
+        if let Ok(head) = check(&forged) {
+            self.truth.forbidden.insert(head.hash);
+        }
+        let item = Item {
+            doc: DocId::body(record),
+            grid: 0,
+            author: 1,
+            change: Hashed::of(forged),
+        };
+        let mut request = asking(chance.number() >> 1, grid.clone(), vec![item], at);
+        request.ask.cursor = borrowed;
+        if let Some(batch) = &mut request.batch {
+            batch.authors.push(author);
+        }
+        let answered = self.station.answer(("", ""), request.encode());
+        self.look()?;
+        let lean = (answered.status == 200).then(|| Answer::decode(&answered.body).ok());
+        let receipt = lean.flatten().and_then(|lean| lean.answer.receipt);
+        let results = receipt.map(|receipt| receipt.results).unwrap_or_default();
+        let refused = results
+            .iter()
+            .all(|result| matches!(result, ItemResult::Refused(_)));
+        self.truth.hold(refused, Invariant::I13, || {
+            format!("what nobody wrote was passed on and answered with {results:?}")
         })
+    }
+
+    /// A cursor that is not the device's own, and whether the server never made it.
+    fn cursor(&self, chance: &mut Chance) -> (Vec<u8>, bool) {
+        let others = self
+            .phones
+            .iter()
+            .map(|phone| phone.disk.kept.meta().cursor);
+        let others: Vec<_> = others.filter(|cursor| cursor.len() > 9).collect();
+        let borrowed = chance.pick(&others).cloned();
+        match (borrowed, chance.below(3)) {
+            (Some(cursor), 0) => (cursor, false),
+            (Some(mut cursor), 1) => {
+                // Another place in the same log.
+                if let Some(place) = cursor.get_mut(5) {
+                    *place ^= 1 << chance.below(7);
+                }
+                (cursor, true)
+            }
+            _ => (chance.bytes::<16>().to_vec(), true),
+        }
+    }
+
+    /// A page of a first load with a record that somebody else is said to have written.
+    pub(super) fn forged_page(&mut self, chance: &mut Chance) -> Vec<u8> {
+        let (grid, at) = (unit("g1"), Millis(self.now));
+        let (record, forged) = begun("li", ActorKey(chance.bytes()), (&grid, at), chance);
+        let change = Hashed::of(forged);
+        self.truth.forbidden.insert(change.hash());
+        // Whoever writes on it loses what it stands on.
+        self.truth.hurt = true;
+        self.truth.holed = true;
+        let entry = Entry {
+            seq: 1 + chance.below(50),
+            doc: DocId::body(record),
+            author: 0,
+            received_at: at,
+            change,
+            passed_on: None,
+        };
+        let answer = Answer {
+            authors: vec![people::person("li")],
+            entries: vec![entry],
+            ..Answer::receipt_alone(at, None)
+        };
+        answer.encode(true)
     }
 
     /// Forges a change to a record of the grid.
@@ -162,6 +250,16 @@ pub(super) fn honest(
     at: Millis,
     chance: &mut Chance,
 ) -> (RecordId, Vec<u8>) {
+    begun(HOSTILE, actor, (grid, at), chance)
+}
+
+/// A patrol in the name of somebody.
+fn begun(
+    who: &str,
+    actor: ActorKey,
+    (grid, at): (&UnitId, Millis),
+    chance: &mut Chance,
+) -> (RecordId, Vec<u8>) {
     let id = RecordId::new(at, chance.bytes());
     let command = Command::StartPatrol {
         id,
@@ -171,7 +269,7 @@ pub(super) fn honest(
             mode: "walk".to_owned(),
         },
     };
-    let directory = directory(grid);
+    let directory = directory(who, grid);
     let mut context = Context {
         directory: &directory,
         device: setting::hostile().0,
@@ -186,12 +284,12 @@ pub(super) fn honest(
     (id, change.bytes)
 }
 
-fn directory(grid: &UnitId) -> Directory {
+fn directory(who: &str, grid: &UnitId) -> Directory {
     let station = unit("s1");
     Directory {
         me: Member {
-            person: people::person(HOSTILE),
-            name: HOSTILE.to_owned(),
+            person: people::person(who),
+            name: who.to_owned(),
             roles: vec![Role::AuxOfficer, Role::Mediator],
             units: vec![grid.clone()],
         },
@@ -215,8 +313,12 @@ fn directory(grid: &UnitId) -> Directory {
 }
 
 fn request(no: u64, grid: UnitId, items: Vec<Item>, now: Millis) -> Vec<u8> {
+    asking(no, grid, items, now).encode()
+}
+
+fn asking(no: u64, grid: UnitId, items: Vec<Item>, now: Millis) -> Request {
     let (device, secret) = setting::hostile();
-    let request = Request {
+    Request {
         device,
         secret,
         join: None,
@@ -235,6 +337,5 @@ fn request(no: u64, grid: UnitId, items: Vec<Item>, now: Millis) -> Vec<u8> {
             authors: Vec::new(),
             items,
         }),
-    };
-    request.encode()
+    }
 }

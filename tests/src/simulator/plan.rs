@@ -136,6 +136,8 @@ pub enum Fault {
     Hostile,
     /// The server is put back to an older copy.
     Restore,
+    /// An administrator opens healing, or closes it.
+    Heal,
     /// A change is gone from a phone's store.
     Hole,
     /// Somebody carries to the server what waits on the phone, late or twice.
@@ -162,6 +164,8 @@ pub enum Mix {
     ByHand,
     /// Those of [`FAULTS`], and in each run those of [`LOCKS`].
     Locks,
+    /// Some of [`CALM`], and in each run those of [`RESTORED`].
+    Restored,
 }
 
 /// Faults of the normal mix.
@@ -209,6 +213,16 @@ pub const BY_HAND: &[Fault] = &[Fault::Carry, Fault::HandOver];
 
 /// What happens to keys, and to who is let in.
 pub const LOCKS: &[Fault] = &[Fault::LoseKey, Fault::Steal, Fault::Retire];
+/// What a server that is put back to an older copy goes through.
+pub const RESTORED: &[Fault] = &[Fault::Restore, Fault::Heal, Fault::Hostile];
+
+/// What may go wrong beside that, so that all that a phone holds comes back.
+pub const CALM: &[Fault] = &[
+    Fault::Crash,
+    Fault::Offline,
+    Fault::LoseAnswer,
+    Fault::Twice,
+];
 
 /// The most phones of a run, copies not counted.
 pub const PHONES_MAX: usize = 5;
@@ -254,6 +268,7 @@ impl Mix {
             Self::Unhealed => [FAULTS, UNHEALED, &[]],
             Self::ByHand => [FAULTS, &[], BY_HAND],
             Self::Locks => [FAULTS, &[], LOCKS],
+            Self::Restored => [CALM, &[], RESTORED],
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The real server of a run: its router and its database, without a socket and by the world's clock.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use sqlx::sqlite::SqliteRow;
 use sync_server::Server;
 use sync_server::clock::Clock;
 use sync_server::config::Config;
+use sync_server::healing;
 use sync_server::keys;
 use sync_server::store::org::{self, PersonLine, UnitLine};
 use sync_server::store::{self, invitation, retire};
@@ -303,6 +305,39 @@ impl Station {
             retired.expect("a person");
             write.commit().await.expect("a commit");
         });
+    }
+
+    /// An administrator opens healing for so many days; 0 closes it.
+    pub fn heal(&self, days: u32) {
+        let store = self.server().store();
+        let now = self.now();
+        self.runtime.block_on(async {
+            let mut write = store.begin().await.expect("a write");
+            let opened = healing::open(&mut write, days, now).await;
+            opened.expect("healing");
+            write.commit().await.expect("a commit");
+        });
+    }
+
+    /// Whether healing is open.
+    #[must_use]
+    pub fn is_healing(&self) -> bool {
+        let store = self.server().store();
+        let now = self.now();
+        self.runtime.block_on(async {
+            let mut view = store.view().await.expect("a view");
+            let last = healing::last(&mut view).await.expect("a setting");
+            last.is_some_and(|healing| now < healing.until)
+        })
+    }
+
+    /// The records of which a step waits for the station.
+    #[must_use]
+    pub fn held(&self) -> BTreeSet<RecordId> {
+        let rows = self.rows("SELECT record, part FROM held WHERE ? = 0", 0);
+        rows.iter()
+            .map(|row| doc(row.get(0), row.get(1)).record)
+            .collect()
     }
 
     /// How many keys a device has.

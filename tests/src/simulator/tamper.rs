@@ -52,6 +52,15 @@ impl World {
         }
     }
 
+    /// Whether the server opens healing on a device's word.
+    pub(super) fn is_deceived(&self, invented: bool) -> bool {
+        match self.bug {
+            Some(Bug::CursorBelieved) => invented,
+            Some(Bug::HealingOnWord) => true,
+            _ => false,
+        }
+    }
+
     /// Does to an answer what the planted bug does.
     pub(super) fn tamper(
         &mut self,

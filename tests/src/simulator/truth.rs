@@ -238,12 +238,12 @@ impl Truth {
                 // A receipt that was stored tells of an earlier scope.
                 Refusal::NotYourGrid => town.was_outside(&phone.person, &item.grid),
                 Refusal::MissingDeps => refused.contains(&item.doc.record) || self.hurt,
+                // What others wrote, while healing is closed, or beyond whoever passes it on.
+                Refusal::AnotherName | Refusal::NotYourRole => item.author != phone.person,
                 Refusal::Damaged
                 | Refusal::TooLarge
                 | Refusal::UnknownGrid
-                | Refusal::NotYourRole
                 | Refusal::Contradicts
-                | Refusal::AnotherName
                 | Refusal::Fixed
                 | Refusal::NotARecord
                 | Refusal::Retired => false,
@@ -256,7 +256,8 @@ impl Truth {
                     short(item.hash)
                 )
             })?;
-            let kept = self.poison.iter().any(|poison| poison.bytes == item.bytes);
+            let held = *refusal == Refusal::NotYourRole;
+            let kept = held || self.poison.iter().any(|poison| poison.bytes == item.bytes);
             self.hold(kept, Invariant::I13, || {
                 format!("the server refused {} and kept nothing", short(item.hash))
             })?;

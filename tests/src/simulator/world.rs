@@ -66,6 +66,8 @@ pub struct World {
     pub full: bool,
     /// After how many instructions the server dies in the next request.
     pub fuse: Option<u32>,
+    /// Whether an administrator has opened healing.
+    pub healing: bool,
     /// Older copies of the server's database.
     pub copies: VecDeque<Copy>,
     /// Who works where.
@@ -112,6 +114,7 @@ impl World {
             server_skew: 0,
             full: false,
             fuse: None,
+            healing: false,
             copies: VecDeque::new(),
             town,
             truth: Truth::default(),
