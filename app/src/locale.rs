@@ -88,6 +88,12 @@ impl Word {
     }
 }
 
+/// Names one after the other.
+#[must_use]
+pub fn listed(names: &[String]) -> String {
+    names.join(word("、", ", ").s())
+}
+
 /// The name of a code.
 #[must_use]
 pub fn code(list: List, code: &str) -> String {

@@ -28,7 +28,7 @@ use crate::proof;
 use crate::scope::{Scope, Scopes};
 use crate::store::held::Held;
 use crate::store::usage::{self, Quotas};
-use crate::store::{Store, damage, device, log, receipt};
+use crate::store::{Store, damage, device, poison, receipt};
 use facts::{Cases, Common, Stand};
 
 /// Who pushes.
@@ -220,7 +220,7 @@ impl Ending<'_> {
         // into scope: such a batch is judged anew, and what was taken is known by its hash.
         if used.refused == 0 {
             receipt::keep(db, device, &receipt, now).await?;
-        } else if !log::is_first_refusal(db, device, self.digest, now).await? {
+        } else if !poison::is_first_refusal(db, device, self.digest, now).await? {
             // Whoever sends a device's batch once more uses up nothing of its day.
             used.refused = 0;
         }

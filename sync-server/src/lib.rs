@@ -267,7 +267,7 @@ impl Server {
         let router = router::router(Arc::clone(&self.shared));
         let shared = Arc::clone(&self.shared);
         let sweeping = tokio::spawn(sweep::daily(Arc::clone(&self.shared)));
-        let telling = tokio::spawn(logging::tell_refused());
+        let telling = tokio::spawn(logging::tell_refused_each_minute());
         let watched = Arc::clone(&self.shared);
         let watching = tokio::spawn(async move { rights::watch(&watched).await });
         let looking = tokio::spawn(check::daily(Arc::clone(&self.shared)));
@@ -286,6 +286,7 @@ impl Server {
             task.abort();
             let _ended = task.await;
         }
+        logging::tell_refused();
         self.close().await;
     }
 }

@@ -69,12 +69,17 @@ pub(crate) fn refused(code: &str) -> bool {
 }
 
 /// Tells from time to time, in one line, how much was refused.
-pub(crate) async fn tell_refused() {
+pub(crate) async fn tell_refused_each_minute() {
     loop {
         tokio::time::sleep(limits::TELL_REFUSED_EVERY).await;
-        if let Some(counts) = counts() {
-            tracing::info!(counts, "refused in the last minute");
-        }
+        tell_refused();
+    }
+}
+
+/// Tells in one line how much was refused since it was last told, if anything.
+pub(crate) fn tell_refused() {
+    if let Some(counts) = counts() {
+        tracing::info!(counts, "refused in the last minute");
     }
 }
 

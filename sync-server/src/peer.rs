@@ -91,11 +91,6 @@ impl Door {
         })
     }
 
-    /// The same, of what is known already.
-    pub(crate) const fn at(peer: Peer, seat: Option<Seat>) -> Self {
-        Self { peer, seat }
-    }
-
     /// Room for so many bytes of a request whose sender is not known yet.
     ///
     /// # Errors

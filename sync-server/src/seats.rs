@@ -192,11 +192,11 @@ impl Room {
         let prefix = if is_share_full {
             Some(own)
         } else {
-            most(self.strangers().map(|taken| taken.prefix), own)
+            most(self.strangers().map(|taken| taken.prefix), &own)
         };
         let is_of = |taken: &Taken| prefix.is_none_or(|prefix| taken.prefix == prefix);
         let addresses = self.strangers().filter(|taken| is_of(taken));
-        let ip = most(addresses.map(|taken| taken.ip), newcomer);
+        let ip = most(addresses.map(|taken| taken.ip), &newcomer);
         let is_of = |taken: &Taken| is_of(taken) && ip.is_none_or(|ip| taken.ip == ip);
         let all = self.taken.iter();
         let candidates =
@@ -218,12 +218,12 @@ impl Room {
 }
 
 /// The key that is there most often, if it is there more often than `newcomer` will be.
-fn most<K: Ord>(keys: impl Iterator<Item = K>, newcomer: K) -> Option<K> {
+fn most<K: Ord>(keys: impl Iterator<Item = K>, newcomer: &K) -> Option<K> {
     let mut counts: BTreeMap<K, usize> = BTreeMap::new();
     for key in keys {
         *counts.entry(key).or_default() += 1;
     }
-    let own = counts.get(&newcomer).copied().unwrap_or(0);
+    let own = counts.get(newcomer).copied().unwrap_or(0);
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     most.filter(|(_, count)| *count > own + 1)
         .map(|(key, _)| key)

@@ -1,6 +1,7 @@
 //! The database: opening it, its two pools, and the lock that keeps a second server out.
 
 pub mod audit;
+pub mod author;
 pub mod count;
 pub mod damage;
 pub mod device;
@@ -12,6 +13,7 @@ pub mod invitation;
 pub mod log;
 pub mod org;
 pub mod photo;
+pub mod poison;
 pub mod receipt;
 pub mod retire;
 pub mod retired;
@@ -142,15 +144,21 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-                if is_damaged(&error) =>
-            {
-                Self::from(error)
+        match (is_stopped_by_damage(&error), error) {
+            (true, MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) => {
+                Self::from(cause)
             }
-            other => Self::Migration(other),
+            (_, error) => Self::Migration(error),
         }
     }
+}
+
+/// Whether a migration ended because the file is damaged.
+fn is_stopped_by_damage(error: &MigrateError) -> bool {
+    matches!(
+        error,
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) if is_damaged(cause)
+    )
 }
 
 /// Whether SQLite says that its file is not what it wrote: torn, cut or overwritten.

@@ -40,10 +40,12 @@ async fn damage(data: &Path) -> Vec<String> {
     for (n, row) in rows.iter().step_by(step.max(1)).take(DAMAGED).enumerate() {
         let mut bytes: Vec<u8> = row.get(1);
         let place = if n % 2 == 0 { n } else { bytes.len() - 1 - n };
-        bytes[place] ^= 0x40;
+        let flipped = bytes.get_mut(place).expect("a change has bytes");
+        *flipped ^= 0x40;
         if n % 4 == 1 {
             let name = Hashed::name(&bytes);
-            bytes[4..8].copy_from_slice(&name.0[..4]);
+            let mends = bytes.iter_mut().skip(4).zip(name.0.iter().take(4));
+            mends.for_each(|(byte, right)| *byte = *right);
         }
         sqlx::query("UPDATE change SET bytes = ? WHERE id = ?")
             .bind(bytes)

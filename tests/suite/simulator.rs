@@ -83,10 +83,12 @@ fn sm1_sg4_ac10_no_invariant_breaks_when_keys_are_lost_and_people_retired() {
 
 /// The mix in which a bug can show.
 const fn mix_of(bug: Bug) -> Mix {
-    match bug {
-        Bug::SecretEnrols => Mix::Locks,
-        Bug::HandBelieved => Mix::ByHand,
-        _ => Mix::Usual,
+    if matches!(bug, Bug::SecretEnrols) {
+        Mix::Locks
+    } else if matches!(bug, Bug::HandBelieved) {
+        Mix::ByHand
+    } else {
+        Mix::Usual
     }
 }
 

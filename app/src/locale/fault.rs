@@ -269,7 +269,7 @@ pub fn damage(damage: &Damage) -> String {
             ""
         };
         let back = word::DAMAGE_BACK.with(damage.back.len());
-        let list = named.join(w("、", ", ").s());
+        let list = super::listed(&named);
         text.push(format!("{back}{list}{more}{}", w("。", ".").s()));
     }
     if damage.gone > 0 {

@@ -418,8 +418,7 @@ fn matters(found: &Overview) -> Option<AnyView> {
         let kind = format::kind(group.kind).to_owned();
         let coded = |list: Option<List>, code: &Option<String>| {
             let code = code.as_deref().filter(|code| !code.is_empty());
-            list.zip(code)
-                .map(|(list, code)| locale::code(list, code).to_owned())
+            list.zip(code).map(|(list, code)| locale::code(list, code))
         };
         let category = coded(lists.map(|lists| lists.0), &group.category);
         let level = coded(lists.map(|lists| lists.1), &group.level);

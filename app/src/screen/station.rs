@@ -76,7 +76,7 @@ fn used_up(state: State) -> Option<AnyView> {
             .collect();
         format!("{} ({head})", one.name)
     });
-    let named = named.collect::<Vec<_>>().join("、");
+    let named = locale::listed(&named.collect::<Vec<_>>());
     Some(view! { <p class="card note" role="status">{word::USED_UP.with(named)}</p> }.into_any())
 }
 

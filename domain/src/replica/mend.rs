@@ -72,18 +72,22 @@ pub(super) struct Mending {
     opened: Option<RecordId>,
     /// The one that the last request asked for.
     asked: Option<RecordId>,
-    /// The server takes what is passed on for others, as it said last.
-    healing: bool,
-    /// Something that others wrote is here and not there, and waits until the server takes it.
-    others: bool,
+    passing: Passing,
     /// The device began anew because its store was empty; it does so once.
     began_anew: bool,
-    /// A search came to its end: what came by hand and was not found to be missing is confirmed.
-    compared: bool,
     /// Changes that are damaged at the server, by the first halves of their marks: it takes them back
     /// from anybody and whoever wrote them, also while healing is closed. Whatever else keeps a change
     /// from being put back does not hold for these.
     wanted_back: BTreeSet<[u8; 16]>,
+}
+
+/// How it stands with what others wrote and the server does not have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Passing {
+    /// The server takes what is passed on for others, as it said last.
+    pub(super) is_taken: bool,
+    /// Something is here and not there, and waits until the server takes it.
+    pub(super) waits: bool,
 }
 
 /// Lost changes on their way back into the outbox.
@@ -178,18 +182,17 @@ impl Mending {
         self.wanted_back = wanted;
     }
 
-    /// Compares the server's sum with the device's own.
-    fn compare(&mut self, server: ShortSum, own: ShortSum) {
+    /// Compares the server's sum with the device's own; whether they are equal.
+    fn compare(&mut self, server: ShortSum, own: ShortSum) -> bool {
         self.server = server;
         if self.is_busy() {
-            return;
+            return false;
         }
         let gap = u64::from_le_bytes(server).wrapping_sub(u64::from_le_bytes(own));
         if gap == 0 {
             self.known_gap = None;
             self.sound = true;
-            self.others = false;
-            self.compared = true;
+            self.passing.waits = false;
         } else if self.ended || self.known_gap == Some(gap) {
             // Both sums move alike with whatever is new; their difference stays.
             self.known_gap = Some(gap);
@@ -199,16 +202,20 @@ impl Mending {
             self.step = Step::Scan;
         }
         self.ended = false;
+        gap == 0
     }
 
-    /// Goes on with what the server said.
-    fn go_on(&mut self, answer: &Answer) {
+    /// Goes on with what the server said; `again` where its changes could not be rebuilt and come once
+    /// more with every name in full. Says whether a comparison came to its end.
+    fn go_on(&mut self, answer: &Answer, again: bool) -> bool {
         // Whatever came of it, it is not asked for again by itself.
         if self.asked.is_some() && self.opened == self.asked {
             self.opened = None;
         }
-        self.step = match (core::mem::take(&mut self.step), &answer.repaired) {
-            (Step::Streams(held), Some(Repaired::Streams(differing))) => begin(held, differing),
+        let (step, compared) = match (core::mem::take(&mut self.step), &answer.repaired) {
+            (Step::Streams(held), Some(Repaired::Streams(differing))) => {
+                (begin(held, differing), false)
+            }
             (
                 Step::Ranges {
                     held,
@@ -217,28 +224,39 @@ impl Mending {
                 },
                 Some(Repaired::Ranges(message)),
             ) => self.compare_on(held, streams, comparison, message),
-            (Step::Fetch(wanted), _) => still_wanted(wanted, answer),
+            (Step::Fetch(wanted), _) if again => (Step::Fetch(wanted), false),
+            (Step::Fetch(wanted), _) => (still_wanted(wanted, answer), false),
             // The answer was lost to an older server or another tab: whatever differs shows again.
-            (Step::Streams(_) | Step::Ranges { .. }, _) => Step::Quiet,
-            (step @ (Step::Quiet | Step::Scan), _) => return self.step = step,
+            (Step::Streams(_) | Step::Ranges { .. }, _) => (Step::Quiet, false),
+            (step @ (Step::Quiet | Step::Scan), _) => {
+                self.step = step;
+                return false;
+            }
         };
+        self.step = step;
         self.ended = !self.is_searching();
+        compared
     }
 
+    /// Goes on with a comparison; whether it came to its end.
     fn compare_on(
         &mut self,
         held: Vec<Held>,
         streams: Vec<UnitId>,
         mut comparison: Box<Comparison>,
         message: &[u8],
-    ) -> Step {
+    ) -> (Step, bool) {
         match comparison.step(message) {
-            Err(_) => Step::Quiet,
-            Ok(Some(message)) => Step::Ranges {
-                held,
-                request: Repair::Ranges { streams, message },
-                comparison,
-            },
+            Err(_) => (Step::Quiet, false),
+            Ok(Some(message)) => {
+                let request = Repair::Ranges { streams, message };
+                let step = Step::Ranges {
+                    held,
+                    request,
+                    comparison,
+                };
+                (step, false)
+            }
             Ok(None) => {
                 let ours: BTreeSet<Mark> = comparison.ours.iter().copied().collect();
                 for held in held {
@@ -247,13 +265,13 @@ impl Mending {
                         lost.insert((held.doc, held.hash));
                     }
                 }
-                self.compared = true;
                 let theirs: Vec<_> = comparison.theirs.iter().map(|mark| mark.short()).collect();
-                if theirs.is_empty() {
+                let next = if theirs.is_empty() {
                     Step::Quiet
                 } else {
                     Step::Fetch(theirs)
-                }
+                };
+                (next, true)
             }
         }
     }
@@ -317,20 +335,19 @@ impl Replica {
 
     /// Looks at an answer that was written down: is anything different, or still to be mended?
     pub(super) fn examine(&mut self, answer: &Answer, now: Millis) {
-        let opened = answer.is_healing() && !self.mending.healing;
-        self.mending.healing = answer.is_healing();
-        if opened && self.mending.others {
+        let opened = answer.is_healing() && !self.mending.passing.is_taken;
+        self.mending.passing.is_taken = answer.is_healing();
+        if opened && self.mending.passing.waits {
             self.mending.suspect();
         }
-        self.mending.compared = false;
-        self.mending.go_on(answer);
+        let searched = self.mending.go_on(answer, self.whole);
         let (Some(server), false) = (answer.sum, answer.more) else {
-            return self.settle();
+            return self.settle(searched);
         };
         self.mending.note_wanted_back(answer.wanted_back());
         let own = self.own_sum();
-        self.mending.compare(server, own);
-        self.settle();
+        let equal = self.mending.compare(server, own);
+        self.settle(searched || equal);
         let due = *self.checked_at.get_or_insert(now);
         let is_due = now.since(due) > CHECK_EVERY_MS || due.since(now) > CHECK_EVERY_MS;
         if is_due && !self.mending.is_busy() {
@@ -339,9 +356,9 @@ impl Replica {
     }
 
     /// Notes what came by hand for a look at each record, once a comparison has told what of it the
-    /// server has.
-    fn settle(&mut self) {
-        if core::mem::take(&mut self.mending.compared) {
+    /// server has: what was not found to be missing is confirmed.
+    fn settle(&mut self, compared: bool) {
+        if compared {
             // Of grids that are not in scope nothing was compared.
             let known = self.directory.as_ref();
             let compared = |grid| known.is_some_and(|known| known.grid(grid).is_some());
@@ -436,10 +453,9 @@ impl Replica {
         }
         let mut putting = Putting {
             me: self.directory.as_ref().map(|known| &known.me.person),
-            healing: self.mending.healing,
             wanted_back: &self.mending.wanted_back,
             now: requeuing.now,
-            others: self.mending.others,
+            passing: self.mending.passing,
             sums: self.sums.clone(),
             batch: WriteBatch::default(),
         };
@@ -451,7 +467,7 @@ impl Replica {
             }
         }
         let mut batch = putting.batch;
-        self.mending.others = putting.others;
+        self.mending.passing = putting.passing;
         requeuing.sums = putting.sums;
         requeuing.pushes = !batch.outbox_add.is_empty();
         let rows = batch.rows.iter().map(|row| row.id);

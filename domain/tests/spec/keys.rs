@@ -48,9 +48,12 @@ fn sent(phone: &mut Replica, effects: &[Effect]) -> Vec<u8> {
         records: 1,
         now,
     });
-    let bytes = effects.into_iter().find_map(|effect| match effect {
-        Effect::Send { bytes } => Some(bytes),
-        _ => None,
+    let bytes = effects.into_iter().find_map(|effect| {
+        if let Effect::Send { bytes } = effect {
+            Some(bytes)
+        } else {
+            None
+        }
     });
     bytes.expect("a request")
 }

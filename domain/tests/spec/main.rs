@@ -17,6 +17,7 @@ mod forge;
 mod hand;
 mod hostile;
 mod keys;
+mod mending;
 mod merge;
 mod mutation;
 mod phone;

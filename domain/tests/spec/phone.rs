@@ -276,7 +276,7 @@ pub struct Server {
     /// Rows that the next answer brings before anything else, and who asked from then on.
     pub ahead: Option<(Vec<Row>, Directory)>,
     /// What every answer says beside its fields.
-    pub cells: Vec<domain::sync::message::Cell>,
+    pub cells: Vec<Cell>,
 }
 
 impl Server {

@@ -12,8 +12,8 @@ use crate::gate;
 use crate::limits;
 use crate::projection::{self, Renewed};
 use crate::proof::{self, Proven, Verdict};
-use crate::store::device;
 use crate::store::log::{self, Known};
+use crate::store::{author, device};
 
 /// What the changes of a record tell.
 struct Told {
@@ -98,7 +98,7 @@ impl Look<'_> {
             if let Some((part, actor)) = actors.get(&one.hash) {
                 let of_device = device::person(view, one.device).await?;
                 let own = of_device.is_some_and(|person| person.as_str() == one.person);
-                let bound = match log::owner(view, *actor).await? {
+                let bound = match author::owner(view, *actor).await? {
                     Some(owner) => owner.person.is_some_and(|who| who.as_str() == one.person),
                     // One that others passed on need not be bound.
                     None => !own,
@@ -155,7 +155,9 @@ impl Look<'_> {
                 }
                 "its device signed when it came, and no signature names it"
             }
-            _ => return Ok(()),
+            Verdict::Holds | Verdict::PassedOn | Verdict::Damaged | Verdict::Aside => {
+                return Ok(());
+            }
         };
         let wrong = Finding::of(what, Next::Person).in_record(record);
         self.found(&wrong.named(one.hash.hex()));

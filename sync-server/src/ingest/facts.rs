@@ -13,7 +13,8 @@ use crate::error::ApiError;
 use crate::gate;
 use crate::healing::{self, Gap};
 use crate::limits;
-use crate::store::log::{self, Known, Owner};
+use crate::store::author::{self, Owner};
+use crate::store::log::{self, Known};
 use crate::store::{self, device, org, retired};
 
 /// What all judgements of a batch rely on.
@@ -244,7 +245,7 @@ async fn owners(
     let mut unknown = Vec::new();
     let all = records.flat_map(|of| gate::actors(&of.pushed));
     for actor in all.collect::<BTreeSet<_>>() {
-        match log::owner(db, actor).await? {
+        match author::owner(db, actor).await? {
             Some(Owner { device, .. }) if device == Some(bringer.device) => {
                 owners.people.insert(actor, me.clone());
             }

@@ -14,10 +14,11 @@ use crate::gate::{Pushed, Verdict};
 use crate::logging;
 use crate::projection;
 use crate::proof;
-use crate::store::damage;
 use crate::store::held::{self, Held};
-use crate::store::log::{self, NewEntry, Poison};
+use crate::store::log::{self, NewEntry};
+use crate::store::poison::{self, Poison};
 use crate::store::usage::Used;
+use crate::store::{author, damage};
 
 /// Writes it all; one result for each change, in their order, and what of the device's day this takes.
 pub(super) async fn keep(
@@ -123,7 +124,7 @@ async fn results(
         logging::refused(&format!("change {:?}", one.why));
     }
     let who = (bringer.device, &bringer.member.person);
-    log::keep_poison(db, &poison, who, bringer.now).await?;
+    poison::keep_poison(db, &poison, who, bringer.now).await?;
     Ok(results)
 }
 
@@ -138,15 +139,15 @@ async fn bind(
         let author = one.passed_on.as_ref().and_then(Option::as_deref);
         match (author, named.get(&head.actor)) {
             (None, _) => drop(own.entry(head.actor).or_insert(head.at)),
-            (Some(_), Some(device)) => log::bind_actor(db, head.actor, *device).await?,
+            (Some(_), Some(device)) => author::bind_actor(db, head.actor, *device).await?,
             // Whoever passes a change on does not become the owner of its author's key.
-            (Some(author), None) => log::bind_person(db, head.actor, &author.person).await?,
+            (Some(author), None) => author::bind_person(db, head.actor, &author.person).await?,
         }
     }
     for (actor, at) in own {
         // What a person's other device wrote stays that device's.
         let device = named.get(&actor).copied().unwrap_or(bringer.device);
-        log::bind_actor(db, actor, device).await?;
+        author::bind_actor(db, actor, device).await?;
         proof::notice_fork(db, device, (actor, at), bringer.now).await?;
     }
     Ok(())

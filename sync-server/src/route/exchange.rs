@@ -14,8 +14,9 @@ use domain::sync::lean::{self, Known};
 use domain::sync::message::{
     self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt, UsedUp,
 };
-use domain::sync::repair::Repair;
+use domain::sync::repair::{Repair, Repaired};
 use domain::sync::signed::{DeviceHead, head_of_device};
+use domain::sync::sum::ShortSum;
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
@@ -326,73 +327,20 @@ async fn reply(
     ask: &Ask,
     (receipt, now): (Option<Receipt>, Millis),
 ) -> Result<Answer, ApiError> {
-    let mut view = shared.store.view().await?;
-    let digest = match scope::digest(&mut view, &scope.streams).await? {
-        Some(digest) => digest,
-        None => {
-            view.rollback().await?;
-            let mut write = shared.store.begin().await?;
-            let digest = scope::remember(&mut write, &scope.streams).await?;
-            write.commit().await?;
-            view = shared.store.view().await?;
-            digest
-        }
-    };
-    let asked = usize::from(ask.kib()) * 1024;
     let reader = Reader {
         own: pushed(receipt.as_ref()),
+        digest: digest(shared, &scope).await?,
         scope: Arc::clone(&scope),
-        digest,
         generation: shared.store.generation,
         key: shared.store.cursors.clone(),
-        bytes_max: asked.clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
+        bytes_max: (usize::from(ask.kib()) * 1024)
+            .clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
         frames_from: shared.frames_from,
         whole: ask.whole,
     };
-    let mut page = page(shared, &mut view, &reader, ask).await?;
-    let made = page.made.take();
-    let place = stand(&mut view, &reader, &ask.cursor).await?;
-    let mut sum = match page.more {
-        true => None,
-        false => Some(repair::sum(&mut view, &reader).await?),
-    };
-    let repaired = repair::answer(&mut view, &reader, ask, &mut page).await?;
-    let acked = acknowledged(&reader, ask, &place);
-    let visit = device::Visit { acked, now };
-    let noteworthy = device::is_noteworthy(&mut view, device.id(), visit).await?;
-    let mut seen = device::seen(&mut view, &scope.stations()).await?;
-    let restored =
-        place.told == Told::Restored && healing::is_news(&mut view, device.id(), now).await?;
-    let healing = healing::open_gap(&mut view, now).await?.is_some();
-    let used_up = used_up(&mut view, &scope, now).await?;
-    let back = match ask.reads_cells() && sum.is_some() {
-        true => damage::wanted(&mut view, &scope.streams, now).await?,
-        false => Vec::new(),
-    };
-    view.rollback().await?;
-    let aside = damage::note(&shared.store, &page.damaged.changes, now).await?;
-    projection::put_right(&shared.store, &page.damaged.rows, now).await?;
-    if sum.is_some() && !aside.is_empty() {
-        // What was just found is not in the sum any more.
-        let mut view = shared.store.view().await?;
-        sum = Some(repair::sum(&mut view, &reader).await?);
-    }
-    if let Some(made) = made {
-        let mut write = shared.store.begin().await?;
-        made.keep(&mut write).await?;
-        write.commit().await?;
-    }
-    if restored {
-        let mut write = shared.store.begin().await?;
-        healing::witness(&mut write, device.id(), now).await?;
-        write.commit().await?;
-    }
-    if noteworthy {
-        let mut write = shared.store.begin().await?;
-        device::note_visit(&mut write, device.id(), visit).await?;
-        seen = device::seen(&mut write, &scope.stations()).await?;
-        write.commit().await?;
-    }
+    let mut found = look(shared, &reader, (ask, device.id(), now)).await?;
+    note(shared, &reader, (&mut found, device.id(), now)).await?;
+    let Found { page, back, .. } = found;
     let known = ask.directory == Some(scope.directory_digest);
     let mut answer = Answer {
         now,
@@ -401,21 +349,116 @@ async fn reply(
         entries: page.entries,
         cursor: page.cursor,
         more: page.more,
-        seen,
+        seen: found.seen,
         directory: (!known).then(|| scope.directory.clone()),
-        sum,
-        repaired,
+        sum: found.sum,
+        repaired: found.repaired,
         frame: page.frame,
         cells: page.marks.into_iter().collect(),
     };
-    answer.cells.extend(healing.then(Cell::healing));
+    answer.cells.extend(found.healing.then(Cell::healing));
     answer.cells.extend(Cell::retired(&page.retired));
-    answer.cells.extend(Cell::notices(&used_up));
+    answer.cells.extend(Cell::notices(&found.used_up));
     answer.cells.extend(Cell::wanted_back(&back));
     if !ask.reads_cells() {
         answer.forget_cells();
     }
     Ok(answer)
+}
+
+/// The digest of a scope's streams, by which cursors are bound to it.
+async fn digest(shared: &Shared, scope: &Scope) -> Result<[u8; 4], ApiError> {
+    let mut view = shared.store.view().await?;
+    if let Some(digest) = scope::digest(&mut view, &scope.streams).await? {
+        return Ok(digest);
+    }
+    view.rollback().await?;
+    let mut write = shared.store.begin().await?;
+    let digest = scope::remember(&mut write, &scope.streams).await?;
+    write.commit().await?;
+    Ok(digest)
+}
+
+/// What one look at the store found for a device.
+struct Found {
+    page: Page,
+    sum: Option<ShortSum>,
+    repaired: Option<Repaired>,
+    seen: u64,
+    /// What is to be noted of this visit, if anything.
+    visit: Option<device::Visit>,
+    /// The device is the first in a while that shows newer work than the server has.
+    witness: bool,
+    healing: bool,
+    used_up: Vec<UsedUp>,
+    back: Vec<[u8; 16]>,
+}
+
+/// Reads everything that an answer says, as of one moment.
+async fn look(
+    shared: &Shared,
+    reader: &Reader,
+    (ask, device, now): (&Ask, DeviceId, Millis),
+) -> Result<Found, ApiError> {
+    let mut view = shared.store.view().await?;
+    let scope = &reader.scope;
+    let mut page = page(shared, &mut view, reader, ask).await?;
+    let place = stand(&mut view, reader, &ask.cursor).await?;
+    let sum = match page.more {
+        true => None,
+        false => Some(repair::sum(&mut view, reader).await?),
+    };
+    let repaired = repair::answer(&mut view, reader, ask, &mut page).await?;
+    let acked = acknowledged(reader, ask, &place);
+    let visit = device::Visit { acked, now };
+    let noteworthy = device::is_noteworthy(&mut view, device, visit).await?;
+    Ok(Found {
+        seen: device::seen(&mut view, &scope.stations()).await?,
+        witness: place.told == Told::Restored && healing::is_news(&mut view, device, now).await?,
+        healing: healing::open_gap(&mut view, now).await?.is_some(),
+        used_up: used_up(&mut view, scope, now).await?,
+        back: match ask.reads_cells() && sum.is_some() {
+            true => damage::wanted(&mut view, &scope.streams, now).await?,
+            false => Vec::new(),
+        },
+        visit: noteworthy.then_some(visit),
+        page,
+        sum,
+        repaired,
+    })
+}
+
+/// Writes down what a look brought to light, and what it means for the answer.
+async fn note(
+    shared: &Shared,
+    reader: &Reader,
+    (found, device, now): (&mut Found, DeviceId, Millis),
+) -> Result<(), ApiError> {
+    let damaged = &found.page.damaged;
+    let aside = damage::note(&shared.store, &damaged.changes, now).await?;
+    projection::put_right(&shared.store, &damaged.rows, now).await?;
+    if found.sum.is_some() && !aside.is_empty() {
+        // What was just found is not in the sum any more.
+        let mut view = shared.store.view().await?;
+        found.sum = Some(repair::sum(&mut view, reader).await?);
+    }
+    if let Some(made) = found.page.made.take() {
+        let mut write = shared.store.begin().await?;
+        made.keep(&mut write).await?;
+        write.commit().await?;
+    }
+    if found.witness {
+        let mut write = shared.store.begin().await?;
+        healing::witness(&mut write, device, now).await?;
+        write.commit().await?;
+    }
+    if let Some(visit) = found.visit {
+        let mut write = shared.store.begin().await?;
+        device::note_visit(&mut write, device, visit).await?;
+        found.seen = device::seen(&mut write, &reader.scope.stations()).await?;
+        write.commit().await?;
+    }
+    Ok(())
 }
 
 /// The devices that a station's device is told of: those of its own people that have used up their day.

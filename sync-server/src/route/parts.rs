@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -15,10 +14,9 @@ use crate::budget::{self, Permit};
 use crate::error::ApiError;
 use crate::limits;
 use crate::parts::{Owner, Part, PartId};
-use crate::peer::{Door, Peer, Stranger};
+use crate::peer::{Door, Stranger};
 use crate::prefix::Prefix;
 use crate::router::Shared;
-use crate::seats::Seat;
 use crate::store::device;
 
 /// The name under which the rest of an answer can be asked for.
@@ -118,16 +116,14 @@ pub(super) async fn room(
 /// When there is nothing of the caller's under that name (any more): the exchange is begun again.
 pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    seat: Option<Extension<Seat>>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let id = PartId::read(&id).ok_or(ApiError::UnknownPath)?;
-    let door = Door::at(peer, seat.map(|Extension(seat)| seat));
-    let owner = owner(&shared, &door, &headers).await?;
-    let number = |name| value(query.as_deref()?, name)?.parse::<usize>().ok();
+    let request = request.map(drop);
+    let door = Door::of(&request)?;
+    let owner = owner(&shared, &door, request.headers()).await?;
+    let number = |name| value(request.uri().query()?, name)?.parse::<usize>().ok();
     let from = number("from").unwrap_or(0);
     let most = number("most").unwrap_or(usize::MAX);
     let found = shared.parts.find(owner, &id, from);

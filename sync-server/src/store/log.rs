@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use domain::access::Refusal;
 use domain::document::Hashed;
-use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
-use domain::sync::message::{PageDigest, PassedOn};
+use domain::id::{ChangeHash, DeviceId, DocId, Part, PersonId, RecordId, UnitId};
+use domain::sync::message::PassedOn;
 use domain::sync::sum::{Mark, Sums};
 use domain::time::Millis;
-use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
@@ -315,7 +313,7 @@ pub async fn append(db: &mut SqliteConnection, new: &[NewEntry<'_>]) -> Result<u
 }
 
 /// Rows in one statement: far below the number of values that a statement may have.
-const ROWS_A_STATEMENT: usize = 64;
+pub(super) const ROWS_A_STATEMENT: usize = 64;
 
 /// The place after the last one that was ever given.
 pub(super) async fn next_place(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
@@ -518,171 +516,4 @@ pub async fn changes(db: &mut SqliteConnection, ids: &[i64]) -> Result<Fetched, 
         }
     }
     Ok(fetched)
-}
-
-/// Whose an author key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    /// The device; none where only the person is known, from what others passed on.
-    pub device: Option<DeviceId>,
-    /// The person; none where the device is not known here.
-    pub person: Option<PersonId>,
-}
-
-/// Whose an author key is, if it was used before.
-///
-/// # Errors
-/// When the database fails.
-pub async fn owner(
-    db: &mut SqliteConnection,
-    actor: ActorKey,
-) -> Result<Option<Owner>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT a.device, COALESCE(a.person, d.person) FROM actor a \
-         LEFT JOIN device d ON d.id = a.device WHERE a.key = ?",
-    )
-    .bind(actor.0.as_slice())
-    .fetch_optional(db)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let device: &[u8] = row.try_get(0)?;
-    let person = match row.try_get::<Option<&str>, _>(1)? {
-        Some(_) => Some(org::code(&row, 1)?),
-        None => None,
-    };
-    let device = device.try_into().ok().map(DeviceId);
-    Ok(Some(Owner { device, person }))
-}
-
-/// Binds an author key to a device. One that is bound stays; one of which only the person was known
-/// gets its device.
-///
-/// # Errors
-/// When the database fails.
-pub async fn bind_actor(
-    db: &mut SqliteConnection,
-    actor: ActorKey,
-    device: DeviceId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO actor (key, device) VALUES (?, ?) \
-         ON CONFLICT DO UPDATE SET device = excluded.device WHERE device = x''",
-    )
-    .bind(actor.0.as_slice())
-    .bind(device.0.as_slice())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Binds an author key to a person whose device is not known: others pass on what was written with it.
-///
-/// # Errors
-/// When the database fails.
-pub async fn bind_person(
-    db: &mut SqliteConnection,
-    actor: ActorKey,
-    person: &PersonId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO actor (key, device, person) VALUES (?, x'', ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(actor.0.as_slice())
-    .bind(person.as_str())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// A change that was refused.
-#[derive(Debug, Clone, Copy)]
-pub struct Poison<'a> {
-    /// The document that it was for.
-    pub doc: DocId,
-    /// Its bytes.
-    pub bytes: &'a [u8],
-    /// Why.
-    pub why: Refusal,
-}
-
-/// Keeps refused bytes aside for study, the newest only, and each once however often they come: what
-/// is known by its hash is not written again.
-///
-/// # Errors
-/// When the database fails.
-pub async fn keep_poison(
-    db: &mut SqliteConnection,
-    refused: &[Poison<'_>],
-    (device, person): (DeviceId, &PersonId),
-    now: Millis,
-) -> Result<(), sqlx::Error> {
-    let newest = refused.len().saturating_sub(limits::POISON_PER_DEVICE_MAX);
-    let mut added = 0;
-    for some in refused
-        .get(newest..)
-        .unwrap_or_default()
-        .chunks(ROWS_A_STATEMENT)
-    {
-        let mut poison = QueryBuilder::new(
-            "INSERT INTO poison (device, person, record, part, bytes, hash, code, at) ",
-        );
-        poison.push_values(some, |mut row, one| {
-            let hash: [u8; 32] = Sha256::digest(one.bytes).into();
-            row.push_bind(device.0.to_vec())
-                .push_bind(person.as_str())
-                .push_bind(one.doc.record.bytes().to_vec())
-                .push_bind(part_number(one.doc.part))
-                .push_bind(one.bytes)
-                .push_bind(hash.to_vec())
-                .push_bind(format!("{:?}", one.why))
-                .push_bind(now.0);
-        });
-        poison.push(" ON CONFLICT DO NOTHING");
-        added += poison.build().execute(&mut *db).await?.rows_affected();
-    }
-    if added == 0 {
-        return Ok(());
-    }
-    sqlx::query(
-        "DELETE FROM poison WHERE device = ?1 AND id <= (SELECT id FROM poison WHERE device = ?1 \
-         ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-    )
-    .bind(device.0.as_slice())
-    .bind(i64::try_from(limits::POISON_PER_DEVICE_MAX).unwrap_or(i64::MAX))
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("DELETE FROM poison WHERE id <= (SELECT MAX(id) FROM poison) - ?")
-        .bind(limits::POISON_COUNT_MAX)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Notes that something of a batch was refused; whether it is the first time that this batch came.
-///
-/// # Errors
-/// When the database fails.
-pub async fn is_first_refusal(
-    db: &mut SqliteConnection,
-    device: DeviceId,
-    digest: PageDigest,
-    now: Millis,
-) -> Result<bool, sqlx::Error> {
-    let noted = sqlx::query(
-        "INSERT INTO refused_batch (device, digest, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(device.0.as_slice())
-    .bind(digest.as_slice())
-    .bind(now.0)
-    .execute(&mut *db)
-    .await?;
-    if noted.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query("DELETE FROM refused_batch WHERE device = ? AND at < ?")
-        .bind(device.0.as_slice())
-        .bind(now.plus(-limits::REFUSED_KEPT_MS).0)
-        .execute(db)
-        .await?;
-    Ok(true)
 }

@@ -22,6 +22,37 @@ async fn walk(
     phone: &Phone,
     key: &Key,
 ) -> Vec<(&'static str, &'static str, u16, String)> {
+    let mut met = Vec::new();
+    for (method, route, what, headers, path, body) in asked(phone, key) {
+        let answer = match (method, what) {
+            // Its answer does not end where it is given.
+            ("POST", "news") => server.opens(&path, &body).await,
+            _ => server.request(method, &path, &headers, &body).await,
+        };
+        let code = match answer.status {
+            200..300 => String::new(),
+            // An answer to HEAD has no body.
+            403 if method == "HEAD" => "revoked".to_owned(),
+            _ if method == "HEAD" => String::new(),
+            _ => answer.code(),
+        };
+        met.push((route, what, answer.status, code));
+    }
+    met
+}
+
+/// A request: its method, its route, what it is, its headers, its path and its body.
+type Asked = (
+    &'static str,
+    &'static str,
+    &'static str,
+    String,
+    String,
+    Vec<u8>,
+);
+
+/// A request of each kind that asks who somebody is.
+fn asked(phone: &Phone, key: &Key) -> Vec<Asked> {
     let mut phone = phone.clone();
     let (exchange, photos) = ("/api/v1/exchange", "/api/v1/photos");
     let signed = |request: &Request| key.sign(request.encode_to_sign(None).expect("to sign"));
@@ -52,7 +83,7 @@ async fn walk(
     let picture = format!("{photos}/{}?record={record}&size=full", "0".repeat(64));
     let part = format!("/api/v1/parts/{}", "0".repeat(24));
     let piece = format!("{exchange}?part={}&at=0&of=9", "0".repeat(24));
-    let asked: [(&str, &'static str, &str, &str, Vec<u8>); 13] = [
+    let asked: [(&str, &str, &str, &str, Vec<u8>); 13] = [
         ("POST", exchange, "a pull", BINARY, phone.request().encode()),
         ("POST", exchange, "unsigned work", BINARY, work.encode()),
         ("POST", exchange, "signed work", BINARY, signed(&work)),
@@ -73,28 +104,15 @@ async fn walk(
         ("GET", "/api/v1/photos/{hash}", "a picture", &proof, vec![]),
         ("PATCH", "/api/v1/photos/{hash}", "a piece", &proof, vec![]),
     ];
-    let mut met = Vec::new();
-    for (method, route, what, headers, body) in asked {
+    let with_path = |(method, route, what, headers, body): (_, &'static str, _, &str, _)| {
         let path = match what {
             "a beginning" => piece.clone(),
             "what was cut" => part.clone(),
             _ => route.replace("/{hash}", picture.trim_start_matches(photos)),
         };
-        let answer = match (method, what) {
-            // Its answer does not end where it is given.
-            ("POST", "news") => server.opens(&path, &body).await,
-            _ => server.request(method, &path, headers, &body).await,
-        };
-        let code = match answer.status {
-            200..300 => String::new(),
-            // An answer to HEAD has no body.
-            403 if method == "HEAD" => "revoked".to_owned(),
-            _ if method == "HEAD" => String::new(),
-            _ => answer.code(),
-        };
-        met.push((route, what, answer.status, code));
-    }
-    met
+        (method, route, what, headers.to_owned(), path, body)
+    };
+    asked.into_iter().map(with_path).collect()
 }
 
 /// The routes that somebody may go without saying who they are: the last one tells everybody that it is

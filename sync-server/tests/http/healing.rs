@@ -426,7 +426,7 @@ async fn ac9_what_a_persons_phone_wrote_another_device_of_that_person_may_bring_
     assert_eq!(results(&answer), [ItemResult::Kept(3)]);
     let store = Store::open(server.data(), false).await.expect("opens");
     let mut view = store.view().await.expect("reads");
-    let owner = sync_server::store::log::owner(&mut view, stamp.actor).await;
+    let owner = sync_server::store::author::owner(&mut view, stamp.actor).await;
     let owner = owner.expect("reads").expect("is bound");
     assert_eq!(owner.device, Some(one.device));
     drop(view);

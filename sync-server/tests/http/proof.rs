@@ -7,7 +7,7 @@ use domain::time::Millis;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use sync_server::proof::{self, Verdict};
-use sync_server::store::{Store, log};
+use sync_server::store::{Store, author};
 
 use crate::phone::{Phone, batch, invite, town};
 use crate::server::TestServer;
@@ -147,7 +147,7 @@ async fn sg3_f20_a_copied_phone_is_noticed_and_one_that_was_restarted_is_not() {
         (first, 300, true),
     ] {
         now += 1_000;
-        log::bind_actor(&mut db, actor, phone.device)
+        author::bind_actor(&mut db, actor, phone.device)
             .await
             .expect("binds");
         let used = (actor, Millis(at));

@@ -351,8 +351,13 @@ async fn qt8_junk_is_taken_out_of_use_with_a_line_that_stays_and_comes_back_whol
         "{rebuilt}"
     );
 
+    both_are_in_the_audit_for_good(&server).await;
+    server.stop().await;
+}
+
+async fn both_are_in_the_audit_for_good(server: &TestServer) {
     let action = AuditAction::List;
-    let audit = admin(&server, Command::Audit { action })
+    let audit = admin(server, Command::Audit { action })
         .await
         .expect("a list");
     let lines: Vec<&str> = audit.lines().collect();
@@ -366,5 +371,4 @@ async fn qt8_junk_is_taken_out_of_use_with_a_line_that_stays_and_comes_back_whol
     }
     drop(write);
     store.close().await;
-    server.stop().await;
 }

@@ -307,6 +307,8 @@ impl World {
         }
         self.truth.set_back(&self.station.log_after(0));
         self.truth.hurt = true;
+        // What came after the copy may come back later than what follows it.
+        self.truth.holed = true;
         self.full = false;
         self.healing = self.station.is_healing();
         self.look()

@@ -65,13 +65,13 @@ impl World {
         self.set_server_clock();
         let key = setting::signer();
         let request = stolen((device, secret), Millis(self.now), chance);
-        let Some((public, message)) = key
-            .key()
-            .and_then(|public| Some((public, request.encode_to_sign(Some(public))?)))
-        else {
+        let signed = key.key().and_then(|public| {
+            let message = request.encode_to_sign(Some(public))?;
+            Some((public, key.finish(message).ok()?))
+        });
+        let Some((public, bytes)) = signed else {
             return Ok(());
         };
-        let bytes = key.finish(message).expect("random numbers");
         let answered = self.station.answer(("", ""), bytes.clone());
         let answered = self.let_in(answered, (device, &public), bytes);
         self.look()?;

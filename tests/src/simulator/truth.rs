@@ -201,7 +201,8 @@ impl Truth {
     /// When it is not.
     pub fn sent(&mut self, gone: &[(DocId, ChangeHash)], batch: &WriteBatch) -> Result<(), Broken> {
         for (doc, hash) in gone {
-            let logged = self.log.contains_key(&(*doc, *hash));
+            // What a restore has taken meanwhile comes back in another way.
+            let logged = self.log.contains_key(&(*doc, *hash)) || self.lost.contains(hash);
             let aside = batch.aside.iter().any(|aside| aside.hash == Some(*hash));
             self.hold(logged || aside, Invariant::I2, || {
                 format!(

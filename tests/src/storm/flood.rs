@@ -73,7 +73,7 @@ pub(super) fn begin(
             }
         }
         Storm::Batches | Storm::Refused => {
-            let (target, counts) = (flood.target.clone(), flood.counts.clone());
+            let (target, counts) = (flood.target.clone(), flood.counts);
             let stopped = stopped.clone();
             all.spawn(work::storm(storm, target, counts, stopped));
         }

@@ -45,7 +45,14 @@ impl Frames {
                 let field = [&[0_u8, 100][..], &[b'x'; 100], &[100], &[b'y'; 100]].concat();
                 frame(CONTINUATION, 0, 1, &field.repeat(10))
             }
-            _ => {
+            Storm::Reset
+            | Storm::Bodies(_)
+            | Storm::Plain(_)
+            | Storm::Stalled
+            | Storm::Fill
+            | Storm::Codes
+            | Storm::Batches
+            | Storm::Refused => {
                 let begun = frame(HEADERS, END_HEADERS, self.stream, &request());
                 let reset = frame(RST_STREAM, 0, self.stream, &[0, 0, 0, 8]);
                 self.stream += 2;

@@ -92,7 +92,7 @@ impl Phone {
             self.made += 1;
             request.batch = Some(work::patrol(self.device, self.made));
             let begun = Instant::now();
-            let is_fresh = self.made % 2 == 0;
+            let is_fresh = self.made.is_multiple_of(2);
             while self.send(&request, is_fresh).await.is_err() {
                 times.retries += 1;
                 if *stopped.borrow() {

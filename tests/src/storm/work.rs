@@ -42,9 +42,12 @@ pub(super) async fn storm(storm: Storm, target: Arc<Target>, counts: Counts, sto
         all.spawn(async move {
             while !*stopped.borrow() {
                 let number = next.fetch_add(CHANGES, Ordering::Relaxed);
-                let made = tokio::task::spawn_blocking(move || match storm {
-                    Storm::Batches => records(DEVICE, number..number + CHANGES),
-                    _ => refused(number),
+                let made = tokio::task::spawn_blocking(move || {
+                    if storm == Storm::Batches {
+                        records(DEVICE, number..number + CHANGES)
+                    } else {
+                        refused(number)
+                    }
                 });
                 let mut request = asked(DEVICE);
                 request.batch = made.await.ok();
@@ -94,7 +97,7 @@ fn refused(number: u64) -> Batch {
     let first = item(DEVICE, id, &mut document, &begin(DEVICE, id, number));
     let nobody: PersonId = "nobody".parse().expect("a code");
     let notes = (1..CHANGES).map(|note| {
-        let (mut document, _) = Document::from_changes([first.change.bytes()].into_iter());
+        let (mut document, _) = Document::from_changes([first.change.bytes()]);
         let note = record(DEVICE, number + note);
         let edits = note_edits(note, &nobody, AT, "visit", "not true");
         item(DEVICE, id, &mut document, &edits)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Aside, AsideReason, StoredChange, StoredRecord, Way, WriteBatch};
+use super::Passing;
 use crate::id::{ChangeHash, DocId, PersonId, UnitId};
 use crate::sync::sum::{Mark, Sums};
 use crate::time::Millis;
@@ -11,10 +12,9 @@ use crate::view::case::Opened;
 /// Changes that the server does not have, on their way to where they belong.
 pub(super) struct Putting<'a> {
     pub(super) me: Option<&'a PersonId>,
-    pub(super) healing: bool,
     pub(super) wanted_back: &'a BTreeSet<[u8; 16]>,
     pub(super) now: Millis,
-    pub(super) others: bool,
+    pub(super) passing: Passing,
     pub(super) sums: Sums,
     pub(super) batch: WriteBatch,
 }
@@ -45,19 +45,11 @@ impl Putting<'_> {
                 continue;
             }
             if change.way.by_hand {
-                let way = Way {
-                    by_hand: false,
-                    ..change.way.clone()
-                };
-                let change = StoredChange {
-                    way,
-                    ..change.clone()
-                };
-                self.batch.changes.push((doc, change));
+                self.batch.changes.push((doc, confirmed(change)));
                 changed = true;
             }
-            if is_lost && !is_own && !self.healing && !is_wanted {
-                self.others = true;
+            if is_lost && !is_own && !self.passing.is_taken && !is_wanted {
+                self.passing.waits = true;
             } else if is_lost {
                 places.push((seq, doc, change, is_own));
             }
@@ -72,23 +64,7 @@ impl Putting<'_> {
         // In the order of the log, in which each change comes after those that it follows.
         places.sort_unstable_by_key(|(seq, doc, ..)| (*seq, *doc));
         for (_, doc, change, is_own) in places {
-            let sent = change.seq.filter(|_| !is_own);
-            if is_own {
-                let sum = self.sums.entry(row.grid.clone()).or_default();
-                sum.remove(Mark::of(doc, change.hash));
-            }
-            let way = Way {
-                by_hand: false,
-                ..change.way.clone()
-            };
-            let again = StoredChange {
-                seq: sent,
-                way,
-                ..change.clone()
-            };
-            self.batch.changes.push((doc, again));
-            let entry = (doc, row.grid.clone(), change.hash);
-            self.batch.outbox_add.push(entry);
+            self.send_again(&row.grid, (doc, change), is_own);
             row.delivery.unsent = row.delivery.unsent.saturating_add(1);
         }
         let rev = row.delivery.rev;
@@ -105,6 +81,21 @@ impl Putting<'_> {
         self.batch.rows.push(row);
     }
 
+    /// Puts a change into the outbox again; a person's own as if it had never been sent.
+    fn send_again(&mut self, grid: &UnitId, (doc, change): (DocId, &StoredChange), is_own: bool) {
+        if is_own {
+            let sum = self.sums.entry(grid.clone()).or_default();
+            sum.remove(Mark::of(doc, change.hash));
+        }
+        let again = StoredChange {
+            seq: change.seq.filter(|_| !is_own),
+            ..confirmed(change)
+        };
+        self.batch.changes.push((doc, again));
+        let entry = (doc, grid.clone(), change.hash);
+        self.batch.outbox_add.push(entry);
+    }
+
     /// Sets a change aside that came by hand and is not the server's.
     fn set_aside(&mut self, grid: &UnitId, (doc, change): (DocId, &StoredChange)) {
         let sum = self.sums.entry(grid.clone()).or_default();
@@ -117,5 +108,17 @@ impl Putting<'_> {
             at: self.now,
             bytes: change.bytes.clone(),
         });
+    }
+}
+
+/// The change as one that came from the server.
+fn confirmed(change: &StoredChange) -> StoredChange {
+    let way = Way {
+        by_hand: false,
+        ..change.way.clone()
+    };
+    StoredChange {
+        way,
+        ..change.clone()
     }
 }
