@@ -52,7 +52,11 @@ pub fn dispute(n: u8) -> Vec<Made> {
         ..Draft::default()
     };
     let new = draft.parse(AT).expect("a sound form");
-    let mut made = first(&Command::RegisterDispute { id: record(n), new }, n);
+    let mut made = first(
+        bench::PERSON,
+        &Command::RegisterDispute { id: record(n), new },
+        n,
+    );
     let body = DocId::body(record(n));
     let person = bench::person().expect("a person");
     for writer in 1..=2 {
@@ -67,16 +71,25 @@ pub fn dispute(n: u8) -> Vec<Made> {
 
 /// A patrol.
 pub fn patrol(n: u8) -> Vec<Made> {
+    patrol_by(bench::PERSON, n)
+}
+
+/// A patrol of the colleague's.
+pub fn colleagues_patrol(n: u8) -> Vec<Made> {
+    patrol_by(bench::COLLEAGUE, n)
+}
+
+fn patrol_by(person: &str, n: u8) -> Vec<Made> {
     let new = NewPatrol {
         grid: grid(),
         kind: "P01".to_owned(),
         mode: "walk".to_owned(),
     };
-    first(&Command::StartPatrol { id: record(n), new }, n)
+    first(person, &Command::StartPatrol { id: record(n), new }, n)
 }
 
-fn first(command: &Command, n: u8) -> Vec<Made> {
-    let directory = directory();
+fn first(person: &str, command: &Command, n: u8) -> Vec<Made> {
+    let directory = directory_of(person);
     let mut context = Context {
         directory: &directory,
         device: DEVICE,
@@ -106,11 +119,15 @@ fn commit(document: &mut Document, (doc, n): (DocId, u8), edits: &[Edit]) -> Mad
 
 /// The directory of the one person.
 pub fn directory() -> Directory {
+    directory_of(bench::PERSON)
+}
+
+fn directory_of(person: &str) -> Directory {
     let station: UnitId = "bench-station".parse().expect("a code");
     Directory {
         me: Member {
-            person: bench::person().expect("a person"),
-            name: bench::PERSON.to_owned(),
+            person: person.parse().expect("a person"),
+            name: person.to_owned(),
             roles: vec![Role::AuxOfficer, Role::Mediator],
             units: vec![grid()],
         },

@@ -8,8 +8,12 @@ use domain::sync::message::{CODE_CHARS_MAX, normal_code};
 use crate::store::org::{self, Org, OrgError, PersonLine, UnitLine};
 use crate::store::{Store, StoreError};
 
-/// Who every device of the bench station belongs to.
+/// Who every device of the bench station belongs to that joins with the code itself.
 pub const PERSON: &str = "bench";
+/// Who a device belongs to that joins with [`COLLEAGUE_MARK`] after the code: the same work, another name.
+pub const COLLEAGUE: &str = "bench-colleague";
+/// What stands after the code for a device of the colleague's.
+pub const COLLEAGUE_MARK: &str = "-2";
 /// The code of its grid.
 pub const GRID: &str = "bench-grid";
 
@@ -27,7 +31,7 @@ pub enum BenchError {
     Database(#[from] sqlx::Error),
 }
 
-/// Makes the station, its grid and its one person.
+/// Makes the station, its grid and its two people.
 ///
 /// # Errors
 /// When the database fails or holds other units with the same codes.
@@ -38,20 +42,30 @@ pub async fn seed(store: &Store) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// Whether a typed code is the fixed one; a device sends no more than so many characters.
-#[must_use]
-pub fn is_code(fixed: Option<&str>, typed: &str) -> bool {
-    fixed.is_some_and(|fixed| {
-        let sent: String = fixed.chars().take(CODE_CHARS_MAX).collect();
-        let same = normal_code(fixed).is_some_and(|code| normal_code(typed) == Some(code));
-        !sent.is_empty() && (sent == typed || same)
-    })
-}
-
-/// The person that a device joins as.
+/// The person that a device joins as with the code itself.
 #[must_use]
 pub fn person() -> Option<PersonId> {
     PERSON.parse().ok()
+}
+
+/// The person that a device joins as with a code; none where it is not the fixed one. A device sends no
+/// more than so many characters.
+#[must_use]
+pub fn joins_as(fixed: Option<&str>, typed: &str) -> Option<PersonId> {
+    let fixed = fixed.filter(|fixed| !fixed.is_empty())?;
+    let is = |code: &str, typed: &str| {
+        let sent: String = code.chars().take(CODE_CHARS_MAX).collect();
+        let same = normal_code(code).is_some_and(|code| normal_code(typed) == Some(code));
+        sent == typed || same
+    };
+    let person = if is(fixed, typed) {
+        PERSON
+    } else if is(fixed, typed.strip_suffix(COLLEAGUE_MARK)?) {
+        COLLEAGUE
+    } else {
+        return None;
+    };
+    person.parse().ok()
 }
 
 fn station() -> Org {
@@ -71,15 +85,18 @@ fn station() -> Org {
         unit("bench-station", 3, Some("bench-district")),
         unit(GRID, 5, Some("bench-station")),
     ];
-    let person = person().map(|id| PersonLine {
-        id,
-        name: PERSON.to_owned(),
-        roles: vec!["aux_officer".to_owned(), "mediator".to_owned()],
-        units: GRID.parse().into_iter().collect(),
+    let people = [PERSON, COLLEAGUE].map(|name| {
+        let id = name.parse().ok()?;
+        Some(PersonLine {
+            id,
+            name: name.to_owned(),
+            roles: vec!["aux_officer".to_owned(), "mediator".to_owned()],
+            units: GRID.parse().into_iter().collect(),
+        })
     });
     Org {
         units: units.into_iter().flatten().collect(),
-        people: person.into_iter().collect(),
+        people: people.into_iter().flatten().collect(),
         checkpoints: Vec::new(),
     }
 }

@@ -5,7 +5,8 @@
 //! (varint). During a first load: 2 for rows or 3 for changes, and where its next frame begins (two
 //! varints). At the end a check (5 bytes) over all of it, under a key of this server: it says that the
 //! server made the cursor, and nothing of whether the log still reaches to its place. Each byte counts:
-//! the cursor goes up with every idle exchange.
+//! the cursor goes up with every idle exchange. The check is also over how many damaged changes were
+//! back when the cursor was made: a device that has not heard of one since cannot say that it has all.
 
 use domain::id::ChangeHash;
 use domain::sync::message::CURSOR_BYTES_MAX;
@@ -16,6 +17,8 @@ use sha2::{Digest, Sha256};
 /// What the check is over, before the name of the log and the cursor.
 const LABEL: &[u8] = b"fengge cursor\0";
 const CHECK_BYTES: usize = 5;
+/// A device that has not asked while so many damaged changes came back finds them by the sums.
+const BACK_KNOWN_MAX: u64 = 64;
 /// In place of one byte, what earlier versions knew the log by; they made cursors without a check.
 const KNOWN_BY_BYTES_BEFORE: usize = 4;
 
@@ -28,6 +31,7 @@ const CHANGES: u8 = 3;
 pub struct Key {
     key: hmac::Key,
     generation: [u8; 4],
+    back: u64,
 }
 
 impl Key {
@@ -35,13 +39,36 @@ impl Key {
     #[must_use]
     pub fn new(secret: &[u8; 32], generation: [u8; 4]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        Self { key, generation }
+        Self {
+            key,
+            generation,
+            back: 0,
+        }
+    }
+
+    /// The key of cursors that go out with answers which know of so many damaged changes that are back.
+    #[must_use]
+    pub fn after(&self, back: u64) -> Self {
+        Self {
+            back,
+            ..self.clone()
+        }
+    }
+
+    /// How many damaged changes were back when a cursor was made with this key; none where it was not.
+    fn made(&self, fields: &[u8], check: &[u8; CHECK_BYTES]) -> Option<u64> {
+        let first = self.back.saturating_sub(BACK_KNOWN_MAX);
+        let mut all = (first..=self.back).rev();
+        all.find(|back| is_same(&self.after(*back).check(fields), check))
     }
 
     fn check(&self, fields: &[u8]) -> [u8; CHECK_BYTES] {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [LABEL, &self.generation, fields] {
             context.update(part);
+        }
+        if self.back > 0 {
+            context.update(&self.back.to_le_bytes());
         }
         let tag = context.sign();
         tag.as_ref().first_chunk().copied().unwrap_or_default()
@@ -58,8 +85,8 @@ pub enum Presented {
     /// which only decides what is sent to whoever may have it anyway: as this version writes it, and
     /// as earlier ones did.
     Foreign(Vec<[u8; 4]>),
-    /// This server made it.
-    Ours(Cursor),
+    /// This server made it, when so many damaged changes were back.
+    Ours(Cursor, u64),
 }
 
 /// A place in the log for one scope.
@@ -135,10 +162,10 @@ impl Cursor {
         }
         let split = bytes.split_last_chunk::<CHECK_BYTES>();
         if let Some((fields, check)) = split
-            && is_same(&key.check(fields), check)
+            && let Some(back) = key.made(fields, check)
             && let Some(cursor) = Self::decode(fields)
         {
-            return Presented::Ours(cursor);
+            return Presented::Ours(cursor, back);
         }
         let now = split.and_then(|(fields, _)| Self::decode(fields));
         let before = bytes.get(KNOWN_BY_BYTES_BEFORE - 1..);
@@ -278,7 +305,10 @@ mod tests {
         let own = key(1, 1);
         for cursor in cursors() {
             let bytes = cursor.encode(&own);
-            assert_eq!(Cursor::read(&bytes, &own), Presented::Ours(cursor.clone()));
+            assert_eq!(
+                Cursor::read(&bytes, &own),
+                Presented::Ours(cursor.clone(), 0)
+            );
             let seen = match cursor.below {
                 Below::First(_) => Presented::Nothing,
                 Below::Nothing | Below::Backfill(_) => Presented::Foreign(vec![[2; 4]]),
@@ -291,18 +321,18 @@ mod tests {
             let known = match Cursor::read(&bare, &own) {
                 Presented::Foreign(scopes) => scopes.contains(&[2; 4]),
                 Presented::Nothing => false,
-                Presented::Ours(_) => panic!("without a check"),
+                Presented::Ours(..) => panic!("without a check"),
             };
             assert_eq!(known, seen != Presented::Nothing);
             for bit in 0..bytes.len() * 8 {
                 let mut altered = bytes.clone();
                 altered[bit / 8] ^= 1 << (bit % 8);
                 let read = Cursor::read(&altered, &own);
-                assert!(!matches!(read, Presented::Ours(_)), "bit {bit}");
+                assert!(!matches!(read, Presented::Ours(..)), "bit {bit}");
             }
             for len in 0..bytes.len() {
                 let read = Cursor::read(&bytes[..len], &own);
-                assert!(!matches!(read, Presented::Ours(_)), "cut at {len}");
+                assert!(!matches!(read, Presented::Ours(..)), "cut at {len}");
             }
         }
         for bytes in [vec![], vec![255; 40], vec![7; 300]] {

@@ -216,6 +216,13 @@ pub const BATCHES_WAITING_ANYWHERE_MAX: usize = 32;
 pub const QUEUE_WAIT_S: u32 = 10;
 /// How often a batch is judged outside the write before that is done within it.
 pub const JUDGING_TRIES: usize = 3;
+/// How long nothing behind a damaged change counts as seen by the station while the server waits for
+/// somebody to bring it back.
+pub const DAMAGED_AWAITED_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// Most changes, those that are known among them, of records that are judged within the write.
+pub const JUDGED_WITHIN_MAX: usize = 128;
+/// How often a batch is judged whose open records have more: then its device is to come again.
+pub const JUDGING_TRIES_LONG: usize = 8;
 /// Most scopes of people that are kept worked out.
 pub const SCOPES_MAX: usize = 512;
 /// Most grids in the directory of a supervisor's device.

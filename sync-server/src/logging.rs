@@ -104,7 +104,9 @@ mod tests {
         }
         assert!(!refused("expired_code"));
         let line = counts().expect("a line");
-        assert!(line.contains("expired_code 2, too_many 2"), "{line}");
+        // Other tests of this process may have been refused something else meanwhile.
+        assert!(line.contains("expired_code 2"), "{line}");
+        assert!(line.contains(", too_many 2"), "{line}");
     }
 
     #[test]

@@ -40,9 +40,9 @@ pub async fn keep(
     .bind(signed.signature.as_slice())
     .bind(keys::stored(key))
     .bind(names)
-    .execute(&mut *db)
+    .execute(db)
     .await?;
-    keys::note_use(db, (device, key), now).await
+    Ok(())
 }
 
 /// Notes when a device first used a key of the merge, and whether it goes on with an older one after

@@ -28,6 +28,10 @@ pub struct Reader {
     pub generation: [u8; 4],
     /// What its cursors are made with.
     pub key: cursor::Key,
+    /// How many damaged changes are back, as of the moment that is read.
+    pub back: u64,
+    /// The first place of what is not back: nothing from there on counts as seen.
+    pub seen_below: Option<u64>,
     /// Most bytes of changes to answer with; one change is sent in any case.
     pub bytes_max: usize,
     /// Entries in scope from which on a first load comes in frames.
@@ -75,6 +79,8 @@ pub struct Place {
     pub cursor: Cursor,
     /// What its own cursor told.
     pub told: Told,
+    /// How many damaged changes were back when the cursor was made.
+    pub back: u64,
 }
 
 /// What the cursor of a device tells.
@@ -82,6 +88,9 @@ pub struct Place {
 pub enum Told {
     /// The device has been sent this log up to its place.
     Reached,
+    /// The same, and damaged changes have come back since it was last told how things stand: it may
+    /// lack them and not know yet.
+    Before,
     /// Nothing: there is none, or this server did not make it.
     Nothing,
     /// This server made it, and its log is another one there or ends before it: it was restored from
@@ -100,14 +109,16 @@ pub async fn place(
     reader: &Reader,
     last: u64,
 ) -> Result<Place, ApiError> {
-    let (scope, told) = match Cursor::read(presented, &reader.key) {
+    let mut back = reader.back;
+    let (scope, told) = match Cursor::read(presented, &reader.key.after(reader.back)) {
         Presented::Nothing => return Ok(beginning(reader)),
         // One that names no scope of ours is of a server that sent it nothing of this log.
         Presented::Foreign(scopes) => match known_of(db, &scopes).await? {
             Some(scope) => (scope, Told::Nothing),
             None => return Ok(beginning(reader)),
         },
-        Presented::Ours(known) => {
+        Presented::Ours(known, then) => {
+            back = then;
             let is_first = matches!(known.below, Below::First(_));
             if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
                 // A first load is of one scope.
@@ -116,7 +127,12 @@ pub async fn place(
                 }
                 return Ok(Place {
                     cursor: known,
-                    told: Told::Reached,
+                    told: if back == reader.back {
+                        Told::Reached
+                    } else {
+                        Told::Before
+                    },
+                    back,
                 });
             }
             if is_first {
@@ -134,7 +150,7 @@ pub async fn place(
         seq: last,
         below: Below::Nothing,
     };
-    Ok(Place { cursor, told })
+    Ok(Place { cursor, told, back })
 }
 
 /// The first of these scopes that was ever written down here.
@@ -160,6 +176,7 @@ fn beginning(reader: &Reader) -> Place {
     Place {
         cursor,
         told: Told::Nothing,
+        back: reader.back,
     }
 }
 
@@ -182,7 +199,8 @@ pub async fn page(
     presented: &[u8],
 ) -> Result<Page, ApiError> {
     let last = log::last_seq(db).await?;
-    let mut cursor = place(db, presented, reader, last).await?.cursor;
+    let place = place(db, presented, reader, last).await?;
+    let mut cursor = place.cursor;
     let start = cursor.seq;
     if start == 0
         && cursor.below == Below::Nothing
@@ -226,7 +244,12 @@ pub async fn page(
     if cursor.seq != start {
         cursor.check = check_at(db, reader, cursor.seq).await?;
     }
-    let bytes = cursor.encode(&reader.key);
+    // How things stand is told with the last page alone.
+    let back = match filling.page.more {
+        true => place.back,
+        false => reader.back,
+    };
+    let bytes = cursor.encode(&reader.key.after(back));
     filling.page.cursor = (bytes != presented).then_some(bytes);
     Ok(filling.page)
 }
@@ -263,7 +286,7 @@ async fn first_load(
     cursor.below = part.next.map_or(Below::Nothing, Below::First);
     cursor.check = check_at(db, reader, cursor.seq).await?;
     Ok(Page {
-        cursor: Some(cursor.encode(&reader.key)),
+        cursor: Some(cursor.encode(&reader.key.after(reader.back))),
         marks: part.marks,
         more: part.next.is_some() || cursor.seq < last,
         frame: Some(part.frame),

@@ -67,9 +67,11 @@ impl Station {
             clock,
             _data: data,
         };
-        for n in 1..=4 {
+        for n in 1..=5 {
             let mut join = seed::request(0, &[], true);
-            (join.device, join.join) = (device(n), Some(CODE.to_owned()));
+            // The last is another person's.
+            let mark = if n == 5 { bench::COLLEAGUE_MARK } else { "" };
+            (join.device, join.join) = (device(n), Some(format!("{CODE}{mark}")));
             station.send(join.encode()).await;
         }
         station
@@ -149,8 +151,8 @@ async fn f32_no_change_is_skipped_by_clocks_that_go_back_or_commits_that_overtak
 #[tokio::test]
 async fn f45_a_forged_change_drops_none_of_its_batch_mates_in_any_order() {
     let station = Station::start().await;
-    station.push(2, 1, &seed::dispute(10)).await;
-    // The author key of another device; bytes that are no change; a change that follows nothing.
+    station.push(5, 1, &seed::colleagues_patrol(10)).await;
+    // The author key of another person's device; bytes that are no change; a change that follows nothing.
     let mut forged = seed::patrol(10).remove(0);
     forged.doc = DocId::body(seed::record(11));
     let noise = Made {

@@ -172,7 +172,7 @@ impl Replica {
         records.extend(&strays);
         records.extend(lean.answer.retired().keys());
         let ticket = self.ticket();
-        let kept_back = self.mending.keep_back(&pushed, left);
+        let kept_back = self.mending.keep_back(&pushed, (&lean.answer, left));
         let records: Vec<_> = records.into_iter().collect();
         effects.push(Effect::Load {
             ticket,

@@ -62,7 +62,10 @@ pub(super) struct Mending {
     server: ShortSum,
     /// A difference that stayed after it was looked into: a change that one side cannot take.
     known_gap: Option<u64>,
-    /// A search has just ended: what differs now, stays.
+    /// The difference when the last search began. One that is the same when it ends, stays; another
+    /// one came up while it was looked for, and is looked into in its turn.
+    looked_into: Option<u64>,
+    /// A search has just ended.
     ended: bool,
     /// The sums were equal, or their difference is known.
     pub(super) sound: bool,
@@ -153,12 +156,16 @@ impl Mending {
     pub(super) fn keep_back(
         &mut self,
         pushed: &[(OutboxItem, ItemResult)],
-        left: bool,
+        (answer, left): (&Answer, bool),
     ) -> BTreeSet<ChangeHash> {
         let moved = pushed
             .iter()
             .any(|(_, result)| matches!(result, ItemResult::Kept(_)));
-        let hopeless = !left && !moved && !self.is_busy();
+        // While the server waits for something damaged, or this device for the server to take what
+        // others wrote, what follows it waits with it; only the last page of an answer tells.
+        let wanted = !self.wanted_back.is_empty() || !answer.wanted_back().is_empty();
+        let waits = wanted || self.passing.waits || answer.more;
+        let hopeless = !left && !moved && !waits && !self.is_busy();
         let mut kept = BTreeSet::new();
         for (item, result) in pushed {
             if *result == ItemResult::Refused(Refusal::MissingDeps) {
@@ -188,12 +195,12 @@ impl Mending {
         if self.is_busy() {
             return false;
         }
-        let gap = u64::from_le_bytes(server).wrapping_sub(u64::from_le_bytes(own));
+        let gap = gap(server, own);
         if gap == 0 {
             self.known_gap = None;
             self.sound = true;
             self.passing.waits = false;
-        } else if self.ended || self.known_gap == Some(gap) {
+        } else if self.known_gap == Some(gap) || (self.ended && self.looked_into == Some(gap)) {
             // Both sums move alike with whatever is new; their difference stays.
             self.known_gap = Some(gap);
             self.sound = true;
@@ -275,6 +282,11 @@ impl Mending {
             }
         }
     }
+}
+
+/// How two sums differ.
+const fn gap(server: ShortSum, own: ShortSum) -> u64 {
+    u64::from_le_bytes(server).wrapping_sub(u64::from_le_bytes(own))
 }
 
 /// Begins to compare the changes of the streams that differ.
@@ -433,6 +445,7 @@ impl Replica {
             self.cursor.clear();
             Step::Quiet
         } else {
+            self.mending.looked_into = Some(gap(self.mending.server, self.own_sum()));
             Step::Streams(held)
         };
         self.wake(Cause::Button, now, effects);

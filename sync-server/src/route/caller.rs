@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use domain::id::DeviceId;
+use domain::id::{DeviceId, PersonId};
 use domain::sync::message::{Caller, Sealed, Secret};
 use domain::sync::signed::{PublicKey, Signed, head_of_device};
 use domain::time::Millis;
@@ -215,7 +215,7 @@ async fn invited(
     (who, code): (&Introduction<'_>, &str),
     now: Millis,
 ) -> Result<Pass, ApiError> {
-    if is_bench(shared, peer, code) {
+    if bench_person(shared, peer, code).is_some() {
         return Ok(Pass::Joining);
     }
     let attempt = shared.brake.attempt(peer.0).await?;
@@ -225,8 +225,8 @@ async fn invited(
     attempt.judged(found).map(|invited| invited.pass())
 }
 
-fn is_bench(shared: &Shared, peer: Peer, code: &str) -> bool {
-    peer.0.is_loopback() && bench::is_code(shared.bench_join.as_deref(), code)
+fn bench_person(shared: &Shared, peer: Peer, code: &str) -> Option<PersonId> {
+    bench::joins_as(shared.bench_join.as_deref(), code).filter(|_| peer.0.is_loopback())
 }
 
 async fn join_in(
@@ -236,8 +236,7 @@ async fn join_in(
     now: Millis,
 ) -> Result<(Who, Pass), ApiError> {
     let device = (who.device, who.secret.0.as_slice());
-    let bench = is_bench(shared, peer, code);
-    let (device, pass) = match bench::person().filter(|_| bench) {
+    let (device, pass) = match bench_person(shared, peer, code) {
         Some(person) => {
             let joined = device::join_as(write, device, &person, now).await?;
             (joined, Pass::Joining)

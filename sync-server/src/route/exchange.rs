@@ -327,18 +327,20 @@ async fn reply(
     ask: &Ask,
     (receipt, now): (Option<Receipt>, Millis),
 ) -> Result<Answer, ApiError> {
-    let reader = Reader {
+    let mut reader = Reader {
         own: pushed(receipt.as_ref()),
         digest: digest(shared, &scope).await?,
         scope: Arc::clone(&scope),
         generation: shared.store.generation,
         key: shared.store.cursors.clone(),
+        back: 0,
+        seen_below: None,
         bytes_max: (usize::from(ask.kib()) * 1024)
             .clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
         frames_from: shared.frames_from,
         whole: ask.whole,
     };
-    let mut found = look(shared, &reader, (ask, device.id(), now)).await?;
+    let mut found = look(shared, &mut reader, (ask, device.id(), now)).await?;
     note(shared, &reader, (&mut found, device.id(), now)).await?;
     let Found { page, back, .. } = found;
     let known = ask.directory == Some(scope.directory_digest);
@@ -397,10 +399,16 @@ struct Found {
 /// Reads everything that an answer says, as of one moment.
 async fn look(
     shared: &Shared,
-    reader: &Reader,
+    reader: &mut Reader,
     (ask, device, now): (&Ask, DeviceId, Millis),
 ) -> Result<Found, ApiError> {
     let mut view = shared.store.view().await?;
+    let (back, is_missing) = damage::back(&mut view).await?;
+    reader.back = back;
+    if is_missing {
+        reader.seen_below = damage::first_missing(&mut view, &reader.scope.streams, now).await?;
+    }
+    let reader = &*reader;
     let scope = &reader.scope;
     let mut page = page(shared, &mut view, reader, ask).await?;
     let place = stand(&mut view, reader, &ask.cursor).await?;
@@ -413,7 +421,7 @@ async fn look(
     let visit = device::Visit { acked, now };
     let noteworthy = device::is_noteworthy(&mut view, device, visit).await?;
     Ok(Found {
-        seen: device::seen(&mut view, &scope.stations()).await?,
+        seen: seen(&mut view, reader).await?,
         witness: place.told == Told::Restored && healing::is_news(&mut view, device, now).await?,
         healing: healing::open_gap(&mut view, now).await?.is_some(),
         used_up: used_up(&mut view, scope, now).await?,
@@ -426,6 +434,16 @@ async fn look(
         sum,
         repaired,
     })
+}
+
+/// The place up to which a device of the station has everything. It may have gone past what is set aside
+/// as damaged without having it.
+async fn seen(db: &mut SqliteConnection, reader: &Reader) -> Result<u64, ApiError> {
+    let seen = device::seen(db, &reader.scope.stations()).await?;
+    let below = reader
+        .seen_below
+        .map_or(u64::MAX, |first| first.saturating_sub(1));
+    Ok(seen.min(below))
 }
 
 /// Writes down what a look brought to light, and what it means for the answer.
@@ -455,7 +473,7 @@ async fn note(
     if let Some(visit) = found.visit {
         let mut write = shared.store.begin().await?;
         device::note_visit(&mut write, device, visit).await?;
-        found.seen = device::seen(&mut write, &reader.scope.stations()).await?;
+        found.seen = seen(&mut write, reader).await?;
         write.commit().await?;
     }
     Ok(())

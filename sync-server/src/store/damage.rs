@@ -154,10 +154,53 @@ pub async fn restore(
     if let Some(stream) = stream.and_then(|code| code.parse::<UnitId>().ok()) {
         sums::renew(db, &[stream]).await?;
     }
+    // Devices may have gone past its place while it was not there: none has seen it until it says so
+    // anew.
+    sqlx::query(
+        "UPDATE device SET acked_seq = (SELECT seq - 1 FROM entry WHERE change = ?1) \
+         WHERE acked_seq >= (SELECT seq FROM entry WHERE change = ?1)",
+    )
+    .bind(id)
+    .execute(&mut *db)
+    .await?;
     // Frames that were made in the meantime lack it.
     sqlx::query("DELETE FROM frame").execute(db).await?;
     tracing::info!(%doc, hash = change.hash().hex(), "a damaged change is back");
     Ok(())
+}
+
+/// How many changes that were set aside are back, and whether others are not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn back(db: &mut SqliteConnection) -> Result<(u64, bool), sqlx::Error> {
+    let row = sqlx::query("SELECT COUNT(mended_at), COUNT(*) FROM damaged")
+        .fetch_one(db)
+        .await?;
+    let (back, all): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok((log::seq_of(back), back < all))
+}
+
+/// The first place in some streams of a change that was set aside in these last days and is not back.
+/// What nobody has brought back for longer than that, nobody is waited for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first_missing(
+    db: &mut SqliteConnection,
+    streams: &[UnitId],
+    now: Millis,
+) -> Result<Option<u64>, sqlx::Error> {
+    let first: Option<i64> = sqlx::query_scalar(
+        "SELECT MIN(e.seq) FROM change c JOIN entry e ON e.change = c.id \
+         WHERE c.damaged_at IS NOT NULL AND c.damaged_at > ? \
+         AND e.stream IN (SELECT value FROM json_each(?))",
+    )
+    .bind(now.plus(-limits::DAMAGED_AWAITED_MS).0)
+    .bind(serde_json::to_string(streams).unwrap_or_default())
+    .fetch_one(db)
+    .await?;
+    Ok(first.map(log::seq_of))
 }
 
 /// The changes of some streams, or of all, that were set aside and are not back.

@@ -67,8 +67,8 @@ pub async fn retire(
     now: Millis,
 ) -> Result<bool, sqlx::Error> {
     let entries = sqlx::query(
-        "SELECT e.stream, d.part, c.hash FROM doc d JOIN change c ON c.doc = d.id \
-         JOIN entry e ON e.change = c.id WHERE d.record = ?",
+        "SELECT e.stream, d.part, c.hash, c.damaged_at IS NULL FROM doc d \
+         JOIN change c ON c.doc = d.id JOIN entry e ON e.change = c.id WHERE d.record = ?",
     )
     .bind(record.bytes().as_slice())
     .fetch_all(&mut *db)
@@ -79,6 +79,10 @@ pub async fn retire(
     let stream: UnitId = org::code(first, 0)?;
     let mut gone = Sums::new();
     for row in &entries {
+        // What was set aside is in no sum.
+        if !row.try_get::<bool, _>(3)? {
+            continue;
+        }
         let mark = mark(record, row.try_get(1)?, bytes::<32>(row, 2)?);
         gone.entry(org::code(row, 0)?).or_default().add(mark);
     }
@@ -117,7 +121,7 @@ pub async fn restore(db: &mut SqliteConnection, record: RecordId) -> Result<bool
         return Ok(false);
     }
     let changes = sqlx::query(
-        "SELECT d.stream, d.part, c.hash, c.id FROM doc d JOIN change c ON c.doc = d.id \
+        "SELECT d.stream, d.part, c.hash, c.id, c.damaged_at IS NULL FROM doc d JOIN change c ON c.doc = d.id \
          WHERE d.record = ? AND EXISTS (SELECT 1 FROM retired_entry r WHERE r.change = c.id) \
          AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.change = c.id) ORDER BY c.id",
     )
@@ -137,8 +141,10 @@ pub async fn restore(db: &mut SqliteConnection, record: RecordId) -> Result<bool
             .bind(row.try_get::<i64, _>(3)?)
             .execute(&mut *db)
             .await?;
-        let mark = mark(record, row.try_get(1)?, bytes::<32>(row, 2)?);
-        back.entry(stream).or_default().add(mark);
+        if row.try_get::<bool, _>(4)? {
+            let mark = mark(record, row.try_get(1)?, bytes::<32>(row, 2)?);
+            back.entry(stream).or_default().add(mark);
+        }
     }
     sums::add(db, &back).await?;
     Ok(true)

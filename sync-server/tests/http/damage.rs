@@ -14,7 +14,7 @@ use sync_server::store::Store;
 
 use crate::frames::{full_town, load};
 use crate::phone::{Phone, town};
-use crate::proof::{Key, pushing};
+use crate::proof::pushing;
 use crate::server::TestServer;
 
 /// Runs a statement beside the server.
@@ -298,10 +298,9 @@ async fn ck3_nobody_brings_back_what_is_not_his_to_write_or_what_are_other_bytes
 #[tokio::test]
 async fn ck4_prove_and_rebuild_look_at_the_bytes() {
     let server = town().await;
-    let mut one = Phone::joined(&server, 1, "one").await;
-    let key = Key::fresh();
+    let (mut one, key) = Phone::signing(&server, 1, "one").await;
     let (request, (doc, name)) = pushing(&mut one);
-    let message = request.encode_to_sign(Some(key.public())).expect("to sign");
+    let message = request.encode_to_sign(None).expect("to sign");
     let answer = server.post("/api/v1/exchange", &key.sign(message)).await;
     assert_eq!(answer.status, 200);
     let before = row(&server, doc.record).await;
@@ -428,14 +427,13 @@ const LOOK: Command = Command::Check { read_only: true };
 async fn ck8_check_prints_each_thing_that_is_wrong_and_is_content_once_it_is_healed() {
     let Scene {
         server,
-        mut one,
         items,
         second,
         ..
     } = scene().await;
-    let key = Key::fresh();
-    let (request, (signed, _)) = pushing(&mut one);
-    let message = request.encode_to_sign(Some(key.public())).expect("to sign");
+    let (mut three, key) = Phone::signing(&server, 3, "one").await;
+    let (request, (signed, _)) = pushing(&mut three);
+    let message = request.encode_to_sign(None).expect("to sign");
     let answer = server.post("/api/v1/exchange", &key.sign(message)).await;
     assert_eq!(answer.status, 200);
     let (said, ok) = run(&server, LOOK).await;

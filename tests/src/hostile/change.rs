@@ -18,10 +18,17 @@ use super::{Fate, Hostile, beside};
 const MATES: u8 = 100;
 /// The record that is attacked.
 const RECORD: u8 = 60;
+/// What another person has written.
+const ANOTHER: u8 = 66;
 
-/// What another device has sent before.
+/// A record of which some is known.
 pub(super) fn known() -> Vec<Made> {
     seed::dispute(RECORD)
+}
+
+/// What another person has written, with a key of an own device.
+pub(super) fn of_another() -> Vec<Made> {
+    seed::colleagues_patrol(ANOTHER)
 }
 
 /// All of them.
@@ -71,7 +78,7 @@ pub(super) fn all() -> Vec<Hostile> {
             Refusal::Contradicts,
         ),
         (
-            "an author key of another device",
+            "an author key of another person's device",
             forged_key(),
             Refusal::AnotherName,
         ),
@@ -201,9 +208,9 @@ fn note(who: &str) -> Vec<Edit> {
     note_edits(seed::record(77), &who, AT, "visit", "forged")
 }
 
-/// The key of the device that wrote the record.
+/// The key of another person's device.
 fn forged_key() -> Vec<u8> {
-    written(RECORD, &note(sync_server::bench::PERSON))
+    written(ANOTHER, &note(sync_server::bench::PERSON))
 }
 
 fn forged_name() -> Vec<u8> {

@@ -66,6 +66,9 @@ impl World {
         if self.bug.is_some() && !believed {
             return;
         }
+        // What was set aside is missing until somebody brings it back.
+        self.truth.hurt = true;
+        self.truth.holed = true;
         let held = |doc: DocId, hash: ChangeHash, grid: &UnitId| {
             self.phones.iter().any(|phone| {
                 let scope = self.town.scope(&phone.person);

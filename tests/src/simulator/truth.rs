@@ -293,8 +293,10 @@ impl Truth {
         let stored = phone.disk.kept.load(id);
         let mut opened = Opened::open(&stored);
         let Ok(folded) = opened.row(id, stored.row.as_ref()) else {
-            // A vault whose body has not come.
-            return self.hold(stored.row.is_none(), Invariant::I4, || {
+            // A vault whose body has not come; its row may have come ahead of both.
+            let row = stored.row.as_ref();
+            let is_right = row.is_none_or(|row| row.delivery.is_ahead());
+            return self.hold(is_right, Invariant::I4, || {
                 format!("{} shows a row without a record", phone.name)
             });
         };

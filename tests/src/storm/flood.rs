@@ -1,7 +1,7 @@
 //! The floods themselves. Each is bounded in connections and ends when it is told to.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -151,7 +151,7 @@ impl Flood {
     }
 
     async fn stream(self, client: SendRequest<Bytes>, bytes: usize) {
-        let whole = Bytes::from(stranger(bytes));
+        let whole = stranger(bytes);
         loop {
             let Ok(mut client) = client.clone().ready().await else {
                 return;
@@ -253,12 +253,16 @@ impl Flood {
     }
 }
 
-/// The beginning of an exchange of somebody whom nobody knows.
-fn stranger(bytes: usize) -> Vec<u8> {
-    let mut body = vec![domain::sync::message::VERSION];
-    body.extend([0xAB; 32]);
-    body.push(0);
-    let noise = (0..u32::MAX).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes());
-    body.extend(noise.take(bytes.saturating_sub(body.len())));
-    body
+/// The beginning of an exchange of somebody whom nobody knows. It is made once: in hundreds of streams
+/// that would be most of the work, and the storm a lull.
+fn stranger(bytes: usize) -> Bytes {
+    static WHOLE: LazyLock<Bytes> = LazyLock::new(|| {
+        let mut body = vec![domain::sync::message::VERSION];
+        body.extend([0xAB; 32]);
+        body.push(0);
+        let noise = (0..u32::MAX).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes());
+        body.extend(noise.take(BODY_BYTES.saturating_sub(body.len())));
+        body.into()
+    });
+    WHOLE.slice(..bytes.min(WHOLE.len()))
 }
