@@ -53,7 +53,12 @@ pub(super) fn all() -> Vec<Hostile> {
         },
         Hostile {
             name: "a body without an end",
-            bytes: endless(),
+            bytes: endless(&[0; 64]),
+            fate: Fate::Whole(400, ErrorCode::OtherVersion),
+        },
+        Hostile {
+            name: "a known device's body without an end",
+            bytes: endless(cut),
             fate: Fate::Whole(413, ErrorCode::TooLarge),
         },
         Hostile {
@@ -72,7 +77,7 @@ pub(super) fn all() -> Vec<Hostile> {
                 b" HTTP/1.1\r\n\r\n",
             ]
             .concat(),
-            fate: Fate::Head(414),
+            fate: Fate::Head(431),
         },
         whole("cut in the middle", cut, 400, ErrorCode::BadRequest),
         whole("a bit turned", &turned, 400, ErrorCode::BadRequest),
@@ -98,10 +103,13 @@ pub(super) fn all() -> Vec<Hostile> {
 }
 
 /// A body in chunks that goes on beyond the limit.
-fn endless() -> Vec<u8> {
+fn endless(begins: &[u8]) -> Vec<u8> {
     let head = "POST /api/v1/exchange HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
                 transfer-encoding: chunked\r\n\r\n";
     let mut bytes = head.as_bytes().to_vec();
+    bytes.extend(format!("{:x}\r\n", begins.len()).bytes());
+    bytes.extend(begins);
+    bytes.extend(b"\r\n");
     let piece = [0_u8; 16 * 1024];
     for _ in 0..=MESSAGE_BYTES_MAX / piece.len() {
         bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
