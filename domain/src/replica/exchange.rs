@@ -367,7 +367,9 @@ impl Replica {
             self.status.on_phone = 0;
         }
         self.examine(&answer, now);
-        let mending = self.mending.is_busy() || !kept_back.is_empty() || self.has_strays();
+        // What waits for others is sent again from time to time, not at once.
+        let again = !kept_back.is_empty() && !self.mending.waits_for_others();
+        let mending = self.mending.is_busy() || again || self.has_strays();
         if answer.more || left || self.again || tell || mending {
             self.wake(Cause::Button, now, effects);
         } else {

@@ -151,6 +151,11 @@ impl Mending {
         self.is_searching() || !self.lost.is_empty()
     }
 
+    /// Whether the server lacks something that others are to bring, or may be allowed to.
+    pub(super) fn waits_for_others(&self) -> bool {
+        !self.wanted_back.is_empty() || self.passing.waits
+    }
+
     /// Which of the changes that the server refused stay in the outbox: what they follow may be
     /// lost there, and is then sent again. Once nothing more can bring it, they do not.
     pub(super) fn keep_back(
@@ -163,8 +168,7 @@ impl Mending {
             .any(|(_, result)| matches!(result, ItemResult::Kept(_)));
         // While the server waits for something damaged, or this device for the server to take what
         // others wrote, what follows it waits with it; only the last page of an answer tells.
-        let wanted = !self.wanted_back.is_empty() || !answer.wanted_back().is_empty();
-        let waits = wanted || self.passing.waits || answer.more;
+        let waits = self.waits_for_others() || !answer.wanted_back().is_empty() || answer.more;
         let hopeless = !left && !moved && !waits && !self.is_busy();
         let mut kept = BTreeSet::new();
         for (item, result) in pushed {
