@@ -163,6 +163,8 @@ async fn pr2_f56_no_receipt_is_lost_by_a_kill_at_any_write() {
     let lines: Vec<&str> = lines.take(OPERATIONS).collect();
     assert_eq!(lines.len(), OPERATIONS);
     let mut scene = Scene::new();
+    // A device joins first, and brings its work once it is let in.
+    assert!(scene.lived(&[("pwrite64", NEVER)]).await);
     for (round, operations) in lines.chunks(TOGETHER).enumerate() {
         apply(&mut scene.open("http://127.0.0.1:1"), operations);
         if round % 2 == 0 {
