@@ -107,12 +107,10 @@ pub async fn push(
             return Ok(receipt);
         }
         tries += 1;
-        if tries >= limits::JUDGING_TRIES && work.is_light(&mut write).await? {
-            break write;
-        }
-        write.rollback().await?;
-        if tries >= limits::JUDGING_TRIES_LONG {
-            return Err(ApiError::Queue);
+        match after(tries, work.open_changes(&mut write).await?) {
+            Next::Within => break write,
+            Next::Again => write.rollback().await?,
+            Next::Later => return Err(ApiError::Queue),
         }
     };
     tracing::info!(device = ?sender.device, "a batch is judged within the write");
@@ -125,6 +123,28 @@ pub async fn push(
     let receipt = end.write(&mut write, &bringer, (&work, quotas)).await?;
     write.commit().await?;
     Ok(receipt)
+}
+
+/// What is done with a batch that did not stand any more as it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It is judged once more while others write.
+    Again,
+    /// It is judged while nobody else writes.
+    Within,
+    /// Its device is to come again.
+    Later,
+}
+
+/// What is done after so many tries, with so many changes to judge anew.
+const fn after(tries: usize, open: usize) -> Next {
+    if tries >= limits::JUDGING_TRIES && open <= limits::JUDGED_WITHIN_MAX {
+        Next::Within
+    } else if tries >= limits::JUDGING_TRIES_LONG {
+        Next::Later
+    } else {
+        Next::Again
+    }
 }
 
 /// Takes the changes of a batch within a write of the caller's, without receipt, proof or count.
@@ -398,14 +418,14 @@ impl Work {
         Ok(holds)
     }
 
-    /// Whether what is open costs so little that it may be judged while nobody else writes.
-    async fn is_light(&self, db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    /// How many changes would be judged anew, those that are known of their records among them.
+    async fn open_changes(&self, db: &mut SqliteConnection) -> Result<usize, sqlx::Error> {
         let open = || self.records.iter().filter(|of| of.judged.is_none());
         let records: Vec<_> = open().map(|of| of.record).collect();
         let known = log::counts(db, &records).await?;
         let known: usize = known.values().map(|(count, _)| *count).sum();
         let brought: usize = open().map(|of| of.pushed.len()).sum();
-        Ok(known.saturating_add(brought) <= limits::JUDGED_WITHIN_MAX)
+        Ok(known.saturating_add(brought))
     }
 
     /// The devices that author keys name which were not used before.
@@ -455,5 +475,25 @@ impl OfRecord {
                 None => None,
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qt4_what_costs_more_than_a_moment_is_never_judged_while_nobody_else_can_write() {
+        let (most, short, long) = (
+            limits::JUDGED_WITHIN_MAX,
+            limits::JUDGING_TRIES,
+            limits::JUDGING_TRIES_LONG,
+        );
+        assert_eq!(after(short - 1, most), Next::Again);
+        assert_eq!(after(short, most), Next::Within);
+        for tries in 1..long {
+            assert_eq!(after(tries, most + 1), Next::Again);
+        }
+        assert_eq!(after(long, most + 1), Next::Later);
     }
 }

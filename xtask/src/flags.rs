@@ -105,7 +105,8 @@ impl Flags {
                     flags.minutes = minutes(inline.or_else(|| args.next()))?;
                 }
                 (
-                    "--long" | "--bugs" | "--plain" | "--unhealed" | "--by-hand" | "--locks",
+                    "--long" | "--bugs" | "--plain" | "--unhealed" | "--by-hand" | "--locks"
+                    | "--restored",
                     Command::Sim,
                 ) => flags.sim.push(name),
                 ("--seeds" | "--seed" | "--from" | "--bug" | "--threads", Command::Sim) => {

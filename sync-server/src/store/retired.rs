@@ -121,8 +121,8 @@ pub async fn restore(db: &mut SqliteConnection, record: RecordId) -> Result<bool
         return Ok(false);
     }
     let changes = sqlx::query(
-        "SELECT d.stream, d.part, c.hash, c.id, c.damaged_at IS NULL FROM doc d JOIN change c ON c.doc = d.id \
-         WHERE d.record = ? AND EXISTS (SELECT 1 FROM retired_entry r WHERE r.change = c.id) \
+        "SELECT d.stream, d.part, c.hash, c.id, c.damaged_at IS NULL FROM doc d \
+         JOIN change c ON c.doc = d.id WHERE d.record = ? AND EXISTS (SELECT 1 FROM retired_entry r WHERE r.change = c.id) \
          AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.change = c.id) ORDER BY c.id",
     )
     .bind(record.bytes().as_slice())

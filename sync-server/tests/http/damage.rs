@@ -78,15 +78,15 @@ async fn row(server: &TestServer, record: RecordId) -> Vec<u8> {
 }
 
 /// Three records of one officer; the second has a second change, whose text is long.
-struct Scene {
-    server: TestServer,
-    one: Phone,
-    items: Vec<Item>,
-    second: RecordId,
+pub struct Scene {
+    pub server: TestServer,
+    pub one: Phone,
+    pub items: Vec<Item>,
+    pub second: RecordId,
     document: Document,
 }
 
-async fn scene() -> Scene {
+pub async fn scene() -> Scene {
     let server = town().await;
     let mut one = Phone::joined(&server, 1, "one").await;
     let (_, _, first) = one.hazard("a1");

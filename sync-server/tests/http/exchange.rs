@@ -9,7 +9,7 @@ use domain::view::weeks::{Span, Weeks, week_of};
 use sync_server::admin::{self, Command};
 use sync_server::store::org::{Org, UnitLine};
 
-use crate::damage::forge;
+use crate::damage::{Scene, forge, scene};
 use crate::phone::{NOW, Phone, batch, entries, put, refused, town};
 use crate::server::TestServer;
 
@@ -105,36 +105,30 @@ async fn sy10_a_grid_that_comes_back_to_a_station_was_not_seen_there_meanwhile()
 /// was told that the station has it.
 #[tokio::test]
 async fn ck3_sy21_what_was_damaged_is_seen_once_the_station_has_heard_that_it_is_back() {
-    let server = town().await;
-    let mut one = Phone::joined(&server, 1, "one").await;
+    let Scene {
+        server,
+        mut one,
+        items,
+        ..
+    } = scene().await;
     let mut duty = Phone::joined(&server, 2, "duty").await;
-    let (id, mut document, begins) = one.hazard("a1");
-    let text = "x".repeat(300);
-    let edit = one.change(
-        id,
-        &mut document,
-        &[Edit::new("description", text.as_str())],
-    );
-    let last = one.hazard("a1").2;
-    let all = [(begins, "a1"), (edit.clone(), "a1"), (last, "a1")];
-    one.push(&server, 1, &all).await;
-    forge(&server, edit.change.hash()).await;
+    forge(&server, items[2].change.hash()).await;
     for _ in 0..3 {
         // It gets the others, and says that it has all that there is.
         duty.pull(&server).await;
     }
-    assert_eq!(one.pull(&server).await.seen, 1, "what comes before it");
-    one.push(&server, 2, &[(edit, "a1")]).await;
+    assert_eq!(one.pull(&server).await.seen, 2, "what comes before it");
+    one.push(&server, 2, &[(items[2].clone(), "a1")]).await;
     let before = duty.cursor.clone();
     for _ in 0..2 {
         // Whoever has not been told since cannot say that nothing is missing, however often.
         duty.cursor.clone_from(&before);
         duty.pull(&server).await;
-        assert_eq!(one.pull(&server).await.seen, 1);
+        assert_eq!(one.pull(&server).await.seen, 2);
     }
     assert_ne!(duty.cursor, before);
     duty.pull(&server).await;
-    assert_eq!(one.pull(&server).await.seen, 3);
+    assert_eq!(one.pull(&server).await.seen, 4);
     server.stop().await;
 }
 

@@ -35,7 +35,7 @@ struct Asked {
 fn main() -> ExitCode {
     let Some(asked) = read(std::env::args().skip(1)) else {
         println!(
-            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--keep FILE] [--unhealed | --by-hand | --locks]"
+            "sim [--seeds N] [--from N] [--seed S] [--long] [--bugs] [--bug NAME] [--threads N] [--plain] [--keep FILE] [--unhealed | --by-hand | --locks | --restored]"
         );
         return ExitCode::from(2);
     };

@@ -37,6 +37,7 @@ impl World {
         for no in 0..self.phones.len() {
             self.mend(no)?;
         }
+        let (hurt, holed) = (self.truth.hurt, self.truth.holed);
         self.spoil_disk();
         let before = self.letters;
         let mut rounds = 0;
@@ -48,6 +49,11 @@ impl World {
                 Err(broken) if rounds == ROUNDS_MAX => return Err(broken),
                 Err(_) => self.join_the_rest()?,
             }
+        }
+        // What the disk damaged is back, and nothing is excused by it any more.
+        (self.truth.hurt, self.truth.holed) = (hurt, holed);
+        for phone in &self.phones {
+            self.truth.row_of_each(phone)?;
         }
         let phones = u64::try_from(self.phones.len()).unwrap_or(1);
         let most = phones * REQUESTS_A_ROUND * u64::from(rounds);
@@ -178,12 +184,19 @@ impl World {
         let Some(phone) = self.phones.get(no) else {
             return Ok(());
         };
+        let healing = self.healing.then(|| self.station.held());
         let (truth, name) = (&mut self.truth, &phone.name);
         let lost: BTreeSet<(DocId, ChangeHash)> = phone
             .disk
             .kept
             .waiting()
             .map(|(_, doc, hash)| (doc, hash))
+            // While healing is open it comes back, save what waits for the station.
+            .filter(|(doc, _)| {
+                healing
+                    .as_ref()
+                    .is_none_or(|held| held.contains(&doc.record))
+            })
             .filter(|(doc, hash)| waits_for_the_lost(truth, phone, (*doc, *hash)))
             .collect();
         let waiting = phone.disk.kept.waiting().count() - lost.len();

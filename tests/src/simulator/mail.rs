@@ -1,8 +1,11 @@
 //! The line between phones and server, and everything that happens to what is on it.
 
+use std::collections::BTreeSet;
+
+use domain::access::Refusal;
 use domain::id::DocId;
 use domain::replica::LinkFailure;
-use domain::sync::message::{Answer, ErrorCode, LeanAnswer, MESSAGE_BYTES_MAX};
+use domain::sync::message::{Answer, ErrorCode, ItemResult, LeanAnswer, MESSAGE_BYTES_MAX};
 use domain::sync::transfer::proof;
 use sha2::{Digest as _, Sha256};
 
@@ -292,8 +295,13 @@ impl World {
         let fresh = letter.answered && honest && receipt.results.len() == letter.items.len();
         match self.phones.get(letter.phone) {
             Some(phone) if fresh => {
-                self.truth
-                    .fair(phone, &letter.items, (&receipt.results, &self.town))
+                let waits = ItemResult::Refused(Refusal::NotYourRole);
+                let held = match receipt.results.contains(&waits) {
+                    true => self.station.held(),
+                    false => BTreeSet::new(),
+                };
+                let told = (receipt.results.as_slice(), &self.town, &held);
+                self.truth.fair(phone, &letter.items, told)
             }
             Some(_) | None => Ok(()),
         }

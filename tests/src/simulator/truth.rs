@@ -222,7 +222,7 @@ impl Truth {
         &mut self,
         phone: &Phone,
         items: &[OutboxItem],
-        (results, town): (&[ItemResult], &Town),
+        (results, town, held): (&[ItemResult], &Town, &BTreeSet<RecordId>),
     ) -> Result<(), Broken> {
         let mut refused: BTreeSet<RecordId> = phone
             .disk
@@ -257,8 +257,8 @@ impl Truth {
                     short(item.hash)
                 )
             })?;
-            let held = *refusal == Refusal::NotYourRole;
-            let kept = held || self.poison.iter().any(|poison| poison.bytes == item.bytes);
+            let waits = *refusal == Refusal::NotYourRole && held.contains(&item.doc.record);
+            let kept = waits || self.poison.iter().any(|poison| poison.bytes == item.bytes);
             self.hold(kept, Invariant::I13, || {
                 format!("the server refused {} and kept nothing", short(item.hash))
             })?;
@@ -276,6 +276,14 @@ impl Truth {
         for id in touched {
             self.row(phone, id)?;
         }
+        self.row_of_each(phone)
+    }
+
+    /// There is a row of each record, and no other.
+    ///
+    /// # Errors
+    /// When there is not.
+    pub fn row_of_each(&mut self, phone: &Phone) -> Result<(), Broken> {
         let bodies = phone.disk.kept.changes().map(|(doc, _)| doc);
         let bodies: BTreeSet<_> = bodies.filter(|doc| doc.part == Part::Body).collect();
         let rows = phone.disk.kept.rows();
