@@ -186,19 +186,7 @@ impl World {
         };
         let healing = self.healing.then(|| self.station.held());
         let (truth, name) = (&mut self.truth, &phone.name);
-        let lost: BTreeSet<(DocId, ChangeHash)> = phone
-            .disk
-            .kept
-            .waiting()
-            .map(|(_, doc, hash)| (doc, hash))
-            // While healing is open it comes back, save what waits for the station.
-            .filter(|(doc, _)| {
-                healing
-                    .as_ref()
-                    .is_none_or(|held| held.contains(&doc.record))
-            })
-            .filter(|(doc, hash)| waits_for_the_lost(truth, phone, (*doc, *hash)))
-            .collect();
+        let lost = waiting_for_the_lost(truth, phone, healing.as_ref());
         let waiting = phone.disk.kept.waiting().count() - lost.len();
         truth.hold(waiting == 0, Invariant::I1, || {
             format!("{name} still has {waiting} changes to send")
@@ -384,12 +372,24 @@ fn fields_with(tree: &Tree, token: &str) -> usize {
     tree.fields().filter(|(_, field)| has(field)).count()
 }
 
-/// Whether a change waits for what a restored server has lost and others alone may bring back: it stays
-/// on its phone, and is sent again from time to time.
-fn waits_for_the_lost(truth: &Truth, phone: &Phone, (doc, hash): (DocId, ChangeHash)) -> bool {
-    let change = phone.disk.kept.change(doc, hash);
-    !truth.lost.is_empty()
-        && change.is_some_and(|change| !follows_what_is_there(truth, &change.bytes))
+/// What waits for what a restored server has lost and others alone may bring back: it stays on its phone,
+/// and is sent again from time to time. While healing is open all comes back, save what waits for the
+/// station.
+fn waiting_for_the_lost(
+    truth: &Truth,
+    phone: &Phone,
+    healing: Option<&BTreeSet<RecordId>>,
+) -> BTreeSet<(DocId, ChangeHash)> {
+    let may_wait = |doc: DocId| healing.is_none_or(|held| held.contains(&doc.record));
+    let waiting = phone.disk.kept.waiting();
+    let waiting = waiting.map(|(_, doc, hash)| (doc, hash));
+    let of_lost = waiting.filter(|(doc, hash)| {
+        let change = phone.disk.kept.change(*doc, *hash);
+        !truth.lost.is_empty()
+            && may_wait(*doc)
+            && change.is_some_and(|change| !follows_what_is_there(truth, &change.bytes))
+    });
+    of_lost.collect()
 }
 
 /// Whether all that a change follows is in the log.
