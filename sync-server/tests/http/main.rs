@@ -18,6 +18,7 @@ mod faults;
 mod files;
 #[cfg(test)]
 mod frames;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod headers;
