@@ -241,7 +241,21 @@ impl Drop for Browser {
     }
 }
 
+/// How often a program is started that finds its port taken: it takes one that is free for one family
+/// of addresses, and ends where somebody else has it in the other.
+const STARTS: usize = 3;
+
 async fn start_chromedriver() -> (Child, u16) {
+    for _ in 0..STARTS {
+        if let Some(started) = try_chromedriver().await {
+            return started;
+        }
+    }
+    panic!("chromedriver ended before it listened, {STARTS} times");
+}
+
+/// None where it ended before it listened.
+async fn try_chromedriver() -> Option<(Child, u16)> {
     let mut child = Command::new(program("CHROMEDRIVER", "/usr/bin/chromedriver"))
         .arg("--port=0")
         // Native pickers and error pages in the language of the people who use the app.
@@ -257,16 +271,16 @@ async fn start_chromedriver() -> (Child, u16) {
     let port = async {
         while let Some(line) = lines.next_line().await.expect("readable output") {
             if let Some((_, port)) = line.split_once("successfully on port ") {
-                return port.trim_end_matches('.').parse().expect("a port");
+                return Some(port.trim_end_matches('.').parse().expect("a port"));
             }
         }
-        panic!("chromedriver ended before it listened");
+        None
     };
     let port = tokio::time::timeout(PATIENCE, port)
         .await
-        .expect("chromedriver never listened");
+        .expect("chromedriver never listened")?;
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (child, port)
+    Some((child, port))
 }
 
 fn program(variable: &str, usual: &str) -> PathBuf {
