@@ -110,6 +110,28 @@ impl Storm {
         Self::ALL.get(at).copied()
     }
 
+    /// Whether it was answered as a storm of this kind is: one that is refused at the
+    /// door, or never begins, shows nothing.
+    fn raged(self, answered: &[(String, u64)]) -> bool {
+        let taken = |what: &str| {
+            let found = answered.iter().find(|(answer, _)| answer == what);
+            found.map_or(0, |(_, count)| *count)
+        };
+        match self {
+            // Beside the answer to who joins.
+            Self::Batches | Self::Refused => taken("200") > 1,
+            Self::Codes => taken("403") > 0,
+            Self::Bodies(_)
+            | Self::Plain(_)
+            | Self::Stalled
+            | Self::Reset
+            | Self::Continuation
+            | Self::Ping
+            | Self::Settings
+            | Self::Fill => !answered.is_empty(),
+        }
+    }
+
     fn says(self) -> String {
         match self {
             Self::Bodies(count) => format!("{count} HTTP/2 connections x 32 bodies of 1 MiB"),
@@ -166,7 +188,7 @@ pub struct Outcome {
     pub answered: Vec<(String, u64)>,
 }
 
-/// Prints a row for each storm; false when an honest phone was not served.
+/// Prints a row for each storm; false when a goal was missed.
 ///
 /// # Panics
 /// When the server does not start.

@@ -51,7 +51,8 @@ impl Table {
         let fits = outcome.peak_mb <= MEMORY_MB_MAX;
         let is_served = outcome.honest.count() > 0;
         let is_fast = is_served && outcome.honest.max() <= LATENCY_MAX;
-        self.good &= fits && is_served;
+        let raged = outcome.storm.raged(&outcome.answered);
+        self.good &= fits && is_fast && raged;
         let met = |good: bool| if good { "yes" } else { "NO" };
         println!("{}", outcome.storm.says());
         println!(
@@ -68,11 +69,12 @@ impl Table {
         }
         let answered = outcome.answered.iter();
         let answered: Vec<_> = answered.map(|(what, n)| format!("{what} {n}")).collect();
-        println!("    the storm was answered: {}", answered.join(", "));
+        let lull = if raged { "" } else { ": NO, it was a lull" };
+        println!("    the storm was answered: {}{lull}", answered.join(", "));
         println!();
     }
 
-    /// False when memory was not bounded or an honest phone was not served.
+    /// False when a goal was missed, or a storm was none.
     pub(super) fn end(self) -> bool {
         println!(
             "{}",
