@@ -1,4 +1,5 @@
-//! A connection that gives up when no byte moves for too long, in either direction.
+//! A connection that gives up when no byte moves for too long, in either direction, and that is read
+//! slowly once it has brought too much that nobody asked for.
 
 use std::io;
 use std::pin::Pin;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+
+use crate::pace::Allowance;
 
 /// Wraps a connection with a limit on silence.
 ///
@@ -17,15 +20,25 @@ pub(crate) struct Guarded<S> {
     inner: S,
     silence: Pin<Box<Sleep>>,
     limit: Duration,
+    /// None where no limit holds for what it brings.
+    allowance: Option<Allowance>,
+    /// Until when nothing more is read.
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Guarded<S> {
     /// Allows `first` before the first byte and `limit` between two after that.
-    pub(crate) fn new(inner: S, first: Duration, limit: Duration) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        (first, limit): (Duration, Duration),
+        allowance: Option<Allowance>,
+    ) -> Self {
         Self {
             inner,
             silence: Box::pin(tokio::time::sleep(first)),
             limit,
+            allowance,
+            rest: None,
         }
     }
 
@@ -52,7 +65,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(rest) = &mut self.rest {
+            if rest.as_mut().poll(cx).is_pending() {
+                return self.settle(cx, Poll::Pending);
+            }
+            self.rest = None;
+        }
+        let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let came = buffer.filled().len().saturating_sub(before);
+        if let Some(allowance) = &self.allowance
+            && let Some(until) = allowance.came(came, Instant::now())
+        {
+            self.rest = Some(Box::pin(tokio::time::sleep_until(until)));
+        }
         self.settle(cx, outcome)
     }
 }
@@ -99,14 +125,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::limits;
+    use crate::pace::Paces;
+    use crate::prefix::Prefix;
 
     #[tokio::test]
     async fn silence_ends_the_connection_and_bytes_prolong_it() {
         let (mut client, server) = tokio::io::duplex(64);
         let limit = Duration::from_millis(40);
-        let mut guarded = Guarded::new(server, limit, limit);
+        let mut guarded = Guarded::new(server, (limit, limit), None);
         client.write_all(b"x").await.expect("write");
         let mut buffer = [0; 1];
         guarded
@@ -118,5 +148,24 @@ mod tests {
             .await
             .expect_err("nothing more comes");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pr17_a_stranger_that_has_said_enough_is_read_slowly() {
+        let (mut client, server) = tokio::io::duplex(4_096);
+        let here = Prefix::of("10.0.1.1".parse().expect("an address"));
+        let limit = limits::CONNECTION_IDLE_TIMEOUT;
+        let allowance = Some(Paces::default().allow(here));
+        let mut guarded = Guarded::new(server, (limit, limit), allowance);
+        let talking =
+            tokio::spawn(async move { while client.write_all(&[0; 1_024]).await.is_ok() {} });
+        let begun = Instant::now();
+        let mut buffer = vec![0; limits::UNASKED_BYTES_MAX];
+        guarded.read_exact(&mut buffer).await.expect("read at once");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        guarded.read_exact(&mut buffer).await.expect("read slowly");
+        let took = begun.elapsed().as_secs_f64();
+        assert!((1.8..2.2).contains(&took), "{took}");
+        talking.abort();
     }
 }

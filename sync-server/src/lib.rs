@@ -33,6 +33,7 @@ mod listener;
 pub mod logging;
 pub mod news;
 mod overview;
+mod pace;
 pub mod parts;
 mod peer;
 pub mod prefix;
@@ -119,13 +120,10 @@ pub async fn run(invocation: Invocation, out: &mut (impl Write + Send)) -> Resul
         return Ok(admin::run(command, &config, out).await?);
     }
     let server = Server::open(&config).await?;
-    let listener =
-        TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| ServerError::Listen {
-                address: config.listen.to_string(),
-                source,
-            })?;
+    let listener = listener::bind(config.listen).map_err(|source| ServerError::Listen {
+        address: config.listen.to_string(),
+        source,
+    })?;
     if config.is_exposed() {
         tracing::warn!(
             listen = %config.listen,

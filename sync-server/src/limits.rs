@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domain::sync::message::HEAD_BYTES_MAX;
 
+use crate::pace::every;
+
 /// Most bytes in the body of one exchange.
 pub const EXCHANGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes in the body of a question for an overview.
@@ -95,6 +97,17 @@ pub const LINGER_PAUSE: Duration = Duration::from_millis(50);
 pub const LINGER_BYTES: usize = 64 * 1024;
 /// How long a whole body may take: one mebibyte at 32 kbit/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(270);
+/// Most bytes that a connection brings that no request of a known device pays for, before it is read
+/// slowly: the handshake, what may be on its way over HTTP/2, and as much again.
+pub const UNASKED_BYTES_MAX: usize = 128 * 1024;
+/// What each request of a known device pays for beside its body: its head and small frames.
+pub const UNASKED_BYTES_PER_REQUEST: usize = 2 * 1024;
+/// One part in so many that carrying a body costs beside its bytes.
+pub const UNASKED_SHARE: usize = 8;
+/// The pace beyond that, for all connections of a prefix: 64 KiB in a second.
+pub const UNASKED_PACE: Duration = every(64 * 1024);
+/// Most prefixes whose pace is remembered.
+pub const PACED_PREFIXES_MAX: usize = 8 * 1024;
 /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
 pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// Most requests at a time on one HTTP/2 connection.
@@ -119,6 +132,8 @@ pub const TLS_BUFFER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADER_BYTES_MAX: u32 = 8 * 1024;
 /// Most header lines in a request.
 pub const HEADER_COUNT_MAX: usize = 64;
+/// Most connections that wait to be accepted, as far as the system allows.
+pub const KNOCKING_MAX: u32 = 4_096;
 /// Most open connections that have proven nothing.
 pub const STRANGERS_MAX: usize = 512;
 /// Most of them from one prefix.
@@ -201,6 +216,8 @@ pub const USAGE_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Most devices that a station is told of.
 pub const NOTICES_MAX: i64 = 32;
 
+/// Most records that are taken out of use in one write.
+pub const RETIRED_AT_ONCE: usize = 128;
 /// Most records that were taken out of use or given back of which one answer tells.
 pub const RETIRED_TOLD_MAX: i64 = 2_000;
 

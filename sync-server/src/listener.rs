@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +14,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tower::Service;
 
 use crate::guarded::Guarded;
@@ -55,6 +58,19 @@ impl Entrance {
         }
         seat
     }
+}
+
+/// Listens at an address. More may knock in one moment than the usual line holds: whoever finds it full
+/// tries again a whole second later.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::KNOCKING_MAX)
 }
 
 /// Serves connections until `shutdown` is ready, then lets requests in flight finish.
@@ -138,18 +154,13 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no delay");
         }
-        let stream = Guarded::new(
-            stream,
-            limits::FIRST_BYTE_TIMEOUT,
-            limits::CONNECTION_IDLE_TIMEOUT,
-        );
+        let silence = (limits::FIRST_BYTE_TIMEOUT, limits::CONNECTION_IDLE_TIMEOUT);
+        let stream = Guarded::new(stream, silence, self.seat.allowance().cloned());
         let outcome = match self.entrance.tls.clone() {
             None => self.speak(stream, false, watcher).await,
             Some(tls) => {
-                let accepting = tls.accept_with(stream, |connection| {
-                    connection.set_buffer_limit(Some(limits::TLS_BUFFER_BYTES_MAX));
-                });
-                let handshake = tokio::time::timeout(limits::FIRST_BYTE_TIMEOUT, accepting).await;
+                let shaking = shake_hands(stream, &tls, &self.seat);
+                let handshake = tokio::time::timeout(limits::FIRST_BYTE_TIMEOUT, shaking).await;
                 let Ok(Ok(stream)) = handshake else {
                     logging::refused(NO_HANDSHAKE);
                     return;
@@ -179,7 +190,11 @@ impl Connection {
             let peer = entrance.proxies.peer(ip, request.headers());
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(seat.clone());
-            let answer = router.clone().call(request.map(Body::new));
+            let request = request.map(|body| match seat.allowance() {
+                Some(allowance) => allowance.paid(body),
+                None => Body::new(body),
+            });
+            let answer = router.clone().call(request);
             async move {
                 let answer = answer.await;
                 drop(busy);
@@ -195,6 +210,21 @@ impl Connection {
             .await
             .map_err(|error| error.to_string())
     }
+}
+
+/// The handshake of TLS. What costs is the answer to the client's first words: that is done in turn.
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    tls: &TlsAcceptor,
+    seat: &Seat,
+) -> io::Result<TlsStream<S>> {
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let turn = seat.turn().await;
+    let answered = hello.into_stream_with(Arc::clone(tls.config()), |connection| {
+        connection.set_buffer_limit(Some(limits::TLS_BUFFER_BYTES_MAX));
+    });
+    drop(turn);
+    answered.await
 }
 
 fn protocol(http2: bool) -> Builder<TokioExecutor> {

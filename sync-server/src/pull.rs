@@ -81,6 +81,8 @@ pub struct Place {
     pub told: Told,
     /// How many damaged changes were back when the cursor was made.
     pub back: u64,
+    /// The last place of the log.
+    pub last: u64,
 }
 
 /// What the cursor of a device tells.
@@ -107,15 +109,15 @@ pub async fn place(
     db: &mut SqliteConnection,
     presented: &[u8],
     reader: &Reader,
-    last: u64,
 ) -> Result<Place, ApiError> {
+    let last = log::last_seq(db).await?;
     let mut back = reader.back;
     let (scope, told) = match Cursor::read(presented, &reader.key.after(reader.back)) {
-        Presented::Nothing => return Ok(beginning(reader)),
+        Presented::Nothing => return Ok(beginning(reader, last)),
         // One that names no scope of ours is of a server that sent it nothing of this log.
         Presented::Foreign(scopes) => match known_of(db, &scopes).await? {
             Some(scope) => (scope, Told::Nothing),
-            None => return Ok(beginning(reader)),
+            None => return Ok(beginning(reader, last)),
         },
         Presented::Ours(known, then) => {
             back = then;
@@ -123,7 +125,7 @@ pub async fn place(
             if known.seq <= last && known.check == check_at(db, reader, known.seq).await? {
                 // A first load is of one scope.
                 if is_first && known.scope != reader.digest {
-                    return Ok(beginning(reader));
+                    return Ok(beginning(reader, last));
                 }
                 return Ok(Place {
                     cursor: known,
@@ -133,12 +135,13 @@ pub async fn place(
                         Told::Before
                     },
                     back,
+                    last,
                 });
             }
             if is_first {
                 return Ok(Place {
                     told: Told::Restored,
-                    ..beginning(reader)
+                    ..beginning(reader, last)
                 });
             }
             (known.scope, Told::Restored)
@@ -150,7 +153,12 @@ pub async fn place(
         seq: last,
         below: Below::Nothing,
     };
-    Ok(Place { cursor, told, back })
+    Ok(Place {
+        cursor,
+        told,
+        back,
+        last,
+    })
 }
 
 /// The first of these scopes that was ever written down here.
@@ -166,7 +174,7 @@ async fn known_of(
     Ok(None)
 }
 
-fn beginning(reader: &Reader) -> Place {
+fn beginning(reader: &Reader, last: u64) -> Place {
     let cursor = Cursor {
         check: cursor::check(reader.generation, None),
         scope: reader.digest,
@@ -177,6 +185,7 @@ fn beginning(reader: &Reader) -> Place {
         cursor,
         told: Told::Nothing,
         back: reader.back,
+        last,
     }
 }
 
@@ -189,18 +198,17 @@ async fn check_at(db: &mut SqliteConnection, reader: &Reader, seq: u64) -> Resul
     Ok(cursor::check(reader.generation, change))
 }
 
-/// Reads one page.
+/// Reads one page from a place on, which a cursor presented.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn page(
     db: &mut SqliteConnection,
     reader: &Reader,
-    presented: &[u8],
+    (presented, place): (&[u8], &Place),
 ) -> Result<Page, ApiError> {
-    let last = log::last_seq(db).await?;
-    let place = place(db, presented, reader, last).await?;
-    let mut cursor = place.cursor;
+    let last = place.last;
+    let mut cursor = place.cursor.clone();
     let start = cursor.seq;
     if start == 0
         && cursor.below == Below::Nothing

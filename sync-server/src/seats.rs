@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use domain::sync::signed::DeviceHead;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::limits;
+use crate::pace::{Allowance, Paces};
 use crate::prefix::Prefix;
 
 /// How many seats there are.
@@ -75,6 +76,7 @@ pub struct Seats(Arc<Inner>);
 struct Inner {
     plan: Plan,
     room: Mutex<Room>,
+    paces: Paces,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +103,7 @@ struct Taken {
     busy: usize,
     quiet_since: Instant,
     leave: Arc<Notify>,
+    handshakes: Arc<Semaphore>,
 }
 
 impl Seats {
@@ -110,6 +113,7 @@ impl Seats {
         Self(Arc::new(Inner {
             plan,
             room: Mutex::new(Room::default()),
+            paces: Paces::default(),
         }))
     }
 
@@ -149,26 +153,32 @@ impl Seats {
     fn sit(&self, room: &mut Room, ip: IpAddr, standing: Standing) -> Seat {
         let (id, leave, now) = (room.next, Arc::new(Notify::new()), Instant::now());
         room.next += 1;
+        let prefix = Prefix::of(ip);
+        let handshakes = room.handshakes(prefix);
         let taken = Taken {
             ip,
-            prefix: Prefix::of(ip),
+            prefix,
             standing,
             since: now,
             busy: 0,
             quiet_since: now,
             leave: Arc::clone(&leave),
+            handshakes: Arc::clone(&handshakes),
         };
         room.taken.insert(id, taken);
         let lookups = match standing {
-            // It speaks for many.
             Standing::Proxy => Semaphore::MAX_PERMITS,
             Standing::Stranger | Standing::Known(_) => limits::LOOKUPS_PER_CONNECTION_MAX,
         };
+        // A proxy speaks for many.
+        let is_one = standing != Standing::Proxy;
         Seat(Arc::new(Sitting {
             seats: self.clone(),
             id,
             leave,
             lookups: Arc::new(Semaphore::new(lookups)),
+            handshakes,
+            allowance: is_one.then(|| self.0.paces.allow(prefix)),
         }))
     }
 
@@ -183,9 +193,19 @@ impl Room {
         all.filter(|taken| taken.standing == Standing::Stranger)
     }
 
+    /// The one place for a handshake that all connections of a prefix share.
+    fn handshakes(&self, prefix: Prefix) -> Arc<Semaphore> {
+        let of_prefix = self.taken.values().find(|taken| taken.prefix == prefix);
+        of_prefix.map_or_else(
+            || Arc::new(Semaphore::new(1)),
+            |taken| Arc::clone(&taken.handshakes),
+        )
+    }
+
     /// Who gives way to a newcomer: of the prefix that holds most, and there of the address that holds
-    /// most, the longest idle, or else the oldest. Where nobody holds more than the newcomer would,
-    /// one that is being answered and still fresh stays: otherwise a crowd of newcomers would push
+    /// most, the longest idle, or else the oldest. Where nobody holds more than the newcomer would, it
+    /// is one of the newcomer's own: a crowd that comes again and again takes from itself. Then one
+    /// that is being answered and still fresh stays: otherwise a crowd of newcomers would push
     /// each other out before any of them was answered.
     fn loser(&self, newcomer: IpAddr, is_share_full: bool) -> Option<u64> {
         let own = Prefix::of(newcomer);
@@ -194,9 +214,16 @@ impl Room {
         } else {
             most(self.strangers().map(|taken| taken.prefix), &own)
         };
+        let is_more = prefix.is_some() && !is_share_full;
+        let is_there = self.strangers().any(|taken| taken.prefix == own);
+        let prefix = prefix.or(is_there.then_some(own));
         let is_of = |taken: &Taken| prefix.is_none_or(|prefix| taken.prefix == prefix);
         let addresses = self.strangers().filter(|taken| is_of(taken));
         let ip = most(addresses.map(|taken| taken.ip), &newcomer);
+        let is_more = is_more || ip.is_some();
+        let mut of_prefix = self.strangers().filter(|taken| is_of(taken));
+        let is_there = of_prefix.any(|taken| taken.ip == newcomer);
+        let ip = ip.or(is_there.then_some(newcomer));
         let is_of = |taken: &Taken| is_of(taken) && ip.is_none_or(|ip| taken.ip == ip);
         let all = self.taken.iter();
         let candidates =
@@ -205,7 +232,6 @@ impl Room {
             0 => (false, taken.quiet_since),
             _ => (true, taken.since),
         })?;
-        let is_more = ip.is_some() || (prefix.is_some() && !is_share_full);
         let is_fresh = first.busy > 0 && first.since.elapsed() < limits::STRANGER_FRESH;
         (is_more || !is_fresh).then_some(*id)
     }
@@ -239,11 +265,16 @@ struct Sitting {
     id: u64,
     leave: Arc<Notify>,
     lookups: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+    allowance: Option<Allowance>,
 }
 
 impl Seat {
     /// Notes that a request of this device came; the connection then gives way to no stranger.
     pub fn prove(&self, device: DeviceHead) {
+        if let Some(allowance) = &self.0.allowance {
+            allowance.prove();
+        }
         let mut room = self.0.seats.room();
         let (mut all, mut own) = (0, 0);
         for taken in room.taken.values() {
@@ -259,6 +290,17 @@ impl Seat {
         {
             taken.standing = Standing::Known(device);
         }
+    }
+
+    /// Waits for the turn to be worked on before anything is known: one of each prefix at a time, so
+    /// that a crowd from one waits among itself. None when the server stops.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.handshakes.acquire().await.ok()
+    }
+
+    /// What the connection may bring; none for a proxy's, which is not limited.
+    pub(crate) fn allowance(&self) -> Option<&Allowance> {
+        self.0.allowance.as_ref()
     }
 
     /// Notes that a request is being answered, until what is returned is dropped.
@@ -370,6 +412,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn pr9_a_crowd_that_comes_again_and_again_takes_from_itself() {
+        let seats = Seats::new(PLAN);
+        let mut crowd: Vec<_> = (0..4).map(|_| take(&seats, ip(1, 1))).collect();
+        crowd.extend((0..3).map(|_| take(&seats, ip(2, 1))));
+        // Quiet for longer than anybody who comes after it, and alone in its prefix.
+        let honest = take(&seats, ip(3, 1));
+        for _ in 0..50 {
+            crowd.push(take(&seats, ip(1, 1)));
+            crowd.push(take(&seats, ip(2, 1)));
+            crowd.drain(..2);
+        }
+        assert!(!is_dismissed(&honest).await);
+    }
+
+    #[tokio::test]
     async fn pr9_within_a_prefix_the_address_that_has_most_gives_way() {
         let seats = Seats::new(PLAN);
         let many: Vec<_> = (0..4).map(|_| take(&seats, ip(1, 1))).collect();
@@ -418,6 +475,20 @@ mod tests {
         let proxies: Vec<_> = (0..3).map(|_| seats.take_for_proxy(ip(0, 1))).collect();
         assert!(proxies[0].is_some() && proxies[1].is_some() && proxies[2].is_none());
         assert_eq!(seats.room().strangers().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn pr18_one_of_a_prefix_shakes_hands_at_a_time_and_another_prefix_does_not_wait() {
+        let seats = Seats::new(PLAN);
+        let (first, second) = (take(&seats, ip(1, 1)), take(&seats, ip(1, 2)));
+        let other = take(&seats, ip(2, 1));
+        let turn = first.turn().await.expect("a turn");
+        let now = std::time::Duration::from_millis(1);
+        let waits = tokio::time::timeout(now, second.turn()).await;
+        assert!(waits.is_err());
+        assert!(other.turn().await.is_some());
+        drop(turn);
+        assert!(second.turn().await.is_some());
     }
 
     #[test]

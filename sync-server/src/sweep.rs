@@ -90,7 +90,10 @@ pub(crate) async fn read_all(db: &mut SqliteConnection) -> Result<(), SweepError
 }
 
 /// Learns from the new part of the log what records name; whether there is more of it.
-async fn read_on(db: &mut SqliteConnection) -> Result<bool, SweepError> {
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn read_on(db: &mut SqliteConnection) -> Result<bool, SweepError> {
     let (from, last) = (looked(db).await?, log::last_seq(db).await?);
     // A log that was cut by hand is shorter than what was read of it.
     let from = if from > last { 0 } else { from };

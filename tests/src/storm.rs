@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use domain::id::DeviceId;
 use tempfile::TempDir;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{oneshot, watch};
 
 use crate::bench_server::{BenchServer, Certificate};
 use crate::usage::Usage;
@@ -223,22 +222,23 @@ pub async fn play(storm: Storm, time: Duration) -> Outcome {
     let folder = TempDir::new().expect("a temporary folder");
     let (server, target) = start(&folder).await;
     let (stop, stopped) = watch::channel(false);
-    let mut honest = JoinSet::new();
-    for (place, from) in [HONEST, NEIGHBOUR].into_iter().enumerate() {
-        let device = DeviceId([u8::try_from(place).unwrap_or(0) + 1; 16]);
-        let phone = honest::Phone::join(&target, from, device, CODE).await;
-        let stopped = stopped.clone();
-        honest.spawn(async move { (place, phone.exchange_until(stopped).await) });
+    let mut honest = Vec::new();
+    for (from, number) in [(HONEST, 1), (NEIGHBOUR, 2)] {
+        let (target, stopped) = (Arc::clone(&target), stopped.clone());
+        let (joined, is_there) = oneshot::channel();
+        honest.push(honest::apart(move || async move {
+            let phone = honest::Phone::join(&target, from, DeviceId([number; 16]), CODE).await;
+            let _told = joined.send(());
+            phone.exchange_until(stopped).await
+        }));
+        is_there.await.expect("joins");
     }
     // What only the first requests cost is no part of the storm.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let joining = (storm == Storm::Codes).then(|| {
-        let (target, stopped, data) = (
-            Arc::clone(&target),
-            stopped.clone(),
-            folder.path().join("data"),
-        );
-        tokio::spawn(async move { honest::join_until(&target, &data, stopped).await })
+        let (target, stopped) = (Arc::clone(&target), stopped.clone());
+        let data = folder.path().join("data");
+        honest::apart(move || async move { honest::join_until(&target, &data, stopped).await })
     });
     let before = server.memory();
     let used = Usage::of_tree(server.id());
@@ -253,17 +253,15 @@ pub async fn play(storm: Storm, time: Duration) -> Outcome {
     let cpu = Usage::of_tree(server.id()).cpu - used.cpu;
     let _told = stop.send(true);
     drop(floods);
-    let mut times = [Times::default(), Times::default()];
-    while let Some(Ok((place, done))) = honest.join_next().await {
-        if let Some(slot) = times.get_mut(place) {
-            *slot = done;
-        }
+    let mut times = Vec::new();
+    for phone in honest {
+        times.push(phone.await.expect("exchanges"));
     }
+    let [honest, neighbour] = times.try_into().expect("two phones");
     let joined = match joining {
         Some(joining) => Some(joining.await.expect("joins")),
         None => None,
     };
-    let [honest, neighbour] = times;
     server.kill().await;
     Outcome {
         storm,

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::AdminError;
 use crate::clock;
+use crate::limits;
 use crate::store::audit::{self, Line};
 use crate::store::{Store, retired};
 use crate::sweep;
@@ -67,7 +68,6 @@ pub(super) async fn record(
     action: RecordAction,
     out: &mut impl Write,
 ) -> Result<(), AdminError> {
-    let mut write = store.begin().await?;
     match action {
         RecordAction::Retire {
             record,
@@ -79,7 +79,9 @@ pub(super) async fn record(
             dry_run,
         } => {
             let span = (since.as_deref(), until.as_deref());
-            let (records, what) = named(&mut write, (record, device.as_deref()), span).await?;
+            let mut view = store.view().await?;
+            let (records, what) = named(&mut view, (record, device.as_deref()), span).await?;
+            drop(view);
             if dry_run {
                 for record in &records {
                     writeln!(out, "{record}")?;
@@ -87,15 +89,12 @@ pub(super) async fn record(
                 writeln!(out, "{} records would be taken out of use", records.len())?;
                 return Ok(());
             }
-            let count = retire(&mut write, &records).await?;
             let what = format!("record retire {what}");
-            note(&mut write, (by, what), (count, reason)).await?;
-            // All frames of a first load may hold what is gone.
-            crate::store::frame::drop_all(&mut write).await?;
-            write.commit().await?;
+            let count = retire(store, &records, (by, what, reason)).await?;
             writeln!(out, "{count} records are out of use; devices hear of it")?;
         }
         RecordAction::Restore { record, reason, by } => {
+            let mut write = store.begin().await?;
             if !retired::restore(&mut write, record).await? {
                 return Err(AdminError::Nothing);
             }
@@ -130,14 +129,44 @@ pub(super) async fn audit(store: &Store, out: &mut impl Write) -> Result<(), Adm
     Ok(())
 }
 
-async fn retire(db: &mut SqliteConnection, records: &[RecordId]) -> Result<u64, AdminError> {
-    let now = clock::now();
-    // What they name stays named: their pictures are kept with them.
-    let read = sweep::read_all(db).await;
-    read.map_err(|error| AdminError::Sweep(Box::new(error)))?;
+/// Some at a time, each time with a line of its own: phones that bring something in between wait for
+/// some of them and not for thousands, and what was done before the command was ended is written down.
+async fn retire(
+    store: &Store,
+    records: &[RecordId],
+    (by, what, reason): (Option<String>, String, String),
+) -> Result<u64, AdminError> {
+    let failed = |error| AdminError::Sweep(Box::new(error));
+    // What was never read is much, once.
+    loop {
+        let mut write = store.begin().await?;
+        let is_more = sweep::read_on(&mut write).await.map_err(failed)?;
+        write.commit().await?;
+        if !is_more {
+            break;
+        }
+    }
     let mut count = 0;
-    for record in records {
-        count += u64::from(retired::retire(db, *record, now).await?);
+    for some in records.chunks(limits::RETIRED_AT_ONCE) {
+        let mut write = store.begin().await?;
+        // What they name stays named: their pictures are kept with them.
+        sweep::read_all(&mut write).await.map_err(failed)?;
+        let mut done = 0;
+        for record in some {
+            done += u64::from(retired::retire(&mut write, *record, clock::now()).await?);
+        }
+        if done > 0 {
+            note(
+                &mut write,
+                (by.clone(), what.clone()),
+                (done, reason.clone()),
+            )
+            .await?;
+            // All frames of a first load may hold what is gone.
+            crate::store::frame::drop_all(&mut write).await?;
+        }
+        write.commit().await?;
+        count += done;
     }
     match count {
         0 => Err(AdminError::Nothing),

@@ -410,8 +410,8 @@ async fn look(
     }
     let reader = &*reader;
     let scope = &reader.scope;
-    let mut page = page(shared, &mut view, reader, ask).await?;
-    let place = stand(&mut view, reader, &ask.cursor).await?;
+    let place = pull::place(&mut view, &ask.cursor, reader).await?;
+    let mut page = page(shared, &mut view, reader, (ask, &place)).await?;
     let sum = match page.more {
         true => None,
         false => Some(repair::sum(&mut view, reader).await?),
@@ -508,7 +508,7 @@ async fn page(
     shared: &Shared,
     db: &mut SqliteConnection,
     reader: &Reader,
-    ask: &Ask,
+    (ask, place): (&Ask, &Place),
 ) -> Result<Page, ApiError> {
     if matches!(ask.repair, Some(Repair::Record(_))) {
         // What somebody waits for comes alone; the rest goes on with the next exchange.
@@ -518,7 +518,7 @@ async fn page(
         });
     }
     let begun = shared.bench_join.as_ref().map(|_| frames::spent_ns());
-    let page = pull::page(db, reader, &ask.cursor).await?;
+    let page = pull::page(db, reader, (&ask.cursor, place)).await?;
     if let Some(begun) = begun.filter(|_| page.made.is_some()) {
         frames::tell(begun);
     }
@@ -533,16 +533,6 @@ fn pushed(receipt: Option<&Receipt>) -> BTreeSet<u64> {
         ItemResult::Refused(_) => None,
     });
     places.collect()
-}
-
-/// Where a device stands in the log.
-async fn stand(
-    db: &mut SqliteConnection,
-    reader: &Reader,
-    presented: &[u8],
-) -> Result<Place, ApiError> {
-    let last = log::last_seq(db).await?;
-    pull::place(db, presented, reader, last).await
 }
 
 /// The place up to which a device of a station has everything; 0 for other people's devices, and for

@@ -4,6 +4,7 @@ use domain::access::Refusal;
 use domain::document::{Document, Edit};
 use domain::sync::message::{Item, ItemResult, READS_CELLS, Request};
 use sync_server::admin::{AuditAction, Command, RecordAction};
+use sync_server::limits;
 use sync_server::store::Store;
 use sync_server::store::usage::Quotas;
 
@@ -352,6 +353,29 @@ async fn qt8_junk_is_taken_out_of_use_with_a_line_that_stays_and_comes_back_whol
     );
 
     both_are_in_the_audit_for_good(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn qt8_thousands_of_junk_records_go_some_at_a_time_each_with_its_line() {
+    let server = town().await;
+    let mut junk = Phone::joined(&server, 1, "one").await;
+    let many = limits::RETIRED_AT_ONCE + 2;
+    let all: Vec<_> = (0..many).map(|_| (junk.hazard("a1").2, "a1")).collect();
+    junk.push(&server, 1, &all).await;
+    assert_eq!(entries(&server).await, i64::try_from(many).expect("few"));
+    let said = admin(&server, retire(&junk, false)).await.expect("done");
+    assert!(
+        said.contains(&format!("{many} records are out of use")),
+        "{said}"
+    );
+    assert_eq!(entries(&server).await, 0);
+    let action = AuditAction::List;
+    let audit = admin(&server, Command::Audit { action }).await;
+    let audit = audit.expect("a list");
+    let counts: Vec<_> = audit.lines().map(|line| line.split('\t').nth(3)).collect();
+    let whole = limits::RETIRED_AT_ONCE.to_string();
+    assert_eq!(counts, [Some(whole.as_str()), Some("2")]);
     server.stop().await;
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use domain::id::{DeviceId, DocId};
 use domain::sync::message::{Answer, Batch, Request, Secret};
 use fuzz::seed;
+use tokio::sync::oneshot;
 
 use super::flood::Stopped;
 use super::line::{Counts, Line, Target, post};
@@ -50,6 +51,22 @@ impl Times {
     pub fn max(&self) -> Duration {
         self.took.iter().max().copied().unwrap_or_default()
     }
+}
+
+/// Runs honest people on a thread and a runtime of their own: in the storm's they would wait for
+/// their turn among thousands of its tasks, and that wait would be called the server's.
+pub(super) fn apart<T, F>(people: impl FnOnce() -> F + Send + 'static) -> oneshot::Receiver<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let (told, done) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        let _left = told.send(runtime.block_on(people()));
+    });
+    done
 }
 
 /// A phone that has joined.
