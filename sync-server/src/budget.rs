@@ -25,6 +25,9 @@ pub struct Budget {
     pub strangers: Pool<Prefix>,
     /// For known devices, by the beginning of their name.
     pub known: Pool<DeviceHead>,
+    /// For long requests that only their last bytes prove, by the prefix of their address: the name of
+    /// a device is no secret, and whoever says it must not take what is the device's.
+    pub claims: Pool<Prefix>,
 }
 
 impl Default for Budget {
@@ -37,6 +40,10 @@ impl Default for Budget {
             known: Pool::new(Sizes {
                 all: limits::KNOWN_BYTES_MAX,
                 share: limits::KNOWN_BYTES_PER_DEVICE_MAX,
+            }),
+            claims: Pool::new(Sizes {
+                all: limits::CLAIM_BYTES_MAX,
+                share: limits::CLAIM_BYTES_PER_PREFIX_MAX,
             }),
         }
     }

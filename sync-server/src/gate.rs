@@ -132,6 +132,8 @@ struct Open {
     kept: Vec<Hashed>,
     /// How many of them were there before the batch.
     stored: usize,
+    /// The bytes of all of them.
+    bytes: usize,
     /// Those that are damaged on the disk, with their places.
     lacking: BTreeMap<ChangeHash, u64>,
     /// Those of them that this batch brings back.
@@ -149,6 +151,7 @@ impl Open {
         };
         for kept in std::mem::take(known.part_mut(part)) {
             open.hashes.insert(kept.change.hash(), kept.seq);
+            open.bytes += kept.change.bytes().len();
             open.kept.push(kept.change);
         }
         open.stored = open.kept.len();
@@ -169,6 +172,7 @@ impl Open {
     fn rewind(&mut self, proof: Proof) {
         for change in self.kept.drain(self.stored..) {
             self.hashes.remove(&change.hash());
+            self.bytes = self.bytes.saturating_sub(change.bytes().len());
         }
         self.reopen();
         // A document that was spoilt before tells nothing of what comes.
@@ -248,10 +252,12 @@ impl<'a> Bench<'a> {
         }
         let open = self.part(pushed.part);
         open.hashes.insert(head.hash, 0);
+        open.bytes += pushed.change.bytes().len();
         open.kept.push(pushed.change.clone());
         if self.spoils(pushed.part) {
             let open = self.part(pushed.part);
             open.hashes.remove(&head.hash);
+            open.bytes = open.bytes.saturating_sub(pushed.change.bytes().len());
             open.kept.pop();
             open.reopen();
             return Verdict::Refuse(Refusal::Damaged);
@@ -315,7 +321,11 @@ impl<'a> Bench<'a> {
         self.admit_author(pushed, head)?;
         let open = self.part(pushed.part);
         let ops = open.reading.ops().saturating_add(head.ops);
-        if open.kept.len() >= limits::DOC_CHANGES_MAX || ops > limits::DOC_OPS_MAX {
+        let bytes = open.bytes.saturating_add(pushed.change.bytes().len());
+        if open.kept.len() >= limits::DOC_CHANGES_MAX
+            || ops > limits::DOC_OPS_MAX
+            || bytes > limits::DOC_BYTES_MAX
+        {
             return Err(Refusal::TooLarge);
         }
         if head.deps.iter().any(|dep| !open.reading.contains(dep)) {

@@ -223,6 +223,10 @@ impl Server {
             scopes: scope::Scopes::default(),
             brake: brake::JoinBrake::default(),
             budget: budget::Budget::default(),
+            looks: budget::Pool::new(budget::Sizes {
+                all: usize::MAX,
+                share: limits::LOOKS_PER_DEVICE_MAX,
+            }),
             parts: parts::Parts::default(),
             turns: turns::Turns::default(),
             quotas: config.quotas,

@@ -75,6 +75,11 @@ pub const LOOKUPS_PER_CONNECTION_MAX: usize = 3;
 pub const KNOWN_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most of them for one device.
 pub const KNOWN_BYTES_PER_DEVICE_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes of long requests that only their last bytes prove: apps send such in parts, and prove
+/// each.
+pub const CLAIM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most of them for one prefix.
+pub const CLAIM_BYTES_PER_PREFIX_MAX: usize = 4 * 1024 * 1024;
 /// How long a request waits for room.
 pub const BUDGET_WAIT: Duration = Duration::from_secs(5);
 /// Most requests that wait for room in one budget.
@@ -106,6 +111,8 @@ pub const UNASKED_BYTES_PER_REQUEST: usize = 2 * 1024;
 pub const UNASKED_SHARE: usize = 8;
 /// The pace beyond that, for all connections of a prefix: 64 KiB in a second.
 pub const UNASKED_PACE: Duration = every(64 * 1024);
+/// The longest that a connection is left unread for it.
+pub const UNASKED_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Most prefixes whose pace is remembered.
 pub const PACED_PREFIXES_MAX: usize = 8 * 1024;
 /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
@@ -138,6 +145,8 @@ pub const KNOCKING_MAX: u32 = 4_096;
 pub const STRANGERS_MAX: usize = 512;
 /// Most of them from one prefix.
 pub const STRANGERS_PER_PREFIX_MAX: usize = 128;
+/// How long a stranger must have been idle to give way before others that are.
+pub const STRANGER_QUIET: Duration = Duration::from_secs(1);
 /// How long a stranger that is being answered does not give way to its own address.
 pub const STRANGER_FRESH: Duration = Duration::from_secs(5);
 /// Most open connections of known devices.
@@ -216,6 +225,8 @@ pub const USAGE_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Most devices that a station is told of.
 pub const NOTICES_MAX: i64 = 32;
 
+/// How often an answer is read anew because somebody's rights changed meanwhile.
+pub const LOOKS_MAX: usize = 4;
 /// Most records that are taken out of use in one write.
 pub const RETIRED_AT_ONCE: usize = 128;
 /// Most records that were taken out of use or given back of which one answer tells.
@@ -256,11 +267,16 @@ pub const CURSOR_LAG_MAX: u64 = 256;
 pub const ANSWER_ENTRIES_MAX: i64 = 4_000;
 /// Most changes of one document.
 pub const DOC_CHANGES_MAX: usize = 10_000;
+/// Most bytes of all changes of one document: whoever opens it reads all of them.
+pub const DOC_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most operations of all changes of one document: a run of them costs a few bytes to send, but each
 /// is kept in memory by everyone who opens the document.
 pub const DOC_OPS_MAX: u64 = 20_000;
 /// How often the log tells how much was refused.
 pub const TELL_REFUSED_EVERY: Duration = Duration::from_secs(60);
+/// Most answers of one device that read the database at a time, with some to spare for another window:
+/// there are few readers, and each of the others waits for one.
+pub const LOOKS_PER_DEVICE_MAX: usize = 2;
 /// Most open readers of the database.
 pub const READERS_MAX: u32 = 3;
 /// How long a query may take that somebody waits for, with whatever the function it is part of asks

@@ -55,6 +55,9 @@ impl News {
     /// called after the commit.
     pub fn tell(&self, place: u64, streams: impl Iterator<Item = UnitId>, from: DeviceId) {
         let streams: Vec<_> = streams.collect();
+        if streams.is_empty() {
+            return;
+        }
         self.last.send_if_modified(|last| {
             last.extend(streams.iter().map(|unit| (unit.clone(), (place, from))));
             !streams.is_empty()

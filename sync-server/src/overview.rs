@@ -4,12 +4,12 @@ mod town;
 
 use domain::codelist::{self, List};
 use domain::sync::message::Overview;
-use domain::time::Millis;
+use domain::time::{Day, Millis};
 use domain::unit::{Level, Member};
 use domain::view::cells::Cell;
 use domain::view::cells::chart::{Chart, Place as Node, What};
 use domain::view::figure::Figure;
-use domain::view::matters::{self, Beside, Matters};
+use domain::view::matters::{self, Beside};
 use domain::view::supervisor::{Below, CategoryCount, Counts, Period, Place};
 use domain::view::weeks::{Span, Weeks};
 use sqlx::SqliteConnection;
@@ -43,7 +43,11 @@ pub(crate) async fn draw(
     let path = town.path(member, &wanted)?;
     let node = path.last().copied().ok_or(ApiError::NotAllowed)?;
     let quarter = quarter(period, now);
-    town.fill(db, years(period, quarter), now).await?;
+    let open = open_matters(db, (&town, node)).await?;
+    // The list must not hang on which years are asked for: all that it is a part of is looked at.
+    let first = open.iter().map(|(_, _, _, week, _)| *week).min();
+    let all = [Some(period), Some(quarter), first.map(Weeks::Week)];
+    town.fill(db, years(&all), now).await?;
     let mut chart = Chart::new(&town, now);
     let below = town.below(node);
     let below = below.filter_map(|child| {
@@ -54,7 +58,8 @@ pub(crate) async fn draw(
     let below = below.collect();
     let total = counts(&mut chart, node, period);
     let categories = categories(&mut chart, node, quarter);
-    let matters = open_matters(db, (&town, node), &mut chart).await?;
+    let chart = &mut chart;
+    let matters = matters::list(open, &mut OfStation { chart, node });
     Ok(Overview {
         now,
         period,
@@ -80,14 +85,18 @@ fn quarter(period: Weeks, now: Millis) -> Weeks {
     }
 }
 
-/// The years that hold both.
-fn years(period: Weeks, quarter: Weeks) -> Period {
-    let years = [period, quarter].map(|weeks| Weeks::around(weeks.first(), Span::Year).days());
-    let [one, two] = years;
-    Period {
+/// The years that hold all of these.
+fn years(periods: &[Option<Weeks>]) -> Period {
+    let year = |weeks: &Weeks| Weeks::around(weeks.first(), Span::Year).days();
+    let years = periods.iter().flatten().map(year);
+    let both = years.reduce(|one, two| Period {
         from: one.from.min(two.from),
         to: one.to.max(two.to),
-    }
+    });
+    both.unwrap_or(Period {
+        from: Day(0),
+        to: Day(0),
+    })
 }
 
 fn counts(chart: &mut Chart<'_, Town>, node: Node, period: Weeks) -> Counts {
@@ -139,16 +148,14 @@ fn categories(chart: &mut Chart<'_, Town>, node: Node, quarter: Weeks) -> Vec<Ca
 async fn open_matters(
     db: &mut SqliteConnection,
     (town, node): (&Town, Node),
-    chart: &mut Chart<'_, Town>,
-) -> Result<Vec<Matters>, ApiError> {
+) -> Result<Vec<count::Open>, ApiError> {
     let station = town
         .named(node)
         .filter(|named| named.level == Some(Level::Station));
     let Some(station) = station else {
         return Ok(Vec::new());
     };
-    let cells = count::matters(db, &station.place.unit).await?;
-    Ok(matters::list(cells, &mut OfStation { chart, node }))
+    Ok(count::matters(db, &station.place.unit).await?)
 }
 
 /// What is shown of a station beside its open matters.
@@ -166,9 +173,15 @@ impl Beside for OfStation<'_, '_> {
         self.chart.cell(self.node, What::Major(true))
     }
 
-    fn found(&mut self, week: Weeks) -> Cell {
+    fn found(&mut self, period: Weeks) -> Cell {
         self.chart
-            .cell(self.node, What::During(Figure::Found, week))
+            .cell(self.node, What::During(Figure::Found, period))
+    }
+
+    fn hazards(&mut self, period: Weeks) -> Cell {
+        let [done, left] = [Figure::HazardsDone, Figure::HazardsLeft]
+            .map(|figure| self.chart.cell(self.node, What::During(figure, period)));
+        done.and(left)
     }
 
     fn found_of(&mut self, category: &str, quarter: Weeks) -> Cell {

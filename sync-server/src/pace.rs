@@ -48,7 +48,9 @@ impl Paces {
             return now + cost;
         }
         let due = due.entry(prefix).or_insert(now);
-        *due = now.max(*due) + cost;
+        // Who comes after a crowd of its prefix waits no longer than a while: what all of them read in
+        // that time is little.
+        *due = (now.max(*due) + cost).min(now + limits::UNASKED_WAIT_MAX);
         *due
     }
 }

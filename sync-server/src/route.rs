@@ -8,6 +8,7 @@ pub(crate) mod news;
 pub(crate) mod overview;
 pub(crate) mod parts;
 pub(crate) mod photo;
+mod reply;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -42,6 +43,14 @@ async fn read_piece(
     while let Some(bytes) = pace.next(&mut body).await? {
         come = kept.add(owner, &piece.id, at, &bytes)?;
         at += bytes.len();
+        if come > piece.of {
+            break;
+        }
+    }
+    if come > piece.of {
+        // It was given room for as much as it said.
+        kept.forget(owner, &piece.id);
+        return Err(ApiError::TooLarge);
     }
     if come < piece.of {
         return Ok(None);

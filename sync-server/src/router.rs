@@ -11,12 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::id::DeviceId;
 use domain::sync::message::Secret;
+use domain::sync::signed::DeviceHead;
 use sqlx::SqliteConnection;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::album::Album;
 use crate::brake::JoinBrake;
-use crate::budget::Budget;
+use crate::budget::{Budget, Pool};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::files::AppFiles;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) brake: JoinBrake,
     /// How much may be buffered, for whom.
     pub(crate) budget: Budget,
+    /// Who reads the database for an answer, by device.
+    pub(crate) looks: Pool<DeviceHead>,
     /// What was cut on the way.
     pub(crate) parts: Parts,
     /// Whose batch is worked on next.

@@ -26,6 +26,12 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether both let the same person see the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.directory_digest == other.directory_digest && self.streams == other.streams
+    }
+
     /// The person.
     #[must_use]
     pub const fn me(&self) -> &Member {

@@ -6,6 +6,7 @@
 //! devices and never gives way to strangers. Connections of trusted proxies are counted apart.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -83,6 +84,7 @@ struct Inner {
 struct Room {
     next: u64,
     taken: BTreeMap<u64, Taken>,
+    chance: RandomState,
 }
 
 /// What is known of a connection.
@@ -203,7 +205,8 @@ impl Room {
     }
 
     /// Who gives way to a newcomer: of the prefix that holds most, and there of the address that holds
-    /// most, the longest idle, or else the oldest. Where nobody holds more than the newcomer would, it
+    /// most, the longest idle, or one by chance where all are idle for a moment only, or else the oldest.
+    /// Where nobody holds more than the newcomer would, it
     /// is one of the newcomer's own: a crowd that comes again and again takes from itself. Then one
     /// that is being answered and still fresh stays: otherwise a crowd of newcomers would push
     /// each other out before any of them was answered.
@@ -228,10 +231,19 @@ impl Room {
         let all = self.taken.iter();
         let candidates =
             all.filter(|(_, taken)| taken.standing == Standing::Stranger && is_of(taken));
-        let (id, first) = candidates.min_by_key(|(_, taken)| match taken.busy {
-            0 => (false, taken.quiet_since),
-            _ => (true, taken.since),
-        })?;
+        let (id, first) = candidates
+            .clone()
+            .min_by_key(|(_, taken)| match taken.busy {
+                0 => (false, taken.quiet_since),
+                _ => (true, taken.since),
+            })?;
+        if first.busy == 0 && first.quiet_since.elapsed() < limits::STRANGER_QUIET {
+            // All came just now: the oldest would be whoever has the longest way to the server.
+            let idle = candidates.filter(|(_, taken)| taken.busy == 0);
+            let idle: Vec<u64> = idle.map(|(id, _)| *id).collect();
+            let place = self.chance.hash_one(self.next) % u64::try_from(idle.len()).ok()?.max(1);
+            return idle.get(usize::try_from(place).ok()?).copied();
+        }
         let is_fresh = first.busy > 0 && first.since.elapsed() < limits::STRANGER_FRESH;
         (is_more || !is_fresh).then_some(*id)
     }

@@ -86,18 +86,11 @@ impl Turns {
         {
             let mut state = lock(&self.0);
             state.waiting.retain(|waiting| !waiting.go.is_closed());
-            let of_device = |one: &&Waiting| one.asking.device == asking.device;
-            let own = state.waiting.iter().filter(of_device);
-            let own_from = own.clone().filter(|one| one.asking.from == asking.from);
-            if own_from.count() >= limits::BATCHES_WAITING_MAX
-                || own.count() >= limits::BATCHES_WAITING_ANYWHERE_MAX
-            {
-                return Err(ApiError::Queue);
-            }
+            state.make_place(&asking)?;
             state.waiting.push(Waiting { asking, go });
         }
         begin(&self.0);
-        turn.await.map_err(|_| ApiError::Internal)
+        turn.await.map_err(|_| ApiError::Queue)
     }
 }
 
@@ -130,6 +123,35 @@ fn begin(turns: &Arc<Mutex<State>>) {
 }
 
 impl State {
+    /// Makes a place in a device's queue. Where it is full from elsewhere, somebody gives way of the
+    /// network that has most in it: requests of a device that others post again, from however many
+    /// networks, do not keep the device itself out.
+    fn make_place(&mut self, asking: &Asking) -> Result<(), ApiError> {
+        let of_device = |one: &&Waiting| one.asking.device == asking.device;
+        let mut from: BTreeMap<Prefix, usize> = BTreeMap::new();
+        for one in self.waiting.iter().filter(of_device) {
+            *from.entry(one.asking.from).or_default() += 1;
+        }
+        let own = from.get(&asking.from).copied().unwrap_or(0);
+        if own >= limits::BATCHES_WAITING_MAX {
+            return Err(ApiError::Queue);
+        }
+        if from.values().sum::<usize>() < limits::BATCHES_WAITING_ANYWHERE_MAX {
+            return Ok(());
+        }
+        let most = from.into_iter().max_by_key(|(_, count)| *count);
+        let (network, _) = most
+            .filter(|(_, count)| *count > own + 1)
+            .ok_or(ApiError::Queue)?;
+        let last = self
+            .waiting
+            .iter()
+            .rposition(|one| one.asking.device == asking.device && one.asking.from == network);
+        // Whoever loses the place hears that too many wait.
+        self.waiting.remove(last.ok_or(ApiError::Internal)?);
+        Ok(())
+    }
+
     /// Takes out of the queue whoever is next: of the devices that are not being worked on the one
     /// whose last turn lies furthest back, of its networks likewise, and then the first that came.
     fn next(&mut self) -> Option<Waiting> {
@@ -234,5 +256,37 @@ mod tests {
         drop(replayed);
         let turn = queue(&turns, asking(1, 9, true)).await;
         assert!(turn.is_ok(), "who has gone takes no place");
+    }
+
+    #[tokio::test]
+    async fn qt3_replayed_from_however_many_networks_they_leave_the_device_a_place() {
+        let turns = Turns::of(2);
+        let _working = queue(&turns, asking(1, 9, true)).await.expect("a turn");
+        let networks = limits::BATCHES_WAITING_ANYWHERE_MAX / limits::BATCHES_WAITING_MAX;
+        let mut replayed = Vec::new();
+        for network in 0..networks {
+            for _ in 0..limits::BATCHES_WAITING_MAX {
+                let from = u8::try_from(10 + network).expect("few");
+                replayed.push(queue(&turns, asking(1, from, true)));
+            }
+        }
+        let waits = |from: u8| {
+            let state = lock(&turns.0);
+            let all = state.waiting.iter().map(|one| one.asking);
+            all.filter(|one| one.from == asking(1, from, true).from)
+                .count()
+        };
+        let _own = queue(&turns, asking(1, 1, true));
+        assert_eq!(waits(1), 1);
+        let all = lock(&turns.0).waiting.len();
+        assert_eq!(all, limits::BATCHES_WAITING_ANYWHERE_MAX);
+        // One of those that gave way hears it.
+        let mut turned_away = 0;
+        for one in replayed {
+            let now = std::time::Duration::from_millis(1);
+            let heard = tokio::time::timeout(now, one).await;
+            turned_away += usize::from(matches!(heard, Ok(Err(ApiError::Queue))));
+        }
+        assert_eq!(turned_away, 1);
     }
 }

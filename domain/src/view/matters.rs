@@ -33,8 +33,10 @@ pub trait Beside {
     fn open(&mut self) -> Cell;
     /// Open matters of the highest level.
     fn major(&mut self) -> Cell;
-    /// Disputes found in a week.
-    fn found(&mut self, week: Weeks) -> Cell;
+    /// Disputes found in a period.
+    fn found(&mut self, period: Weeks) -> Cell;
+    /// Hazards found in a period, whatever became of them.
+    fn hazards(&mut self, period: Weeks) -> Cell;
     /// Disputes of a category found in a quarter.
     fn found_of(&mut self, category: &str, quarter: Weeks) -> Cell;
 }
@@ -125,23 +127,28 @@ fn singled_out(groups: &BTreeMap<Key, u32>, beside: &mut impl Beside) -> Option<
     if let Some(key) = leaving(groups.iter(), beside.major(), major) {
         return Some(key);
     }
-    let dispute = |key: &&Key| key.0 == Kind::Dispute;
-    for (_, category, _, week) in groups.keys().filter(dispute) {
+    for (kind, category, _, week) in groups.keys() {
         let Some(week) = *week else { continue };
-        let found = beside.found(Weeks::Week(week));
-        let same = |key: &Key| key.0 == Kind::Dispute && key.3 == Some(week);
-        if let Some(key) = leaving(groups.iter(), found, same) {
-            return Some(key);
-        }
-        let quarter = Weeks::around(week, Span::Quarter);
-        let found = beside.found_of(category.as_deref().unwrap_or_default(), quarter);
-        let weeks = quarter.first()..=quarter.last();
-        let same = |key: &Key| {
-            let within = key.3.is_some_and(|week| weeks.contains(&week));
-            key.0 == Kind::Dispute && key.1 == *category && within
-        };
-        if let Some(key) = leaving(groups.iter(), found, same) {
-            return Some(key);
+        for period in Span::ALL.map(|span| Weeks::around(week, span)) {
+            let weeks = period.first()..=period.last();
+            let within = |key: &Key| key.3.is_some_and(|week| weeks.contains(&week));
+            let found = match kind {
+                Kind::Dispute => beside.found(period),
+                Kind::Hazard => beside.hazards(period),
+                Kind::Patrol | Kind::Task => continue,
+            };
+            let same = |key: &Key| key.0 == *kind && within(key);
+            if let Some(key) = leaving(groups.iter(), found, same) {
+                return Some(key);
+            }
+            if *kind != Kind::Dispute || period.span() != Span::Quarter {
+                continue;
+            }
+            let found = beside.found_of(category.as_deref().unwrap_or_default(), period);
+            let same = |key: &Key| key.0 == *kind && key.1 == *category && within(key);
+            if let Some(key) = leaving(groups.iter(), found, same) {
+                return Some(key);
+            }
         }
     }
     None

@@ -36,6 +36,11 @@ pub enum Span {
     Year,
 }
 
+impl Span {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Week, Self::Month, Self::Quarter, Self::Year];
+}
+
 /// The Thursday of a week.
 const fn thursday(week: i64) -> Day {
     // 1970-01-01 was one.

@@ -115,6 +115,28 @@ fn after(first: &[u8], actor: u8, spoil: impl Fn(&mut Forged)) -> Vec<u8> {
     forged.bytes()
 }
 
+#[test]
+fn sy17_no_document_grows_beyond_what_everybody_who_opens_it_can_read() {
+    let noise = |n: usize| -> String {
+        let letter = |at: usize| {
+            "abcdefghijklmnopqrstuvwxyz"
+                .chars()
+                .nth((n * 31 + at * at * 7 + at / 26) % 26)
+        };
+        (0..60_000).filter_map(letter).collect()
+    };
+    let texts: Vec<String> = (0..80).map(noise).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let changes = hazard(&texts);
+    let member = member();
+    let judged = judge(case(&member, &[]), &push(&changes));
+    let refused = refusals(&judged);
+    let kept = refused.iter().take_while(|one| one.is_none()).count();
+    let bytes: usize = changes.iter().take(kept).map(Vec::len).sum();
+    assert!(bytes <= limits::DOC_BYTES_MAX && bytes > limits::DOC_BYTES_MAX - 70_000);
+    assert_eq!(refused.get(kept), Some(&Some(Refusal::TooLarge)), "{kept}");
+}
+
 fn refusals(judgement: &Judgement) -> Vec<Option<Refusal>> {
     let refusal = |verdict: &Verdict| match verdict {
         Verdict::Refuse(refusal) => Some(*refusal),

@@ -91,18 +91,19 @@ async fn known_grids(
     sender: &Sender,
     grids: &[UnitId],
 ) -> Result<Vec<Result<UnitId, Refusal>>, ApiError> {
-    let mut known = Vec::with_capacity(grids.len());
-    for grid in grids {
-        let verdict = if sender.scope.holds(grid) {
+    let others = grids.iter().filter(|grid| !sender.scope.holds(grid));
+    let others: Vec<UnitId> = others.cloned().collect();
+    let others = org::grids_among(db, &others).await?;
+    let verdict = |grid: &UnitId| {
+        if sender.scope.holds(grid) {
             Ok(grid.clone())
-        } else if org::grid_by_id(db, grid).await?.is_some() {
+        } else if others.contains(grid) {
             Err(Refusal::NotYourGrid)
         } else {
             Err(Refusal::UnknownGrid)
-        };
-        known.push(verdict);
-    }
-    Ok(known)
+        }
+    };
+    Ok(grids.iter().map(verdict).collect())
 }
 
 async fn known_authors(

@@ -183,7 +183,12 @@ impl Guest<'_> {
                 // All of it, or nothing: a device that joined without its key would be locked out.
                 let mut write = shared.store.begin().await?;
                 let (who, pass) = match (who, join) {
-                    (Some(who), _) => (who, Pass::Secret),
+                    (Some((device, _)), _) => {
+                        // It may have been shut out while its request was on its way.
+                        let device = device::active(&mut write, device.id()).await?;
+                        let scope = shared.scopes.of(&mut write, &device).await?;
+                        ((device, scope), Pass::Secret)
+                    }
                     (None, Some(code)) => {
                         join_in(shared, &mut write, (self.peer, &introduction, code), now).await?
                     }

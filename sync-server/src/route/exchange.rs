@@ -8,36 +8,29 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
-use domain::access;
-use domain::id::{ChangeHash, DeviceId, DocId};
+use domain::id::{ChangeHash, DeviceId, DocId, UnitId};
 use domain::sync::lean::{self, Known};
-use domain::sync::message::{
-    self, Answer, Ask, Batch, Cell, ItemResult, LeanBatch, Receipt, UsedUp,
-};
-use domain::sync::repair::{Repair, Repaired};
+use domain::sync::message::{self, Answer, Ask, Batch, Item, ItemResult, LeanBatch, Receipt};
 use domain::sync::signed::{DeviceHead, head_of_device};
-use domain::sync::sum::ShortSum;
 use domain::time::Millis;
 use sqlx::SqliteConnection;
 
 use crate::budget::{self, Permit};
-use crate::cursor::Below;
 use crate::error::ApiError;
 use crate::ingest::{self, Sender, Signature};
 use crate::parts::{Owner, PartId};
 use crate::peer::Door;
 use crate::prefix::Prefix;
-use crate::pull::{self, Page, Place, Reader, Told};
 use crate::route::body::Inflow;
 use crate::route::caller::{self, Met, Proof};
 use crate::route::parts::{self, Piece};
+use crate::route::reply::reply;
 use crate::router::Shared;
-use crate::scope::{self, Scope};
-use crate::store::damage;
-use crate::store::device::{self, Device};
+use crate::scope::Scope;
+use crate::store::device::Device;
 use crate::store::{log, usage};
 use crate::turns::{Asking, Turn};
-use crate::{frames, healing, keys, limits, projection, repair};
+use crate::{keys, limits};
 
 /// Answers one exchange; the answer is sent after the commit of what was pushed.
 ///
@@ -104,12 +97,15 @@ async fn at_once(
     work.await.map_err(|_| ApiError::Internal)?
 }
 
-/// Looks up who sends what is coming, and makes room for all of it in the budget of known devices.
-async fn known(
-    shared: &Shared,
-    door: &Door,
-    coming: &mut Inflow,
-) -> Result<(Met, Permit<DeviceHead>), ApiError> {
+/// Room for a request that is coming.
+enum Room {
+    Known { _room: Permit<DeviceHead> },
+    Claimed { _room: Permit<Prefix> },
+}
+
+/// Looks up who sends what is coming, and makes room for all of it: in the share of the device that
+/// proved itself or will at once, or in that of claims.
+async fn known(shared: &Shared, door: &Door, coming: &mut Inflow) -> Result<(Met, Room), ApiError> {
     let stranger = door.stranger(&shared.budget, limits::STRANGER_REQUEST_BYTES);
     let _stranger = stranger.await?;
     coming.begin().await?;
@@ -122,9 +118,20 @@ async fn known(
     if let Met::Known((device, _)) = &met {
         door.prove(device.id());
     }
-    let room = &shared.budget.known;
-    let room = room.take(caller.head(), budget::exchange_bytes(coming.most()));
-    Ok((met, room.await?))
+    let bytes = budget::exchange_bytes(coming.most());
+    let room = match &met {
+        Met::Signers(_) if !coming.is_whole() => Room::Claimed {
+            _room: shared
+                .budget
+                .claims
+                .take(Prefix::of(door.peer.0), bytes)
+                .await?,
+        },
+        Met::Signers(_) | Met::Known(_) | Met::Invited(_) => Room::Known {
+            _room: shared.budget.known.take(caller.head(), bytes).await?,
+        },
+    };
+    Ok((met, room))
 }
 
 /// An answer, whose it is, and whom the rest of it is given to where it is cut.
@@ -200,7 +207,10 @@ async fn exchange(
         early => early,
     };
     let ((device, scope), proof) = guest.enter(shared, now).await?;
-    door.prove(device.id());
+    // Whoever carries another's request is not its device.
+    if ask.kib() > 0 {
+        door.prove(device.id());
+    }
     if let Some((owner @ Owner::Stranger(_), name)) = begun {
         shared.parts.joined(owner, name, device.id());
     }
@@ -247,7 +257,7 @@ async fn serve(
         let heard = Answer::receipt_alone(now, receipt);
         return Ok((heard.encode(ask.whole).into(), true));
     }
-    let answer = reply(shared, (device, scope), &ask, (receipt, now)).await?;
+    let answer = reply(shared, device, &ask, (receipt, now)).await?;
     Ok((answer.encode(ask.whole).into(), false))
 }
 
@@ -279,24 +289,33 @@ async fn push(
     usage::check(&mut view, sender.device, (&shared.quotas, sender.now)).await?;
     let batch = whole(&mut view, lean).await?;
     view.rollback().await?;
-    let (grids, device) = (batch.grids.clone(), sender.device);
+    let (grids, device) = (grids(&batch), sender.device);
     let signature = proof.map(|(signed, key)| Signature { signed, key });
     let to = (&shared.store, &shared.scopes);
     let receipt = ingest::push(to, sender, batch, (signature, &shared.quotas)).await?;
-    // A refused change of a grid among them costs its listeners an exchange, and nothing else.
-    if let Some(place) = last_kept(&receipt) {
-        shared.news.tell(place, grids.into_iter(), device);
-    }
+    let (place, grids) = kept(&receipt, grids);
+    shared.news.tell(place, grids.into_iter(), device);
     Ok(receipt)
 }
 
-/// The place of the last change that was new.
-fn last_kept(receipt: &Receipt) -> Option<u64> {
-    let kept = receipt.results.iter().filter_map(|result| match result {
-        ItemResult::Kept(place) => Some(*place),
-        ItemResult::Had(_) | ItemResult::Refused(_) => None,
-    });
-    kept.max()
+/// The grid of each item of a batch.
+fn grids(batch: &Batch) -> Vec<Option<UnitId>> {
+    let items = batch.items.iter();
+    let grid = |item: &Item| batch.grids.get(usize::from(item.grid)).cloned();
+    items.map(grid).collect()
+}
+
+/// The place of the last change that was new, and the grids of those that were.
+fn kept(receipt: &Receipt, grids: Vec<Option<UnitId>>) -> (u64, BTreeSet<UnitId>) {
+    let mut last = 0;
+    let mut of = BTreeSet::new();
+    for (result, grid) in receipt.results.iter().zip(grids) {
+        if let ItemResult::Kept(place) = result {
+            last = last.max(*place);
+            of.extend(grid);
+        }
+    }
+    (last, of)
 }
 
 /// Rebuilds the changes of a batch from what the log holds.
@@ -320,229 +339,32 @@ impl Known for Hashes {
     }
 }
 
-/// Reads what is new, and notes how far the device has come.
-async fn reply(
-    shared: &Shared,
-    (device, scope): (&Device, Arc<Scope>),
-    ask: &Ask,
-    (receipt, now): (Option<Receipt>, Millis),
-) -> Result<Answer, ApiError> {
-    let mut reader = Reader {
-        own: pushed(receipt.as_ref()),
-        digest: digest(shared, &scope).await?,
-        scope: Arc::clone(&scope),
-        generation: shared.store.generation,
-        key: shared.store.cursors.clone(),
-        back: 0,
-        seen_below: None,
-        bytes_max: (usize::from(ask.kib()) * 1024)
-            .clamp(limits::ANSWER_BYTES_MIN, limits::ANSWER_BYTES_MAX),
-        frames_from: shared.frames_from,
-        whole: ask.whole,
-    };
-    let mut found = look(shared, &mut reader, (ask, device.id(), now)).await?;
-    note(shared, &reader, (&mut found, device.id(), now)).await?;
-    let Found { page, back, .. } = found;
-    let known = ask.directory == Some(scope.directory_digest);
-    let mut answer = Answer {
-        now,
-        receipt,
-        authors: page.authors,
-        entries: page.entries,
-        cursor: page.cursor,
-        more: page.more,
-        seen: found.seen,
-        directory: (!known).then(|| scope.directory.clone()),
-        sum: found.sum,
-        repaired: found.repaired,
-        frame: page.frame,
-        cells: page.marks.into_iter().collect(),
-    };
-    answer.cells.extend(found.healing.then(Cell::healing));
-    answer.cells.extend(Cell::retired(&page.retired));
-    answer.cells.extend(Cell::notices(&found.used_up));
-    answer.cells.extend(Cell::wanted_back(&back));
-    if !ask.reads_cells() {
-        answer.forget_cells();
-    }
-    Ok(answer)
-}
+#[cfg(test)]
+mod tests {
+    use domain::access::Refusal;
 
-/// The digest of a scope's streams, by which cursors are bound to it.
-async fn digest(shared: &Shared, scope: &Scope) -> Result<[u8; 4], ApiError> {
-    let mut view = shared.store.view().await?;
-    if let Some(digest) = scope::digest(&mut view, &scope.streams).await? {
-        return Ok(digest);
-    }
-    view.rollback().await?;
-    let mut write = shared.store.begin().await?;
-    let digest = scope::remember(&mut write, &scope.streams).await?;
-    write.commit().await?;
-    Ok(digest)
-}
+    use super::*;
 
-/// What one look at the store found for a device.
-struct Found {
-    page: Page,
-    sum: Option<ShortSum>,
-    repaired: Option<Repaired>,
-    seen: u64,
-    /// What is to be noted of this visit, if anything.
-    visit: Option<device::Visit>,
-    /// The device is the first in a while that shows newer work than the server has.
-    witness: bool,
-    healing: bool,
-    used_up: Vec<UsedUp>,
-    back: Vec<[u8; 16]>,
-}
-
-/// Reads everything that an answer says, as of one moment.
-async fn look(
-    shared: &Shared,
-    reader: &mut Reader,
-    (ask, device, now): (&Ask, DeviceId, Millis),
-) -> Result<Found, ApiError> {
-    let mut view = shared.store.view().await?;
-    let (back, is_missing) = damage::back(&mut view).await?;
-    reader.back = back;
-    if is_missing {
-        reader.seen_below = damage::first_missing(&mut view, &reader.scope.streams, now).await?;
-    }
-    let reader = &*reader;
-    let scope = &reader.scope;
-    let place = pull::place(&mut view, &ask.cursor, reader).await?;
-    let mut page = page(shared, &mut view, reader, (ask, &place)).await?;
-    let sum = match page.more {
-        true => None,
-        false => Some(repair::sum(&mut view, reader).await?),
-    };
-    let repaired = repair::answer(&mut view, reader, ask, &mut page).await?;
-    let acked = acknowledged(reader, ask, &place);
-    let visit = device::Visit { acked, now };
-    let noteworthy = device::is_noteworthy(&mut view, device, visit).await?;
-    Ok(Found {
-        seen: seen(&mut view, reader).await?,
-        witness: place.told == Told::Restored && healing::is_news(&mut view, device, now).await?,
-        healing: healing::open_gap(&mut view, now).await?.is_some(),
-        used_up: used_up(&mut view, scope, now).await?,
-        back: match ask.reads_cells() && sum.is_some() {
-            true => damage::wanted(&mut view, &scope.streams, now).await?,
-            false => Vec::new(),
-        },
-        visit: noteworthy.then_some(visit),
-        page,
-        sum,
-        repaired,
-    })
-}
-
-/// The place up to which a device of the station has everything. It may have gone past what is set aside
-/// as damaged without having it.
-async fn seen(db: &mut SqliteConnection, reader: &Reader) -> Result<u64, ApiError> {
-    let seen = device::seen(db, &reader.scope.stations()).await?;
-    let below = reader
-        .seen_below
-        .map_or(u64::MAX, |first| first.saturating_sub(1));
-    Ok(seen.min(below))
-}
-
-/// Writes down what a look brought to light, and what it means for the answer.
-async fn note(
-    shared: &Shared,
-    reader: &Reader,
-    (found, device, now): (&mut Found, DeviceId, Millis),
-) -> Result<(), ApiError> {
-    let damaged = &found.page.damaged;
-    let aside = damage::note(&shared.store, &damaged.changes, now).await?;
-    projection::put_right(&shared.store, &damaged.rows, now).await?;
-    if found.sum.is_some() && !aside.is_empty() {
-        // What was just found is not in the sum any more.
-        let mut view = shared.store.view().await?;
-        found.sum = Some(repair::sum(&mut view, reader).await?);
-    }
-    if let Some(made) = found.page.made.take() {
-        let mut write = shared.store.begin().await?;
-        made.keep(&mut write).await?;
-        write.commit().await?;
-    }
-    if found.witness {
-        let mut write = shared.store.begin().await?;
-        healing::witness(&mut write, device, now).await?;
-        write.commit().await?;
-    }
-    if let Some(visit) = found.visit {
-        let mut write = shared.store.begin().await?;
-        device::note_visit(&mut write, device, visit).await?;
-        found.seen = seen(&mut write, reader).await?;
-        write.commit().await?;
-    }
-    Ok(())
-}
-
-/// The devices that a station's device is told of: those of its own people that have used up their day.
-async fn used_up(
-    db: &mut SqliteConnection,
-    scope: &Scope,
-    now: Millis,
-) -> Result<Vec<UsedUp>, ApiError> {
-    if !access::is_station_staff(scope.me()) {
-        return Ok(Vec::new());
-    }
-    let units: Vec<_> = scope
-        .streams
-        .iter()
-        .chain(&scope.me().units)
-        .cloned()
-        .collect();
-    let over = usage::over_in(db, &units, now).await?;
-    let used_up = over.into_iter().map(|one| UsedUp {
-        name: one.name,
-        device: head_of_device(one.device),
-        since: one.since,
-    });
-    Ok(used_up.collect())
-}
-
-/// What is new for a device, or what it asked for before its turn.
-async fn page(
-    shared: &Shared,
-    db: &mut SqliteConnection,
-    reader: &Reader,
-    (ask, place): (&Ask, &Place),
-) -> Result<Page, ApiError> {
-    if matches!(ask.repair, Some(Repair::Record(_))) {
-        // What somebody waits for comes alone; the rest goes on with the next exchange.
-        return Ok(Page {
-            more: true,
-            ..Page::default()
-        });
-    }
-    let begun = shared.bench_join.as_ref().map(|_| frames::spent_ns());
-    let page = pull::page(db, reader, (&ask.cursor, place)).await?;
-    if let Some(begun) = begun.filter(|_| page.made.is_some()) {
-        frames::tell(begun);
-    }
-    Ok(page)
-}
-
-/// The places of what a batch brought.
-fn pushed(receipt: Option<&Receipt>) -> BTreeSet<u64> {
-    let results = receipt.into_iter().flat_map(|receipt| &receipt.results);
-    let places = results.filter_map(|result| match result {
-        ItemResult::Kept(place) | ItemResult::Had(place) => Some(*place),
-        ItemResult::Refused(_) => None,
-    });
-    places.collect()
-}
-
-/// The place up to which a device of a station has everything; 0 for other people's devices, and for
-/// one that cannot say that it has everything.
-fn acknowledged(reader: &Reader, ask: &Ask, place: &Place) -> u64 {
-    let whole = place.cursor.below == Below::Nothing && place.cursor.scope == reader.digest;
-    let is_station = access::is_station_staff(reader.scope.me());
-    if is_station && whole && ask.sound && place.told == Told::Reached {
-        place.cursor.seq
-    } else {
-        0
+    /// Seen: every code that a batch named was remembered for listeners, and all of them were woken.
+    #[test]
+    fn lv1_listeners_hear_of_grids_of_which_something_was_kept_and_of_no_others() {
+        let grid = |code: &str| code.parse::<UnitId>().ok();
+        let receipt = Receipt {
+            no: 1,
+            digest: [0; 16],
+            results: vec![
+                ItemResult::Refused(Refusal::UnknownGrid),
+                ItemResult::Kept(7),
+                ItemResult::Had(9),
+                ItemResult::Kept(8),
+            ],
+        };
+        let grids = ["invented", "a1", "a2", "a1"].map(grid);
+        let (last, of) = kept(&receipt, grids.into());
+        assert_eq!(last, 8);
+        assert_eq!(
+            of.into_iter().collect::<Vec<_>>(),
+            [grid("a1").expect("a code")]
+        );
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use domain::access;
 use domain::sync::message::{self, OverviewRequest};
+use domain::sync::signed::head_of_device;
 
 use super::body;
 use crate::error::ApiError;
@@ -28,11 +29,13 @@ pub(crate) async fn answer(
     let who = (request.device, &request.secret);
     let (device, scope) = shared.admit(&mut view, who).await?;
     door.prove(device.id());
-    drop(body);
+    drop((body, view));
     let member = scope.me();
     if !access::is_supervisor(member) && !access::is_station_staff(member) {
         return Err(ApiError::NotAllowed);
     }
+    let _turn = shared.looks.take(head_of_device(device.id()), 1).await?;
+    let mut view = shared.store.view().await?;
     let when = (request.period, shared.clock.now());
     let drawn = overview::draw(&mut view, member, request.place, when).await?;
     Ok(super::binary(message::encode(&drawn), true))

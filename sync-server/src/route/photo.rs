@@ -41,7 +41,7 @@ struct Named {
     kind: Kind,
     scope: Arc<Scope>,
     coming: Coming,
-    /// What it is, when it is whole.
+    /// What it is, when it came whole for this record or from the caller.
     media: Option<String>,
 }
 
@@ -64,9 +64,11 @@ pub(crate) async fn held(
     State(shared): State<Arc<Shared>>,
     Path(hash): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
+    let door = Door::of(&request)?;
+    let named = named(&shared, (&hash, query.as_deref()), request.headers()).await?;
+    door.prove(named.coming.device);
     let come = if named.media.is_some() {
         named.coming.bytes
     } else {
@@ -154,9 +156,12 @@ pub(crate) async fn answer(
     State(shared): State<Arc<Shared>>,
     Path(hash): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let named = named(&shared, (&hash, query.as_deref()), &headers).await?;
+    let door = Door::of(&request)?;
+    let headers = request.headers();
+    let named = named(&shared, (&hash, query.as_deref()), headers).await?;
+    door.prove(named.coming.device);
     // Held until the last byte of the picture is on its way: its reader may be slow.
     let size = usize::try_from(named.coming.bytes).unwrap_or(usize::MAX);
     let room = shared.budget.known.take(named.head(), size).await?;
@@ -173,7 +178,7 @@ pub(crate) async fn answer(
         }
     };
     let bytes = room.with(bytes);
-    let mut response = match range(&headers, bytes.len()) {
+    let mut response = match range(headers, bytes.len()) {
         None => Response::new(Body::from(bytes)),
         Some(Err(())) => {
             let text = format!("bytes */{}", bytes.len());
@@ -262,9 +267,12 @@ async fn named(
     };
     let mut view = shared.store.view().await?;
     let (device, scope) = shared.admit(&mut view, (device, &secret)).await?;
+    drop(view);
     may_see(scope.me())?;
+    let _turn = shared.looks.take(head_of_device(device.id()), 1).await?;
+    let mut view = shared.store.view().await?;
     let known = log::load(&mut view, record).await?;
-    let whole = table::find(&mut view, record, hash).await?;
+    let whole = table::find(&mut view, (record, hash), device.id()).await?;
     drop(view);
     if !known.grid.as_ref().is_some_and(|grid| scope.holds(grid)) {
         return Err(ApiError::UnknownPath);
@@ -277,13 +285,13 @@ async fn named(
     let (_, bytes) = pictures
         .find(|(name, _)| *name == hash)
         .ok_or(ApiError::UnknownPath)?;
-    let linked = whole.as_ref().is_none_or(|(_, linked)| *linked);
-    if !linked {
-        // It came for another record; from now on it is known to be in this one too.
+    if whole.as_ref().is_some_and(|held| !held.linked) {
+        // The device sent it for another record; from now on it is known to be in this one too.
         let mut write = shared.store.begin().await?;
         table::link(&mut write, record, (hash, size)).await?;
         write.commit().await?;
     }
+    let (media, stored) = whole.map(|held| (held.media, held.bytes)).unzip();
     Ok(Named {
         record,
         size,
@@ -292,9 +300,10 @@ async fn named(
         coming: Coming {
             device: device.id(),
             hash,
-            bytes,
+            // What is here is as long as it is, whatever the record says of it.
+            bytes: stored.unwrap_or(bytes),
         },
-        media: whole.map(|(media, _)| media),
+        media,
     })
 }
 

@@ -155,14 +155,17 @@ pub async fn standing(
     rows.iter().map(line).collect()
 }
 
-/// What stands open in a station: kind, category, level, week of finding, how many.
+/// Matters that stand open: kind, category, level, week of finding, how many.
+pub type Open = (Kind, String, String, i64, u32);
+
+/// What stands open in a station.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn matters(
     db: &mut SqliteConnection,
     station: &UnitId,
-) -> Result<Vec<(Kind, String, String, i64, u32)>, sqlx::Error> {
+) -> Result<Vec<Open>, sqlx::Error> {
     let rows = sqlx::query(MATTERS)
         .bind(station.as_str())
         .fetch_all(db)

@@ -2,6 +2,7 @@
 
 pub mod judge;
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use domain::access;
@@ -420,22 +421,25 @@ pub async fn grids_of(
     rows.iter().map(grid).collect()
 }
 
-/// The grid with this code.
+/// Of these codes those of active grids.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn grid_by_id(
+pub async fn grids_among(
     db: &mut SqliteConnection,
-    id: &UnitId,
-) -> Result<Option<Grid>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT g.id, g.name, g.village_name, p.level, p.id, p.parent FROM unit g \
-         JOIN unit p ON p.id = g.parent WHERE g.level = 5 AND g.active = 1 AND g.id = ?",
+    codes: &[UnitId],
+) -> Result<BTreeSet<UnitId>, sqlx::Error> {
+    if codes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = sqlx::query(
+        "SELECT g.id FROM json_each(?) j JOIN unit g ON g.id = j.value \
+         JOIN unit p ON p.id = g.parent WHERE g.level = 5 AND g.active = 1",
     )
-    .bind(id.as_str())
-    .fetch_optional(db)
+    .bind(serde_json::to_string(codes).unwrap_or_default())
+    .fetch_all(db)
     .await?;
-    row.as_ref().map(grid).transpose()
+    rows.iter().map(|row| code(row, 0)).collect()
 }
 
 pub(super) fn unit(row: &SqliteRow) -> Result<Unit, sqlx::Error> {

@@ -3,6 +3,7 @@
 use domain::id::{DeviceId, PhotoHash, PhotoKey, RecordId, UnitId};
 use domain::record::photo::Size;
 use domain::time::Millis;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{Store, bytes, damage, log, org};
@@ -42,7 +43,7 @@ pub async fn put(db: &mut SqliteConnection, whole: &Whole) -> Result<(), sqlx::E
     Ok(())
 }
 
-/// Writes down that a record names a whole picture.
+/// Writes down that a picture came whole for a record.
 ///
 /// # Errors
 /// When the database fails.
@@ -62,26 +63,45 @@ pub async fn link(
     Ok(())
 }
 
-/// What a whole picture is, and whether it is written down that the record names it; none when it
-/// is not whole.
+/// A picture that is whole here.
+#[derive(Debug)]
+pub struct Held {
+    /// What it is, for HTTP.
+    pub media: String,
+    /// Its length in bytes.
+    pub bytes: u32,
+    /// Whether it is written down that it came whole for the record.
+    pub linked: bool,
+}
+
+/// A picture that came whole for this record, or from this device. One that others sent for other
+/// records is not told of: its name proves nothing, and whoever has it can send it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(
     db: &mut SqliteConnection,
-    record: RecordId,
-    hash: PhotoHash,
-) -> Result<Option<(String, bool)>, sqlx::Error> {
+    (record, hash): (RecordId, PhotoHash),
+    device: DeviceId,
+) -> Result<Option<Held>, sqlx::Error> {
     let row = sqlx::query(
-        "SELECT p.media, EXISTS (SELECT 1 FROM photo_record r WHERE r.record = ? AND r.hash = p.hash) \
-         FROM photo p WHERE p.hash = ?",
+        "SELECT p.media, p.bytes, r.hash IS NOT NULL FROM photo p \
+         LEFT JOIN photo_record r ON r.record = ? AND r.hash = p.hash \
+         WHERE p.hash = ? AND (r.hash IS NOT NULL OR p.device = ?)",
     )
     .bind(record.bytes().as_slice())
     .bind(hash.0.as_slice())
+    .bind(device.0.as_slice())
     .fetch_optional(db)
     .await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .transpose()
+    let held = |row: SqliteRow| {
+        Ok(Held {
+            media: row.try_get(0)?,
+            bytes: row.try_get(1)?,
+            linked: row.try_get(2)?,
+        })
+    };
+    row.map(held).transpose()
 }
 
 /// The records that the log touches after one place and up to another.

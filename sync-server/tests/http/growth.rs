@@ -1,7 +1,8 @@
 //! QT, AC: what a device with every right can make the server keep, hold up or give out.
 
 use domain::document::{Document, Edit};
-use domain::sync::message::{Batch, Item, Request};
+use domain::id::PhotoHash;
+use domain::sync::message::{Batch, HEAD_BYTES_MAX, Item, Request};
 use domain::sync::sum::{Mark, Sum};
 use sqlx::Row as _;
 use sync_server::admin::{Command, RecordAction};
@@ -151,11 +152,12 @@ struct Slow {
 impl Slow {
     async fn begin(server: &TestServer, phone: &Phone) -> Self {
         let mut request = phone.request();
-        // So long that it is not worked on before it is whole; a cursor that nobody reads.
-        request.ask.cursor = (0..9_000_u32)
-            .map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0])
-            .collect();
+        // So long, and so hard to pack, that its sender is looked up before it is whole; a cursor that
+        // nobody reads.
+        let noise = |n: u64| PhotoHash::of(&n.to_be_bytes()).0;
+        request.ask.cursor = (0..300).flat_map(noise).collect();
         let mut bytes = request.encode();
+        assert!(bytes.len() > HEAD_BYTES_MAX + 1, "{}", bytes.len());
         let head = format!(
             "POST {EXCHANGE} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
              content-length: {}\r\n{BINARY}\r\n",

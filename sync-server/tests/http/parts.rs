@@ -73,6 +73,29 @@ async fn sy19_a_request_and_its_answer_are_taken_up_where_they_were_cut() {
     server.stop().await;
 }
 
+/// Seen: a request that said that it was one byte long was given room for one and brought 1 MiB.
+#[tokio::test]
+async fn pr6_a_request_in_parts_is_no_longer_than_it_said() {
+    let server = town().await;
+    let mut one = Phone::joined(&server, 1, "one").await;
+    let (request, proof) = (Pieces::bringing(&server, &mut one), one.proof());
+    let path = format!("/api/v1/exchange?part={}&at=0&of=1", request.id.as_str());
+    let answer = server.request("POST", &path, &proof, &request.bytes).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (413, "too_large".to_owned())
+    );
+    assert_eq!(
+        request.get(0, &proof).await.status,
+        404,
+        "nothing of it is kept"
+    );
+    assert_eq!(entries(&server).await, 0);
+    let whole = request.bytes.len();
+    assert_eq!(request.post((0, whole), &proof).await.status, 200);
+    server.stop().await;
+}
+
 /// Seen: 66 beginnings of one byte from 66 addresses pushed an honest one out.
 #[tokio::test]
 async fn pr13_a_beginning_belongs_to_the_device_that_proves_itself() {

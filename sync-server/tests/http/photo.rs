@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::document::{Document, Edit};
 use domain::id::{ItemId, PhotoHash, RecordId};
 use domain::record::photo::{self, FULL_BYTES_MAX, Photo, Size};
-use domain::sync::message::{decode, encode};
+use domain::sync::message::{ItemResult, decode, encode};
 use domain::upload::{Arrived, ArrivedRequest};
 use sync_server::store::Store;
 
@@ -259,6 +259,38 @@ async fn ph5_only_who_may_read_the_record_gets_its_photos() {
     assert_eq!(scene.get(&liar, &scene.full, "").await.status, 401);
     let path = scene.path(&scene.full, Size::Full);
     assert_eq!(scene.server.get(&path).await.status, 401);
+}
+
+/// Seen: who knew the hash of a picture, as somebody whose grid was taken away, wrote it into a record
+/// of the own and was given the picture; and a record that says a wrong length held more than was
+/// counted.
+#[tokio::test]
+async fn ph5_the_name_of_a_picture_opens_it_for_nobody_who_has_not_sent_it() {
+    let scene = Scene::new().await;
+    scene.patch(&scene.full, 0, 100_000).await;
+    let mut far = Phone::joined(&scene.server, 4, "far").await;
+    let (record, mut document, first) = far.hazard("b1");
+    let short = Photo {
+        full_bytes: 1,
+        ..said(&scene.full, &scene.thumb)
+    };
+    let edits = photo::add_edits(ItemId::new(NOW, [9; 10]), &far.person, &short);
+    let second = far.change(record, &mut document, &edits);
+    let both = [(first, "b1"), (second, "b1")];
+    let kept = far.push(&scene.server, 1, &both).await.receipt;
+    let kept = kept.expect("a receipt").results;
+    assert!(
+        kept.iter().all(|one| matches!(one, ItemResult::Kept(_))),
+        "{kept:?}"
+    );
+    let hash = PhotoHash::of(&scene.full).hex();
+    let path = format!("/api/v1/photos/{hash}?record={record}&size=full");
+    let ask = async |method: &str| scene.server.request(method, &path, &proof(&far), &[]).await;
+    assert_eq!(ask("GET").await.status, 404);
+    let held = ask("HEAD").await;
+    assert_eq!((held.status, offset(&held)), (200, Some(0)));
+    // The owner's is there as before.
+    assert_eq!(scene.get(&scene.phone, &scene.full, "").await.status, 200);
 }
 
 #[tokio::test]

@@ -363,7 +363,7 @@ async fn qt8_thousands_of_junk_records_go_some_at_a_time_each_with_its_line() {
     let many = limits::RETIRED_AT_ONCE + 2;
     let all: Vec<_> = (0..many).map(|_| (junk.hazard("a1").2, "a1")).collect();
     junk.push(&server, 1, &all).await;
-    assert_eq!(entries(&server).await, i64::try_from(many).expect("few"));
+    assert_eq!(entries(&server).await, u64::try_from(many).expect("few"));
     let said = admin(&server, retire(&junk, false)).await.expect("done");
     assert!(
         said.contains(&format!("{many} records are out of use")),
