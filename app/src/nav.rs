@@ -249,17 +249,16 @@ fn turn_by(to: &str, enter: Entering) {
 
 /// Listens to the browser's Back and to links of ours, for the life of the page.
 pub fn start() {
-    let (Some(window), shown) = (web_sys::window(), route()) else {
+    let (Some(window), shown, within) = (web_sys::window(), route(), query()) else {
         return;
     };
-    query();
     if let Ok(history) = window.history() {
         // The browser would try before the list is drawn.
         let _ours = history.set_scroll_restoration(web_sys::ScrollRestoration::Manual);
     }
     EventListener::new(&window, "popstate", move |_| {
         if !close_sheet() {
-            query().set(query_of(&address()).to_owned());
+            within.set(query_of(&address()).to_owned());
             shown.set(here());
             come_back();
         }

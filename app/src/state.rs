@@ -155,7 +155,7 @@ impl State {
                 .filter_map(|key| book.get(&(row.id, *key)));
             noted.filter(|note| note.arrived).count()
         });
-        crate::locale::format::photos(arrived, row.photos.len())
+        locale::format::photos(arrived, row.photos.len())
     }
 
     /// What stands in the place of an empty list: on a new device the records are still on their way.

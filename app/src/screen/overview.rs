@@ -34,8 +34,8 @@ struct Look {
 }
 
 impl Look {
-    fn show(&self, place: Place) {
-        nav::turn(&written(Some(&place), self.period.get_untracked()));
+    fn show(&self, place: &Place) {
+        nav::turn(&written(Some(place), self.period.get_untracked()));
         if let Some(window) = web_sys::window() {
             window.scroll_to_with_x_and_y(0.0, 0.0);
         }
@@ -276,7 +276,7 @@ fn path(look: Look) -> AnyView {
         }
         let place = named.place.clone();
         view! {
-            <button type="button" class="mini" on:click=move |_| look.show(place.clone())>
+            <button type="button" class="mini" on:click=move |_| look.show(&place)>
                 {name(&named)}
             </button>
             <span aria-hidden="true">{STEP}</span>
@@ -404,7 +404,7 @@ fn below(below: &[Below], look: Look) -> Option<AnyView> {
             <tr>
                 <td>
                     <button type="button" class="link"
-                        on:click=move |_| look.show(place.clone())>
+                        on:click=move |_| look.show(&place)>
                         {name(&one.named)}
                     </button>
                     {level.map(|level| view! { <small>{level}</small> })}

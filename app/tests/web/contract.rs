@@ -182,7 +182,7 @@ async fn lists_come_newest_first_and_due_first(store: &impl Store) {
         })
         .await
         .expect("saved");
-    let ids = |rows: Vec<domain::view::Row>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let ids = |rows: Vec<Row>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
     let newest = store.rows(List::Newest).await.expect("rows");
     assert_eq!(ids(newest), [id(4), id(2), id(3), id(1)]);
     let disputes = store.rows(List::OfKind(Kind::Dispute)).await.expect("rows");

@@ -171,13 +171,13 @@ fn ac5_nobody_writes_in_another_name() {
 fn ac6_a_step_needs_a_role_that_may_take_it() {
     let step = |by: &Member| {
         let id = fresh(4, morning()).id();
-        let step = domain::record::status::Step {
+        let step = Step {
             from: "reported".to_owned(),
             to: "accepted".to_owned(),
             reason: String::new(),
             dropped: false,
         };
-        domain::record::status::step_edits(id, &by.person, morning(), &step)
+        step_edits(id, &by.person, morning(), &step)
     };
     for (role, result) in [
         (Role::GridWorker, Err(Refusal::NotYourRole)),
@@ -315,7 +315,7 @@ fn vw15_what_is_offered_is_refused_neither_for_a_role_nor_for_where_the_case_sta
             }
         }
     }
-    assert!(offered > 8, "{offered}");
+    assert!(offered >= 8, "{offered}");
     let worker = holder(Role::GridWorker);
     assert!(!offers(&worker, "accepted").session && offers(&worker, "reported").agreement);
 }

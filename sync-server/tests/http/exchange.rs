@@ -11,6 +11,7 @@ use sync_server::store::org::{Org, UnitLine};
 
 use crate::damage::{Scene, forge, scene};
 use crate::phone::{NOW, Phone, batch, entries, put, refused, town};
+use crate::quota::count;
 use crate::server::TestServer;
 
 fn results(answer: &message::Answer) -> Vec<ItemResult> {
