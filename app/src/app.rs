@@ -5,7 +5,7 @@ use domain::codelist::Language;
 use domain::record::Kind;
 use leptos::prelude::*;
 
-use crate::component::shell::{Tab, tab_bar};
+use crate::component::shell::{Tab, Top, tab_bar, top};
 use crate::locale::{self, fault, word};
 use crate::nav::{self, Route};
 use crate::screen;
@@ -92,6 +92,9 @@ fn stage(state: State) -> Stage {
         known.as_ref().map(|known| {
             if access::is_supervisor(&known.me) {
                 Route::Overview
+            } else if access::reach(&known.me) == access::Reach::Nothing {
+                // Administrators and auditors have no matters here.
+                Route::Settings
             } else if access::is_station_staff(&known.me) {
                 Route::Station
             } else {
@@ -132,17 +135,17 @@ fn screen_of(home: Route, shown: Route) -> AnyView {
             nav::replace(home);
             ().into_any()
         }
+        Route::NotFound => with_tabs(home, shown, nowhere(home)),
         Route::Settings => with_tabs(home, shown, screen::settings::settings()),
         Route::Carry => with_tabs(home, Route::Settings, screen::carry::carry()),
+        _ if home == Route::Settings => with_tabs(home, home, screen::settings::settings()),
         _ if home == Route::Overview => {
             with_tabs(home, Route::Overview, screen::overview::overview())
         }
-        Route::Home | Route::Overview | Route::NotFound if home == Route::Station => {
+        Route::Home | Route::Overview if home == Route::Station => {
             with_tabs(home, Route::Station, screen::station::station())
         }
-        Route::Home | Route::Overview | Route::NotFound => {
-            with_tabs(home, Route::Home, screen::home::home())
-        }
+        Route::Home | Route::Overview => with_tabs(home, Route::Home, screen::home::home()),
         Route::Station => with_tabs(home, shown, screen::station::station()),
         Route::Records => with_tabs(home, shown, screen::records::records()),
         Route::Patrols => with_tabs(home, shown, screen::patrol::patrols()),
@@ -155,6 +158,18 @@ fn screen_of(home: Route, shown: Route) -> AnyView {
     }
 }
 
+/// An address that leads nowhere: a page that only looked like home would hide a mistyped link.
+fn nowhere(home: Route) -> AnyView {
+    view! {
+        {top(Top { title: word::NOWHERE.s().to_owned(), ..Top::default() })}
+        <main>
+            <p class="lead">{word::NOWHERE_LEAD.s()}</p>
+            <a class="button primary" href=home.path()>{word::TO_BEGINNING.s()}</a>
+        </main>
+    }
+    .into_any()
+}
+
 fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {
     let settings = Tab {
         route: Route::Settings,
@@ -162,7 +177,9 @@ fn with_tabs(home: Route, here: Route, page: AnyView) -> AnyView {
         icon: icon::SETTINGS,
     };
     let tab = |route, label, icon| Tab { route, label, icon };
-    let tabs = if home == Route::Overview {
+    let tabs = if home == Route::Settings {
+        vec![settings]
+    } else if home == Route::Overview {
         vec![tab(home, word::OVERVIEW, icon::OVERVIEW), settings]
     } else if home == Route::Station {
         let records = tab(Route::Records, word::RECORDS, icon::RECORDS);
@@ -260,7 +277,7 @@ fn notices(state: State) -> AnyView {
         });
         view! {
             <div class="notice shut" role="alert">
-                <span>{fault::shut_out(code).s()}</span>
+                <span>{state.told(fault::shut_out(code))}</span>
                 {again}
             </div>
         }

@@ -1,6 +1,7 @@
 //! Where one is in the app: routes, links, the browser's history, and sheets that Back closes.
 
 use core::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use domain::id::RecordId;
 use gloo::events::EventListener;
@@ -109,7 +110,45 @@ pub const fn record_route(kind: domain::record::Kind, id: RecordId) -> Route {
     }
 }
 
+/// What stands in the address of a screen with a record beside its list.
+const BESIDE: &str = "record=";
+
+/// The query of the address under which a record stands beside the list.
+#[must_use]
+pub fn beside_query(kind: domain::record::Kind, id: RecordId) -> String {
+    format!(
+        "{BESIDE}{}",
+        record_route(kind, id).path().trim_start_matches('/')
+    )
+}
+
+/// The record that stands beside the list.
+#[must_use]
+pub fn beside() -> Option<(domain::record::Kind, RecordId)> {
+    use domain::record::Kind;
+    query().with(|query| match Route::parse(query.strip_prefix(BESIDE)?) {
+        Route::Dispute(id) => Some((Kind::Dispute, id)),
+        Route::Patrol(id) => Some((Kind::Patrol, id)),
+        Route::Hazard(id) => Some((Kind::Hazard, id)),
+        Route::Task(id) => Some((Kind::Task, id)),
+        Route::Join
+        | Route::Home
+        | Route::NewDispute
+        | Route::Records
+        | Route::Patrols
+        | Route::NewHazard(_)
+        | Route::Station
+        | Route::Overview
+        | Route::Settings
+        | Route::Carry
+        | Route::NotFound => None,
+    })
+}
+
 thread_local! {
+    static QUERY: RefCell<Option<RwSignal<String>>> = const { RefCell::new(None) };
+    /// How far down each address was when it was left.
+    static LEFT: RefCell<BTreeMap<String, f64>> = const { RefCell::new(BTreeMap::new()) };
     static ROUTE: RefCell<Option<RwSignal<Route>>> = const { RefCell::new(None) };
     static SHEET: RefCell<Option<RwSignal<bool>>> = const { RefCell::new(None) };
     static VISITED: Cell<bool> = const { Cell::new(false) };
@@ -126,7 +165,22 @@ pub fn route() -> RwSignal<Route> {
     })
 }
 
-fn here() -> Route {
+/// What stands behind the path in the address: where one is within a screen.
+#[must_use]
+pub fn query() -> RwSignal<String> {
+    QUERY.with(|slot| {
+        *slot
+            .borrow_mut()
+            .get_or_insert_with(|| RwSignal::new(query_of(&address()).to_owned()))
+    })
+}
+
+fn query_of(address: &str) -> &str {
+    address.split_once('?').map_or("", |(_, query)| query)
+}
+
+/// Path and query of the page.
+fn address() -> String {
     let location = web_sys::window().map(|window| window.location());
     let part = |read: fn(&web_sys::Location) -> Result<String, JsValue>| {
         location
@@ -134,21 +188,79 @@ fn here() -> Route {
             .and_then(|location| read(location).ok())
             .unwrap_or_default()
     };
-    Route::parse(&format!(
+    format!(
         "{}{}",
         part(web_sys::Location::pathname),
         part(web_sys::Location::search)
-    ))
+    )
+}
+
+fn here() -> Route {
+    Route::parse(&address())
+}
+
+/// Notes how far down the page is that is about to be left.
+fn leave() {
+    let down = web_sys::window().and_then(|window| window.scroll_y().ok());
+    LEFT.with(|left| left.borrow_mut().insert(address(), down.unwrap_or(0.0)));
+}
+
+/// Goes as far down as the page was when it was left, once it is drawn.
+fn come_back() {
+    let down = LEFT.with(|left| left.borrow().get(&address()).copied());
+    crate::platform::after(RESTORE_MS, move || {
+        if let (Some(window), Some(down)) = (web_sys::window(), down) {
+            window.scroll_to_with_x_and_y(0.0, down);
+        }
+    })
+    .keep();
+}
+
+/// How long a screen takes to be drawn, at most; a list is not as long before.
+const RESTORE_MS: u32 = 30;
+
+/// Goes elsewhere within the screen: it stays as it is, and Back leads to where one was.
+pub fn turn(query: &str) {
+    leave();
+    turn_by(query, web_sys::History::push_state_with_url);
+}
+
+/// The same in place of where one is.
+pub fn turn_back_to(query: &str) {
+    turn_by(query, web_sys::History::replace_state_with_url);
+}
+
+type Entering = fn(&web_sys::History, &JsValue, &str, Option<&str>) -> Result<(), JsValue>;
+
+fn turn_by(to: &str, enter: Entering) {
+    close_sheet();
+    let address = address();
+    let path = address.split('?').next().unwrap_or_default();
+    let path = match to {
+        "" => path.to_owned(),
+        to => format!("{path}?{to}"),
+    };
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        // A refused entry only costs the Back button one step.
+        let _entered = enter(&history, &JsValue::NULL, "", Some(&path));
+    }
+    query().set(to.to_owned());
 }
 
 /// Listens to the browser's Back and to links of ours, for the life of the page.
 pub fn start() {
-    let (Some(window), shown) = (web_sys::window(), route()) else {
+    let (Some(window), shown, within) = (web_sys::window(), route(), query()) else {
         return;
     };
+    if let Ok(history) = window.history() {
+        // The browser would try before the list is drawn.
+        let _ours = history.set_scroll_restoration(web_sys::ScrollRestoration::Manual);
+    }
     EventListener::new(&window, "popstate", move |_| {
         if !close_sheet() {
+            within.set(query_of(&address()).to_owned());
             shown.set(here());
+            come_back();
         }
     })
     .forget();
@@ -197,6 +309,7 @@ fn visit(to: Route, replace: bool) {
         return;
     };
     INVITATION.with(|slot| slot.borrow_mut().take());
+    leave();
     if let Ok(history) = window.history() {
         let path = to.path();
         // A refused entry only costs the Back button one step.
@@ -207,6 +320,7 @@ fn visit(to: Route, replace: bool) {
         };
     }
     window.scroll_to_with_x_and_y(0.0, 0.0);
+    query().set(query_of(&to.path()).to_owned());
     route().set(to);
 }
 

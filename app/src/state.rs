@@ -2,12 +2,14 @@
 
 mod actions;
 mod carry;
+pub mod lists;
 mod photos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use domain::access;
 use domain::codelist::Language;
 use domain::id::RecordId;
 use domain::replica::journal::Damage;
@@ -17,13 +19,15 @@ use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
-use crate::locale::{Word, fault, word};
+use crate::locale::{self, Word, fault, word};
 use crate::platform::Room;
 use crate::runtime::Screens;
 use crate::runtime::carry::Delivery;
 use crate::store::identities::Known;
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::store::photos::Book;
+
+use lists::{Filters, Sought};
 
 pub use actions::{Actions, CaseState, LoadFault, OverviewFault};
 
@@ -81,6 +85,10 @@ pub struct State {
     pub toast: RwSignal<Option<Toast>>,
     /// Ticks once a minute, for what depends on the time.
     pub minute: RwSignal<u32>,
+    /// What the records are narrowed to.
+    pub sought: Sought,
+    /// What the station's table is narrowed to.
+    pub filters: Filters,
 }
 
 impl State {
@@ -117,6 +125,8 @@ impl State {
             language: RwSignal::new(language),
             toast: RwSignal::new(None),
             minute: RwSignal::new(0),
+            sought: Sought::new(),
+            filters: Filters::new(),
         }
     }
 
@@ -145,7 +155,7 @@ impl State {
                 .filter_map(|key| book.get(&(row.id, *key)));
             noted.filter(|note| note.arrived).count()
         });
-        crate::locale::format::photos(arrived, row.photos.len())
+        locale::format::photos(arrived, row.photos.len())
     }
 
     /// What stands in the place of an empty list: on a new device the records are still on their way.
@@ -166,6 +176,19 @@ impl State {
     #[must_use]
     pub fn known(&self) -> Option<Arc<Directory>> {
         self.directory.get()
+    }
+
+    /// What an officer is told, or the same for the station itself, which has nobody to ask but its
+    /// administrator.
+    #[must_use]
+    pub fn told(&self, word: Word) -> String {
+        let directory = self.directory.get();
+        let is_station = directory.is_some_and(|known| access::is_station_staff(&known.me));
+        if is_station {
+            locale::to_station(word)
+        } else {
+            word.s().to_owned()
+        }
     }
 
     /// Shows the page for an app that crashed several times in a row.

@@ -92,8 +92,8 @@ pub struct Outbox {
 pub trait Store {
     /// Everything of these records, in the order asked.
     async fn load(&self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, Fault>;
-    /// The first `limit` rows of a list.
-    async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault>;
+    /// The rows of a list, all of them: a part would look like the whole in every count and search.
+    async fn rows(&self, list: List) -> Result<Vec<Row>, Fault>;
     /// The rows of these records; one that is not there is left out.
     async fn rows_of(&self, ids: &[RecordId]) -> Result<Vec<Row>, Fault>;
     /// The head of the outbox: at most so many items, and so many bytes unless the first is larger.

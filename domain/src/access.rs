@@ -173,6 +173,13 @@ pub const fn machine(kind: Kind) -> &'static Machine {
     }
 }
 
+/// Whether a member may take a step with a record in this status: a screen offers no other.
+#[must_use]
+pub fn may_step(member: &Member, kind: Kind, (from, to): (&str, &str)) -> bool {
+    let rule = machine(kind).rule(from, to);
+    rule.is_some_and(|rule| member.has_any(rule.roles))
+}
+
 /// What [`judge`] looks at in a body: the header, and the events that a change touches.
 pub const BODY_LENS: Lens = Lens {
     fields: &HEADER_PATHS,

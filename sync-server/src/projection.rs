@@ -1,12 +1,16 @@
 //! Rows: folded from changes, kept for lists and counts; they can be dropped and made again.
 
 use domain::id::RecordId;
+use domain::sync::message::VERSION;
 use domain::time::Millis;
 use domain::view::{ROW_VERSION, Row};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use crate::gate;
-use crate::store::{Store, bytes, damage, log};
+use crate::store::{self, Store, bytes, damage, frame as kept, log};
+
+/// The setting that names the version of rows and frames which the kept frames are of.
+const FRAMES_OF: &str = "frames_of";
 
 /// Writes records' rows, in place of older ones.
 ///
@@ -239,19 +243,25 @@ async fn stored(
     }))
 }
 
-/// Folds all rows anew when some are of another version than this program reads.
+/// Folds all rows anew when some are of another version than this program reads, and drops the frames
+/// that another version made: they hold rows, and devices would be given what they cannot read.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn refresh(store: &Store, now: Millis) -> Result<(), sqlx::Error> {
     let mut write = store.begin().await?;
+    let version = [ROW_VERSION, VERSION];
+    if store::setting(&mut write, FRAMES_OF).await?.as_deref() != Some(&version) {
+        kept::drop_all(&mut write).await?;
+        store::set_setting(&mut write, FRAMES_OF, &version).await?;
+    }
     let stale: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM row WHERE substr(bytes, 1, 1) <> ?)")
             .bind([ROW_VERSION].as_slice())
             .fetch_one(&mut *write)
             .await?;
     if !stale {
-        return Ok(());
+        return write.commit().await;
     }
     let report = rebuild(&mut write, now).await?;
     write.commit().await?;

@@ -9,6 +9,7 @@ mod link;
 mod live;
 mod offline;
 mod photo;
+mod places;
 mod server;
 mod shared;
 mod update;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::browser::PHONE;
+use tests::browser::{DESK, PHONE};
 use tests::gate::Mode;
 use tests::server::Server;
 use tests::walk::Person;
@@ -39,4 +39,31 @@ async fn one_bar_of_signal_that_lies_does_not_hold_up_the_work() {
     officer.go("/").await;
     officer.page().press(words::SYNC_NOW).await;
     officer.page().sees_word(words::SENT).await;
+}
+
+/// Seen: phones said that the station had shut them out when the server had been set up anew.
+#[tokio::test]
+async fn sy30_a_server_that_was_set_up_anew_is_told_from_a_revocation_and_gets_all_that_a_phone_has()
+ {
+    let mut server = Server::demo().await;
+    let officer = Person::join(&mut server, "officer", PHONE).await;
+    let case = officer.register_dispute("老井", "服务器重装前的纠纷").await;
+    officer.sync().await;
+    server.kill().await;
+    server.set_up_anew().await;
+    officer.go("/").await;
+    officer.page().press(words::SYNC_NOW).await;
+    officer.page().sees("服务器不认识本机").await;
+    officer.page().sees_no_text("停用").await;
+    let again = server.join("officer");
+    officer.page().press(words::TYPE_CODE).await;
+    officer.page().heading(words::AGAIN).await;
+    officer.page().fill(words::CODE, &again.code).await;
+    officer.page().press(words::AGAIN).await;
+    officer.page().sees_no_text("服务器不认识本机").await;
+    officer.sync().await;
+    officer.sync().await;
+    let station = Person::join(&mut server, "station", DESK).await;
+    station.go(&case).await;
+    station.page().sees("服务器重装前的纠纷").await;
 }

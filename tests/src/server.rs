@@ -105,6 +105,13 @@ impl Server {
         self.start_again(&listen, app).await;
     }
 
+    /// Another server at the same address, which has never heard of anybody.
+    pub async fn set_up_anew(&mut self) {
+        let listen = self.address.to_string();
+        self.data = TempDir::new().expect("a temporary folder");
+        self.start_again(&listen, &Self::app()).await;
+    }
+
     /// The build of the app that the tests are about.
     pub fn app() -> PathBuf {
         built("FENGGE_DIST", "target/dist")

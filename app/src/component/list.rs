@@ -5,15 +5,40 @@ use core::cmp::Ordering;
 use domain::time::Millis;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use crate::locale::{format, word};
 use crate::nav::record_route;
+use crate::platform;
 use crate::state::state;
 
 /// Puts rows in order. One routine for all lists: a sort is four kilobytes of code, and each closure
 /// would bring a copy of its own.
 pub fn sort_rows(rows: &mut [&Row], order: &dyn Fn(&Row, &Row) -> Ordering) {
     rows.sort_by(|a, b| order(a, b));
+}
+
+/// Called when a list is drawn anew: whoever stands on a row with the focus stays on that row, wherever
+/// it is now, and not on the one that took its place.
+pub fn keep_focus() {
+    let document = || web_sys::window()?.document();
+    let held = document()
+        .and_then(|document| document.active_element())
+        .and_then(|active| active.get_attribute("href"));
+    let Some(href) = held else { return };
+    platform::after(0, move || {
+        let row = document().and_then(|document| {
+            let row = document.query_selector(&format!("main a[href='{href}']"));
+            row.ok().flatten()?.dyn_into::<web_sys::HtmlElement>().ok()
+        });
+        if let Some(row) = row {
+            let options = web_sys::FocusOptions::new();
+            options.set_prevent_scroll(true);
+            // A row that cannot take the focus is still on the screen.
+            let _focused = row.focus_with_options(&options);
+        }
+    })
+    .keep();
 }
 
 /// The tag for a step of the ladder.

@@ -21,11 +21,16 @@ pub fn sheet(
 }
 
 fn place(open: RwSignal<bool>, title: Drawn<String>, body: Drawn<AnyView>) -> AnyView {
+    // Where the focus was, to go back there.
+    let opener = StoredValue::new_local(None::<web_sys::HtmlElement>);
     Effect::new(move |before: Option<bool>| {
         let is_open = open.get();
         if is_open && before != Some(true) {
+            opener.set_value(focused());
             nav::sheet_opened(open);
             focus_sheet();
+        } else if !is_open && before == Some(true) {
+            go_back_to(opener.try_update_value(Option::take).flatten());
         }
         is_open
     });
@@ -48,6 +53,30 @@ fn place(open: RwSignal<bool>, title: Drawn<String>, body: Drawn<AnyView>) -> An
         })
     };
     view! { <div class="sheet-place">{content}</div> }.into_any()
+}
+
+fn focused() -> Option<web_sys::HtmlElement> {
+    let document = web_sys::window()?.document()?;
+    document.active_element()?.dyn_into().ok()
+}
+
+/// Puts the focus where it was before the sheet; at the heading where that is gone with what was saved.
+fn go_back_to(opener: Option<web_sys::HtmlElement>) {
+    platform::after(0, move || {
+        let document = web_sys::window().and_then(|window| window.document());
+        let heading = || {
+            let heading = document?.query_selector("h1").ok().flatten()?;
+            heading.dyn_into::<web_sys::HtmlElement>().ok()
+        };
+        let there = opener.filter(|opener| opener.is_connected());
+        if let Some(target) = there.or_else(heading) {
+            let options = web_sys::FocusOptions::new();
+            options.set_prevent_scroll(true);
+            // What cannot take the focus is still on the screen.
+            let _focused = target.focus_with_options(&options);
+        }
+    })
+    .keep();
 }
 
 fn focus_sheet() {

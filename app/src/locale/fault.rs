@@ -295,7 +295,10 @@ pub const fn is_shut_out(code: ErrorCode) -> bool {
 /// Why this phone is not let in, and what to do; nothing that was saved is lost.
 #[must_use]
 pub const fn shut_out(code: ErrorCode) -> Word {
-    if lets_in_by_code(code) {
+    if matches!(code, ErrorCode::UnknownDevice) {
+        // It never shut anybody out: it has never heard of this phone.
+        word::SHUT_UNKNOWN
+    } else if lets_in_by_code(code) {
         word::SHUT_LOCKED
     } else {
         word::SHUT_REVOKED

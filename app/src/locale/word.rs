@@ -87,9 +87,15 @@ words! {
     THIS_NUMBER: "本机编号 {}", "Number of this phone: {}";
     SHUT_LOCKED: "服务器认不出本机了（可能清理过浏览器数据）。内容都还在本机，可以继续工作；要送出去，请向所里要一个给本机的新邀请码。", "The server does not recognise this phone any more; perhaps the browser’s data were cleared. Everything is still on this phone, and you can go on working. To send it, ask the station for a new code made for this phone.";
     SHUT_REVOKED: "本机已被所里停用，不再收发。已保存的内容都还在本机，没有丢，请联系所里。", "The station has shut this phone out: nothing is sent or fetched. What was saved is still on it and is not lost. Call the station.";
+    SHUT_UNKNOWN: "这个地址上的服务器不认识本机：可能是服务器重新装过，或者连到了别的网络。内容都还在本机，可以继续工作。要送出去，请向所里要一个新的邀请码，输入后会自动补传。", "The server at this address does not know this phone: it may have been set up anew, or this is another network. Everything is still on this phone, and you can go on working. To send it, ask the station for a new code and type it: all that it lacks is then sent by itself.";
     TYPE_CODE: "输入邀请码", "Type the code";
     JOIN_FAILED: "没有成功，请稍后再试", "That did not work: try again later";
     NOT_SURVEILLANCE: "枫格只记事，不记人的行踪；没有积分、排名和打卡。", "Fengge records matters, not people’s movements; no points, rankings or forced check-ins.";
+
+    NO_MATTERS: "您的账号不办理事项：管理和审计在服务器上进行，这里只有设置。", "Your account handles no matters: administration and audit are done at the server, and here are the settings alone.";
+    NOWHERE: "没有这个页面", "No such page";
+    NOWHERE_LEAD: "这个地址没有对应的页面，可能是链接不完整。已保存的内容都在。", "There is no page at this address: the link may be incomplete. What was saved is all there.";
+    TO_BEGINNING: "回到首页", "To the first page";
 
     // Home.
     DUE: "今天要做", "Due";
@@ -271,6 +277,7 @@ words! {
     PHOTO_KEEP: "保留", "Keep";
     PHOTO_ON_PHONE: "待发送", "Waiting to be sent";
     PHOTO_BROKEN: "这张照片打不开，请再拍一次", "This picture cannot be read: take it again";
+    PHOTO_HEIC: "这是 HEIC 照片，本机浏览器读不了，原照片还在相册里。请在相机设置里把照片格式改为 JPEG（兼容性优先）再拍，或先在相册里另存为 JPEG 再选。", "This is a HEIC picture, which the browser of this phone cannot read; it is still in your album. Set the camera to JPEG (most compatible) and take it again, or save it as JPEG in the album first.";
     PHOTO_NO_ROOM: "照片没有保存成功，文字都在。请清理一些空间再拍", "The photo was not kept; the text is safe. Free some space and take it again";
     PHOTOS_LEFT: "{} 张照片待发", "{} photos to send";
     PHOTOS_WIFI: "{} 张照片等 Wi-Fi", "{} photos wait for Wi-Fi";

@@ -53,6 +53,14 @@ pub async fn redraw(file: &Blob) -> Option<Shot> {
     })
 }
 
+/// Whether a file is one of those that some cameras write and few browsers read.
+#[must_use]
+pub fn is_heic(kind: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["image/heic", "image/heif"].contains(&kind)
+        || [".heic", ".heif"].iter().any(|end| name.ends_with(end))
+}
+
 /// The picture as it is to be seen: turned as the camera was held.
 async fn bitmap(file: &Blob) -> Option<ImageBitmap> {
     let window = web_sys::window()?;
@@ -108,6 +116,9 @@ fn draw(bitmap: &ImageBitmap, edge: u32) -> Option<HtmlCanvasElement> {
     let pen: CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
     // Where a browser does not know this, the picture is a little coarser.
     let _finer = Reflect::set(&pen, &"imageSmoothingQuality".into(), &"high".into());
+    // What is transparent would come out black where the browser writes JPEG.
+    pen.set_fill_style_str("#fff");
+    pen.fill_rect(0.0, 0.0, width.into(), height.into());
     pen.draw_image_with_image_bitmap_and_dw_and_dh(bitmap, 0.0, 0.0, width.into(), height.into())
         .ok()?;
     Some(canvas)

@@ -159,7 +159,7 @@ impl<S: Store + 'static> Runtime<S> {
     /// When there are none, or too many for a file.
     pub async fn first_load(&self, grids: Vec<UnitId>) -> Result<Bundle, CarryFault> {
         let mut writer = self.replica.borrow().hand(grids);
-        let rows = self.store.rows(List::Newest, u32::MAX).await?;
+        let rows = self.store.rows(List::Newest).await?;
         let ids: Vec<RecordId> = rows.into_iter().map(|row| row.id).collect();
         for some in ids.chunks(RECORDS_AT_ONCE) {
             for stored in self.store.load(some).await? {

@@ -21,8 +21,6 @@ use crate::store::indexed_db::{IndexedDb, Listener, Notice, OpenError};
 use crate::store::journal::Journal;
 use crate::store::{Fault, List, Store};
 
-/// The most rows that are held for the screens; the newest.
-const ROWS_MAX: u32 = 5_000;
 /// How long the last drafts may take before the database closes for a newer window.
 const CLOSE_MS: u32 = 400;
 /// The pause before a database that did not open is opened once more, in milliseconds.
@@ -186,7 +184,7 @@ impl Phone {
         let proof = (known.device, known.secret);
         *self.known.borrow_mut() = known;
         self.screens.drafts(session.store().drafts().await?);
-        let rows = session.store().rows(List::Newest, ROWS_MAX).await?;
+        let rows = session.store().rows(List::Newest).await?;
         let courier = Courier::new(Rc::clone(&session), proof, Rc::clone(&self.screens));
         courier.rows(&rows);
         let carrier = Carrier::new(Rc::clone(&session), Rc::clone(&self.screens));

@@ -2,7 +2,7 @@
 
 use domain::command::Command;
 use domain::id::RecordId;
-use domain::record::dispute::Dispute;
+use domain::record::dispute::{Dispute, offers};
 use domain::record::vault::KeptParty;
 use domain::record::{EVENTS, Event, EventKind};
 use domain::time::Millis;
@@ -327,7 +327,7 @@ fn event_line<'a>(dispute: &Dispute, event: &'a Event) -> Line<'a> {
     (event.at, title, text, &event.by, path)
 }
 
-/// What can be done, in reach of the thumb. What is not possible now says why when it is tried.
+/// What this person can do now, in reach of the thumb.
 fn actions(here: Here, open: Sheets) -> AnyView {
     let status = Memo::new(move |_| {
         here.with(|case| {
@@ -345,13 +345,13 @@ fn actions(here: Here, open: Sheets) -> AnyView {
     let bar = move || {
         let status = status.get()?;
         let agreed = ["agreed", "performed"].contains(&status.as_str());
-        let going_on = domain::record::dispute::MACHINE.is_open(&status).then(|| {
-            view! {
-                {button(word::SESSION, Sheet::Session, false)}
-                {button(word::AGREEMENT, Sheet::Agreement, !agreed)}
-                {button(word::CLOSE_CASE, Sheet::Close, agreed)}
-            }
-        });
+        let offers = state().known().map(|known| offers(&known.me, &status));
+        let offers = offers.unwrap_or_default();
+        let going_on = view! {
+            {offers.session.then(|| button(word::SESSION, Sheet::Session, false))}
+            {offers.agreement.then(|| button(word::AGREEMENT, Sheet::Agreement, !agreed))}
+            {offers.close.then(|| button(word::CLOSE_CASE, Sheet::Close, agreed))}
+        };
         Some(view! {
             <div class="foot grid">{button(word::ADD_EVENT, Sheet::Event, false)} {going_on}</div>
         })

@@ -1,5 +1,6 @@
 //! Hazards: the form, and the page with its steps.
 
+use domain::access;
 use domain::codelist::List;
 use domain::command::Command;
 use domain::id::RecordId;
@@ -258,8 +259,15 @@ fn buttons(status: &str, (open, to): (RwSignal<bool>, RwSignal<&'static str>)) -
         "transferred" | "onspot" => &[("closed", word::CLOSE_CASE)],
         _ => &[],
     };
+    // What only others may do is no button here.
+    let me = state().known();
+    let mine = |(step, _): &&(&'static str, Word)| {
+        me.as_ref()
+            .is_some_and(|known| access::may_step(&known.me, Kind::Hazard, (status, step)))
+    };
+    let steps: Vec<_> = steps.iter().filter(mine).collect();
     let last = steps.len().saturating_sub(1);
-    let button = |(place, (step, label)): (usize, &(&'static str, Word))| {
+    let button = |(place, (step, label)): (usize, &&(&'static str, Word))| {
         let step = *step;
         let class = if place == last {
             "button primary"

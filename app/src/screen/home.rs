@@ -6,7 +6,7 @@ use domain::time::HOUR_MS;
 use domain::view::Row;
 use leptos::prelude::*;
 
-use crate::component::list::{delivery_tag, due_tag, list_card, row_link, sort_rows};
+use crate::component::list::{delivery_tag, due_tag, keep_focus, list_card, row_link, sort_rows};
 use crate::component::shell::{Top, top};
 use crate::icon::{self, icon};
 use crate::locale::{format, word};
@@ -141,6 +141,7 @@ fn draft_note(state: State) -> Option<AnyView> {
 
 fn due(state: State) -> AnyView {
     state.minute.track();
+    keep_focus();
     let now = platform::now();
     let until = now.day().plus(SOON_DAYS).end();
     let items = state.rows.with(|rows| {
@@ -157,6 +158,9 @@ fn due(state: State) -> AnyView {
 }
 
 fn recent(state: State) -> AnyView {
+    // What says "today" says another thing after midnight.
+    state.minute.track();
+    keep_focus();
     let now = platform::now();
     let (items, more) = state.rows.with(|rows| {
         let mut mine: Vec<&Row> = rows.values().filter(|row| is_mine(state, row)).collect();

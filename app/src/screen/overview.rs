@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use crate::component::chips::{Choice, chips};
 use crate::component::shell::{Top, top};
 use crate::locale::{self, format, word};
+use crate::nav;
 use crate::platform;
 use crate::screen::is_demo;
 use crate::state::{Actions, OverviewFault, State, state};
@@ -22,31 +23,84 @@ use crate::state::{Actions, OverviewFault, State, state};
 /// What stands between a place and the one below it.
 const STEP: &str = "›";
 
-/// What is being looked at and what came of it.
+/// What is being looked at, which stands in the address, and what came of it.
 #[derive(Clone, Copy)]
 struct Look {
-    place: RwSignal<Option<Place>>,
-    span: RwSignal<String>,
-    period: RwSignal<Weeks>,
+    place: Memo<Option<Place>>,
+    period: Memo<Weeks>,
     found: RwSignal<Option<Arc<Overview>>>,
     fault: RwSignal<Option<OverviewFault>>,
     again: RwSignal<u32>,
 }
 
 impl Look {
-    fn show(&self, place: Place) {
-        self.place.set(Some(place));
+    fn show(&self, place: &Place) {
+        nav::turn(&written(Some(place), self.period.get_untracked()));
         if let Some(window) = web_sys::window() {
             window.scroll_to_with_x_and_y(0.0, 0.0);
         }
     }
 
-    /// The last period of a length that is over.
-    fn choose(&self, span: String) {
-        self.period
-            .set(Weeks::latest(span_of(&span), platform::now()));
-        self.span.set(span);
+    fn go_to(&self, period: Weeks) {
+        let place = self.place.get_untracked();
+        nav::turn(&written(place.as_ref(), period));
     }
+
+    /// The last period of a length that is over.
+    fn choose(&self, span: &str) {
+        self.go_to(Weeks::latest(span_of(span), platform::now()));
+    }
+}
+
+/// What is looked at, as it stands in the address.
+fn written(place: Option<&Place>, period: Weeks) -> String {
+    let period = match period {
+        Weeks::Year(year) => format!("year.{year}"),
+        Weeks::Quarter(year, quarter) => format!("quarter.{year}.{quarter}"),
+        Weeks::Month(year, month) => format!("month.{year}.{month}"),
+        Weeks::Week(week) => format!("week.{week}"),
+    };
+    let part = |name: &str, text: &str| {
+        let text = String::from(js_sys::encode_uri_component(text));
+        format!("&{name}={text}")
+    };
+    let unit = place.map(|place| part("unit", place.unit.as_str()));
+    let village = place.and_then(|place| place.village.as_deref());
+    let village = village.map(|village| part("village", village));
+    format!(
+        "period={period}{}{}",
+        unit.unwrap_or_default(),
+        village.unwrap_or_default()
+    )
+}
+
+/// One part of the address.
+fn read(query: &str, name: &str) -> Option<String> {
+    let mut parts = query.split('&').filter_map(|part| part.split_once('='));
+    let (_, text) = parts.find(|(known, _)| *known == name)?;
+    js_sys::decode_uri_component(text).ok().map(String::from)
+}
+
+fn place_of(query: &str) -> Option<Place> {
+    let unit = read(query, "unit")?.parse().ok()?;
+    let village = read(query, "village");
+    Some(Place { unit, village })
+}
+
+/// The period of the address, where it is one that is over.
+fn period_of(query: &str) -> Option<Weeks> {
+    let text = read(query, "period")?;
+    let (span, numbers) = text.split_once('.')?;
+    let mut numbers = numbers.split('.').map(|text| text.parse::<i64>().ok());
+    let first = numbers.next()??;
+    let period = match span {
+        "year" => Weeks::Year(first),
+        "quarter" => Weeks::Quarter(first, numbers.next()??),
+        "month" => Weeks::Month(first, numbers.next()??),
+        "week" => Weeks::Week(first),
+        _ => return None,
+    };
+    (period.is_sound() && period.is_over(platform::now())).then_some(period)
 }
 
 fn span_of(choice: &str) -> Span {
@@ -58,18 +112,30 @@ fn span_of(choice: &str) -> Span {
     }
 }
 
+const fn span_code(span: Span) -> &'static str {
+    match span {
+        Span::Week => "week",
+        Span::Month => "month",
+        Span::Quarter => "quarter",
+        Span::Year => "year",
+    }
+}
+
 /// The overview screen.
 pub fn overview() -> AnyView {
     let state = state();
     let look = Look {
-        place: RwSignal::new(None),
-        span: RwSignal::new("month".to_owned()),
-        period: RwSignal::new(Weeks::latest(Span::Month, platform::now())),
+        place: Memo::new(|_| nav::query().with(|query| place_of(query))),
+        period: Memo::new(|_| {
+            let asked = nav::query().with(|query| period_of(query));
+            asked.unwrap_or_else(|| Weeks::latest(Span::Month, platform::now()))
+        }),
         found: RwSignal::new(None),
         fault: RwSignal::new(None),
         again: RwSignal::new(0),
     };
     Effect::new(move |_| ask(state, look));
+    let span = Signal::derive(move || span_code(look.period.get().span()).to_owned());
     let spans = vec![
         Choice::new("week", word::WEEK.s()),
         Choice::new("month", word::MONTH.s()),
@@ -81,7 +147,7 @@ pub fn overview() -> AnyView {
             {move || heading(state, look)}
             <main class="overview">
                 {move || path(look)}
-                {chips(word::PERIOD.s(), spans, 4, look.span.into(), move |span| look.choose(span))}
+                {chips(word::PERIOD.s(), spans, 4, span, move |span| look.choose(&span))}
                 {move || period(look)}
                 {move || fault(look)}
                 {move || look.found.get().map(|found| picture(&found, look))}
@@ -99,7 +165,7 @@ fn period(look: Look) -> AnyView {
     let after = Weeks::around(period.last().saturating_add(1), period.span());
     let later = after.is_over(now).then(|| {
         view! {
-            <button type="button" class="mini" on:click=move |_| look.period.set(after)>
+            <button type="button" class="mini" on:click=move |_| look.go_to(after)>
                 {word::PERIOD_AFTER.s()}
             </button>
         }
@@ -107,7 +173,7 @@ fn period(look: Look) -> AnyView {
     view! {
         <p class="path">
             <b>{days(period, now.day())}</b>
-            <button type="button" class="mini" on:click=move |_| look.period.set(before)>
+            <button type="button" class="mini" on:click=move |_| look.go_to(before)>
                 {word::PERIOD_BEFORE.s()}
             </button>
             {later}
@@ -210,7 +276,7 @@ fn path(look: Look) -> AnyView {
         }
         let place = named.place.clone();
         view! {
-            <button type="button" class="mini" on:click=move |_| look.show(place.clone())>
+            <button type="button" class="mini" on:click=move |_| look.show(&place)>
                 {name(&named)}
             </button>
             <span aria-hidden="true">{STEP}</span>
@@ -338,7 +404,7 @@ fn below(below: &[Below], look: Look) -> Option<AnyView> {
             <tr>
                 <td>
                     <button type="button" class="link"
-                        on:click=move |_| look.show(place.clone())>
+                        on:click=move |_| look.show(&place)>
                         {name(&one.named)}
                     </button>
                     {level.map(|level| view! { <small>{level}</small> })}

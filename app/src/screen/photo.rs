@@ -189,9 +189,14 @@ fn camera((id, failure): (RecordId, RwSignal<Option<String>>), ears: Ears) -> An
         failure.set(None);
         let taken = Rc::clone(&taken);
         platform::spawn(async move {
+            let heic = platform::photo::is_heic(&file.type_(), &file.name());
             let file: Blob = file.into();
             match Actions::keep_photo(id, &file).await {
                 Ok(()) => taken(),
+                // Taking it again with the same camera would make the same file.
+                Err(PhotoError::Unreadable) if heic => {
+                    failure.try_set(Some(word::PHOTO_HEIC.s().to_owned()));
+                }
                 Err(error) => {
                     failure.try_set(Some(problem(&error)));
                 }

@@ -49,7 +49,18 @@ pub(crate) fn part(here: Here, draw: impl Fn(&Case) -> AnyView + Send + Sync + '
 }
 
 fn part_of(here: Here, draw: Box<dyn Fn(&Case) -> AnyView + Send + Sync>) -> AnyView {
-    view! { {move || here.get().map(|case| draw(&case))} }.into_any()
+    // What says "today" says another thing after midnight.
+    let day = today();
+    view! { {move || { day.track(); here.get().map(|case| draw(&case)) }} }.into_any()
+}
+
+/// The day, as it changes at midnight.
+fn today() -> Memo<i64> {
+    let minute = state().minute;
+    Memo::new(move |_| {
+        minute.track();
+        platform::now().day().0
+    })
 }
 
 /// The record for its page: read anew whenever its row changes.
@@ -175,12 +186,15 @@ pub(crate) fn pane(
 ) -> AnyView {
     let state = state();
     let (found, here) = look(id);
+    let note = |note: &'static str| {
+        view! { <article class="pane"><p class="empty">{note}</p></article> }.into_any()
+    };
     let view = move || match found.get() {
-        Found::Reading => ().into_any(),
-        Found::NotHere => view! { <p class="empty">{word::CASE_MISSING.s()}</p> }.into_any(),
-        Found::Coming => view! { <p class="empty">{word::CASE_COMING.s()}</p> }.into_any(),
-        Found::Damaged => view! { <p class="empty">{word::CASE_DAMAGED.s()}</p> }.into_any(),
-        Found::Shunned => view! { <p class="empty">{word::CASE_SHUNNED.s()}</p> }.into_any(),
+        Found::Reading => note(""),
+        Found::NotHere => note(word::CASE_MISSING.s()),
+        Found::Coming => note(word::CASE_COMING.s()),
+        Found::Damaged => note(word::CASE_DAMAGED.s()),
+        Found::Shunned => note(word::CASE_SHUNNED.s()),
         Found::Here => {
             let parts = parts(kind, id, here);
             let names = parts.names;
@@ -188,7 +202,9 @@ pub(crate) fn pane(
             let title = move || named.get().unwrap_or_default().0;
             let aside = move || named.get().unwrap_or_default().1;
             let close = close.clone();
+            // Its sheets stand beside the pane: within it they would lie below heading and tabs.
             view! {
+                <article class="pane">
                 <header class="pane-top">
                     <h2><a href=record_route(kind, id).path()>{title}</a><small>{aside}</small></h2>
                     <button type="button" class="plain" aria-label=word::CLOSE.s()
@@ -199,12 +215,13 @@ pub(crate) fn pane(
                 {common(state, here)}
                 {parts.main}
                 {parts.foot}
+                </article>
                 {parts.sheets}
             }
             .into_any()
         }
     };
-    view! { <article class="pane">{view}</article> }.into_any()
+    view! { {view} }.into_any()
 }
 
 /// What every record's page begins with.
@@ -212,7 +229,7 @@ fn common(state: State, here: Here) -> AnyView {
     let known = move || state.directory.get_untracked();
     view! {
         {part(here, move |case| standing(state, case))}
-        {part(here, notes)}
+        {part(here, move |case| notes(state, case))}
         {part(here, move |case| ways(case, known().as_deref()))}
         {part(here, move |case| conflicts(case, known().as_deref()))}
     }
@@ -262,17 +279,17 @@ fn ways(case: &Case, known: Option<&Directory>) -> AnyView {
     .into_any()
 }
 
-fn notes(case: &Case) -> AnyView {
+fn notes(state: State, case: &Case) -> AnyView {
     let refused = case.row.delivery.refused > 0;
     let lines = [
-        case.newer.then(|| word::CASE_NEWER.s()),
-        (case.missing > 0).then(|| word::CASE_WAITING.s()),
-        refused.then(|| word::REFUSED_NOTE.s()),
+        case.newer.then_some(word::CASE_NEWER),
+        (case.missing > 0).then_some(word::CASE_WAITING),
+        refused.then_some(word::REFUSED_NOTE),
     ];
     let lines: Vec<_> = lines
         .into_iter()
         .flatten()
-        .map(|line| view! { <p class="callout">{line}</p> })
+        .map(|line| view! { <p class="callout">{state.told(line)}</p> })
         .collect();
     view! { {lines} }.into_any()
 }

@@ -5,25 +5,25 @@ use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
-use crate::component::list::{delivery_tag, list_card, row_link, sort_rows};
+use crate::component::list::{delivery_tag, keep_focus, list_card, row_link, sort_rows};
 use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
 use crate::platform;
 use crate::screen::{grid_name, is_demo};
+use crate::state::lists::{RECORDS_PAGE, Sought};
 use crate::state::{State, state};
-
-/// How many rows are drawn at once.
-const PAGE: usize = 50;
 
 /// The records screen.
 pub fn records() -> AnyView {
     let state = state();
-    let query = RwSignal::new(String::new());
-    let kind = RwSignal::new(String::new());
-    let delivery = RwSignal::new(String::new());
-    let shown = RwSignal::new(PAGE);
+    let Sought {
+        query,
+        kind,
+        delivery,
+        shown,
+    } = state.sought;
     let title = word::MY_RECORDS.s().to_owned();
-    let reset = move || shown.set(PAGE);
+    let reset = move || shown.set(RECORDS_PAGE);
     view! {
         {top(Top { title, demo: is_demo(state), ..Top::default() })}
         {super::line(state)}
@@ -31,6 +31,7 @@ pub fn records() -> AnyView {
             <div class="search">
                 <label for="search">{word::SEARCH.s()}</label>
                 <input id="search" type="search" autocomplete="off" enterkeyhint="search"
+                    prop:value=query.get_untracked()
                     on:input=move |event| { query.set(event_target_value(&event)); reset(); } />
             </div>
             {chips(word::TYPE.s(), kind_choices(), 9, kind.into(), move |v| { kind.set(v); reset(); })}
@@ -66,6 +67,7 @@ fn delivery_choices() -> Vec<Choice> {
 }
 
 fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<usize>) -> AnyView {
+    keep_focus();
     let now = platform::now();
     let known = state.known();
     let fits = |row: &&Row| {
@@ -89,7 +91,7 @@ fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<
     });
     let more = (count > items.len()).then(|| {
         view! {
-            <button type="button" class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
+            <button type="button" class="button" on:click=move |_| shown.update(|n| *n += RECORDS_PAGE)>
                 {word::SHOW_MORE.s()}
             </button>
         }

@@ -1,5 +1,6 @@
 //! Settings: language, size, theme; who uses this phone; what is stored on it.
 
+use domain::access;
 use domain::codelist::Language;
 use leptos::prelude::*;
 
@@ -21,6 +22,7 @@ pub fn settings() -> AnyView {
         {top(Top { title, demo: is_demo(state), ..Top::default() })}
         <main class="settings">
             {move || update(state)}
+            {move || no_matters(state)}
             <section class="card">
                 {language(state)}
                 {large_text()}
@@ -53,6 +55,13 @@ pub fn settings() -> AnyView {
         </main>
     }
     .into_any()
+}
+
+/// What administrators and auditors are told, who have no matters here.
+fn no_matters(state: State) -> Option<AnyView> {
+    let known = state.known()?;
+    let none = access::reach(&known.me) == access::Reach::Nothing;
+    none.then(|| view! { <p class="callout">{word::NO_MATTERS.s()}</p> }.into_any())
 }
 
 fn update(state: State) -> Option<AnyView> {

@@ -13,11 +13,11 @@ use leptos::prelude::*;
 
 use crate::component::shell::{Top, top};
 use crate::locale::{self, format, word};
+use crate::nav;
 use crate::platform;
 use crate::screen::{is_demo, record};
+use crate::state::lists::Filters;
 use crate::state::{State, state};
-
-pub use table::Filters;
 
 /// "Since yesterday" begins at this hour, when the morning meeting of the day before was held.
 const MORNING_HOUR: i64 = 8;
@@ -25,9 +25,16 @@ const MORNING_HOUR: i64 = 8;
 /// The station screen.
 pub fn station() -> AnyView {
     let state = state();
-    let filters = Filters::new();
-    let beside = move || match filters.selected.get() {
-        Some((kind, id)) => record::pane(kind, id, move || filters.selected.set(None)),
+    let filters = state.filters;
+    let selected = Memo::new(|_| nav::beside());
+    Effect::new(move |_| {
+        // The address of a record beside the list, opened where there is room for one of them.
+        if let Some((kind, id)) = selected.get().filter(|_| !table::is_wide()) {
+            nav::replace(nav::record_route(kind, id));
+        }
+    });
+    let beside = move || match selected.get() {
+        Some((kind, id)) => record::pane(kind, id, || nav::turn_back_to("")),
         None => view! { {move || villages(state, filters)} }.into_any(),
     };
     view! {
@@ -37,7 +44,7 @@ pub fn station() -> AnyView {
             <main class="station">
                 {move || used_up(state)}
                 {move || figures(state, filters)}
-                <div class="columns" class:open=move || filters.selected.get().is_some()>
+                <div class="columns" class:open=move || selected.get().is_some()>
                     <div>{table::table(state, filters)}</div>
                     <aside>{beside}</aside>
                 </div>

@@ -274,8 +274,8 @@ impl Store for Guarded {
         on!(self, store => store.load(ids))
     }
 
-    async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault> {
-        on!(self, store => store.rows(list, limit))
+    async fn rows(&self, list: List) -> Result<Vec<Row>, Fault> {
+        on!(self, store => store.rows(list))
     }
 
     async fn rows_of(&self, ids: &[RecordId]) -> Result<Vec<Row>, Fault> {

@@ -10,7 +10,7 @@ pub(crate) mod read;
 pub(crate) mod save;
 pub(crate) mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::id::{DocId, RecordId};
 use domain::replica::journal::Ledger;
@@ -32,6 +32,8 @@ use super::{Fault, List, Outbox, Place, Store, codec};
 
 pub use open::{Listener, Notice, OpenError, delete};
 
+/// Rows that are mended in one save.
+const MENDED_AT_ONCE: usize = 64;
 /// Records that are read at a time when the whole store is read through.
 const HELD_AT_ONCE: u32 = 128;
 
@@ -127,40 +129,61 @@ impl IndexedDb {
             aside.iter().map(|(_, bytes)| bytes.as_slice()),
         );
         let mut mended = Vec::new();
-        for (key, bytes, rev) in broken {
-            // Whoever has written the row meanwhile has mended it.
-            let mut plan = Plan {
-                expect: vec![(key.as_str().into(), rev)],
-                ..Plan::default()
-            };
-            let row = match key.parse() {
-                Ok(id) => self.fold(id, rev, &ways).await?,
-                Err(_) => None,
-            };
-            match &row {
-                Some(row) => plan.writes.push(encode::row(row)),
-                None => plan.writes.push(encode::delete(ROWS, &key)),
+        // After an update all rows are of another version: some at a time, since each transaction costs
+        // a write to the disk before the first screen is there.
+        for some in broken.chunks(MENDED_AT_ONCE) {
+            let plans = self.mending(some, &ways, &mut mended).await?;
+            if self.connection.save(&Plan::together(&plans)).await.is_err() {
+                // One of them was written meanwhile, and with it mended.
+                for plan in plans {
+                    // A mended row that cannot be stored is mended again at the next read.
+                    let _kept = self.connection.save(&plan).await;
+                }
             }
-            if !codec::is_other_version(&bytes) {
-                let aside = codec::unreadable(Place::Rows, &key, bytes);
-                plan.writes
-                    .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
-            }
-            // A mended row that cannot be stored is mended again at the next read.
-            let _kept = self.connection.save(&plan).await;
-            mended.extend(row);
         }
         Ok(mended)
     }
 
-    async fn fold(&self, id: RecordId, rev: u32, ways: &Ways) -> Result<Option<Row>, Fault> {
-        let ids = [id];
+    /// What to write for each of some rows that cannot be read; the rows themselves go to `mended`.
+    async fn mending(
+        &self,
+        broken: &[(String, Vec<u8>, u32)],
+        ways: &Ways,
+        mended: &mut Vec<Row>,
+    ) -> Result<Vec<Plan>, Fault> {
+        let ids = broken.iter().filter_map(|(key, ..)| key.parse().ok());
+        let ids: Vec<RecordId> = ids.collect();
         let stored = self
             .connection
             .on(async |live| live.reads.records(&ids).await)
             .await?;
-        let record = stored.into_iter().next().map(|stored| sorted(id, stored).0);
-        Ok(record.and_then(|record| mend::row(&record, rev, ways)))
+        let stored = ids.into_iter().zip(stored);
+        let mut records: BTreeMap<RecordId, Stored> = stored.collect();
+        let mut plans = Vec::with_capacity(broken.len());
+        for (key, bytes, rev) in broken {
+            // Whoever has written the row meanwhile has mended it.
+            let mut plan = Plan {
+                expect: vec![(key.as_str().into(), *rev)],
+                ..Plan::default()
+            };
+            let record = key.parse().ok().and_then(|id| {
+                let stored = records.remove(&id)?;
+                Some(sorted(id, stored).0)
+            });
+            let row = record.and_then(|record| mend::row(&record, *rev, ways));
+            match &row {
+                Some(row) => plan.writes.push(encode::row(row)),
+                None => plan.writes.push(encode::delete(ROWS, key)),
+            }
+            if !codec::is_other_version(bytes) {
+                let aside = codec::unreadable(Place::Rows, key, bytes.clone());
+                plan.writes
+                    .push(encode::append(ASIDE, &codec::encode_aside(&aside)));
+            }
+            plans.push(plan);
+            mended.extend(row);
+        }
+        Ok(plans)
     }
 
     async fn several(&self, store: &str, keys: Vec<JsValue>) -> Result<Vec<Entry>, Fault> {
@@ -235,17 +258,13 @@ impl Store for IndexedDb {
         Ok(records)
     }
 
-    async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault> {
+    async fn rows(&self, list: List) -> Result<Vec<Row>, Fault> {
         let (index, range) = match list {
             List::Newest => (BY_NEWEST, None),
             List::Due => (BY_DUE, None),
             List::OfKind(kind) => (BY_KIND, Some(kind_range(kind.code())?)),
         };
-        let read = async |live: &Live| {
-            live.reads
-                .indexed(ROWS, index, range.clone(), Some(limit))
-                .await
-        };
+        let read = async |live: &Live| live.reads.indexed(ROWS, index, range.clone(), None).await;
         let entries = self.connection.on(read).await?;
         let mut rows = self.decode_rows(entries).await?;
         // Rows that had to be folded again stand at the end.

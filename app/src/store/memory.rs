@@ -25,7 +25,7 @@ impl Store for Memory {
         Ok(ids.iter().map(|id| kept.load(*id)).collect())
     }
 
-    async fn rows(&self, list: List, limit: u32) -> Result<Vec<Row>, Fault> {
+    async fn rows(&self, list: List) -> Result<Vec<Row>, Fault> {
         let mut rows: Vec<Row> = self.kept.borrow().rows().cloned().collect();
         match list {
             List::Newest => rows.sort_by_key(|row| -row.updated_at.0),
@@ -38,7 +38,6 @@ impl Store for Memory {
                 rows.sort_by_key(|row| row.due);
             }
         }
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows)
     }
 

@@ -33,7 +33,7 @@ async fn bd6_what_is_taken_along_is_there_once_and_in_its_order_when_the_phone_w
     store.drop_carried(gone).await.expect("dropped");
     assert_eq!(requests(&store).await, [two, three]);
     // One's own records are as they were.
-    let rows = store.rows(List::Newest, 10).await.expect("rows");
+    let rows = store.rows(List::Newest).await.expect("rows");
     assert_eq!(rows, [row(1, 1, 1)]);
     store.close();
 }

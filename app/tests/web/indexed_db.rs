@@ -18,12 +18,12 @@ async fn a_database_keeps_its_records_when_it_is_opened_again() {
     store.commit(&registration(1)).await.expect("saved");
     store.close();
     assert_eq!(store.commit(&registration(2)).await, Err(Fault::Closed));
-    assert_eq!(store.rows(List::Newest, 1).await, Err(Fault::Closed));
+    assert_eq!(store.rows(List::Newest).await, Err(Fault::Closed));
     let store = IndexedDb::open("test-again", &listener().0)
         .await
         .expect("opens");
     assert_eq!(
-        store.rows(List::Newest, 10).await.expect("rows"),
+        store.rows(List::Newest).await.expect("rows"),
         [row(1, 1, 1)]
     );
     store.close();
@@ -79,7 +79,7 @@ async fn an_abort_after_every_request_succeeded_is_a_failure() {
     raw::abort_next_after_success();
     assert_eq!(store.commit(&registration(1)).await, Err(Fault::Aborted));
     raw::back_to_normal();
-    assert!(store.rows(List::Newest, 10).await.expect("rows").is_empty());
+    assert!(store.rows(List::Newest).await.expect("rows").is_empty());
     store.commit(&registration(1)).await.expect("saved");
     store.close();
 }
@@ -90,7 +90,7 @@ async fn a_full_phone_is_named() {
     raw::fail_next_put("QuotaExceededError");
     assert_eq!(store.commit(&registration(1)).await, Err(Fault::Full));
     raw::back_to_normal();
-    assert!(store.rows(List::Newest, 10).await.expect("rows").is_empty());
+    assert!(store.rows(List::Newest).await.expect("rows").is_empty());
     store.close();
 }
 
@@ -143,12 +143,12 @@ async fn a_damaged_row_is_set_aside_and_the_rest_reads() {
     )
     .await;
     assert_eq!(
-        store.rows(List::Newest, 10).await.expect("rows"),
+        store.rows(List::Newest).await.expect("rows"),
         [row(2, 1, 2)]
     );
     assert_eq!(store.aside_count().await.expect("count"), 1);
     assert_eq!(
-        store.rows(List::Newest, 10).await.expect("rows"),
+        store.rows(List::Newest).await.expect("rows"),
         [row(2, 1, 2)]
     );
     assert_eq!(store.aside_count().await.expect("count"), 1);
@@ -175,7 +175,7 @@ async fn a_connection_that_the_browser_closed_is_opened_again() {
         .await
         .expect("saved on a new connection");
     raw::lose_connection();
-    let rows = store.rows(List::Newest, 10).await.expect("rows");
+    let rows = store.rows(List::Newest).await.expect("rows");
     raw::back_to_normal();
     assert_eq!(rows.len(), 2);
     store.close();

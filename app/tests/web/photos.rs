@@ -87,7 +87,7 @@ async fn f01_a_photo_that_does_not_fit_leaves_nothing_and_the_text_is_saved_all_
     assert_eq!(kept, Err(Fault::Full));
     assert!(store.photos().await.expect("notes").is_empty());
     assert_eq!(store.picture(taken.photo.full).await, Ok(None));
-    let rows = store.rows(List::Newest, 10).await.expect("rows");
+    let rows = store.rows(List::Newest).await.expect("rows");
     assert_eq!(rows, [row(1, 1, 1)]);
     store.close();
 }

@@ -134,7 +134,7 @@ async fn fifty_commands_at_once_are_all_stored() {
     assert_eq!(
         runtime
             .store()
-            .rows(List::Newest, 100)
+            .rows(List::Newest)
             .await
             .expect("rows")
             .len(),
@@ -170,7 +170,7 @@ async fn a_damaged_row_is_folded_again_from_its_changes() {
         js_sys::Reflect::set(&value, &name.into(), &field).expect("set");
     }
     raw::put("test-mended", "rows", &id(1).to_string(), &value).await;
-    let rows = runtime.store().rows(List::Newest, 10).await.expect("rows");
+    let rows = runtime.store().rows(List::Newest).await.expect("rows");
     assert_eq!(rows, good);
     assert_eq!(runtime.store().aside_count().await.expect("count"), 1);
     // The mended row takes the next step like any other.

@@ -5,10 +5,11 @@ use domain::access::{
     BODY_LENS, Reach, Refusal, is_station_staff, is_supervisor, judge, judge_effect, may_write,
     reach,
 };
-use domain::command::{Command, Denial};
+use domain::command::{Command, Current, Denial};
 use domain::document::{Document, Edit, Reading, Sound, Stamp, Value};
-use domain::id::{Fresh, Part};
-use domain::record::dispute::NewDispute;
+use domain::id::{Fresh, ItemId, Part};
+use domain::record::dispute::{NewDispute, SessionDraft, offers};
+use domain::record::status::{Step, step_edits};
 use domain::record::{Kind, note_edits, photo};
 use domain::replica::CommandError;
 use domain::unit::{Level, Member, Role};
@@ -170,13 +171,13 @@ fn ac5_nobody_writes_in_another_name() {
 fn ac6_a_step_needs_a_role_that_may_take_it() {
     let step = |by: &Member| {
         let id = fresh(4, morning()).id();
-        let step = domain::record::status::Step {
+        let step = Step {
             from: "reported".to_owned(),
             to: "accepted".to_owned(),
             reason: String::new(),
             dropped: false,
         };
-        domain::record::status::step_edits(id, &by.person, morning(), &step)
+        step_edits(id, &by.person, morning(), &step)
     };
     for (role, result) in [
         (Role::GridWorker, Err(Refusal::NotYourRole)),
@@ -241,4 +242,80 @@ fn ac7_an_event_stays_as_it_was_written() {
     }
     let known = directory(me, &["g1"]);
     assert!(known.grid(&unit("g1")).is_some());
+}
+
+/// A dispute that took these steps.
+fn after_steps(way: &[&str]) -> Document {
+    let (mut document, me) = body();
+    let mut from = "reported";
+    for (place, to) in (1_u8..).zip(way) {
+        let step = Step {
+            from: from.to_owned(),
+            to: (*to).to_owned(),
+            reason: String::new(),
+            dropped: false,
+        };
+        let at = morning().plus(i64::from(place) * 1_000);
+        let edits = step_edits(ItemId::new(at, [place; 10]), &me.person, at, &step);
+        let stamp = Stamp {
+            actor: actor(1),
+            at,
+        };
+        document.commit(stamp, &edits).expect("writes");
+        from = to;
+    }
+    document
+}
+
+/// Seen: a session was offered to grid workers, who may not lead one, and refused when it was saved.
+#[test]
+fn vw15_what_is_offered_is_refused_neither_for_a_role_nor_for_where_the_case_stands() {
+    let ways: [&[&str]; 9] = [
+        &[],
+        &["accepted"],
+        &["accepted", "mediating"],
+        &["accepted", "mediating", "suspended"],
+        &["agreed"],
+        &["agreed", "performed"],
+        &["accepted", "failed"],
+        &["accepted", "referred"],
+        &["closed"],
+    ];
+    let mut offered = 0;
+    for role in Role::ALL {
+        for way in ways {
+            let status = way.last().copied().unwrap_or("reported");
+            let current = Current {
+                body: after_steps(way).tree(),
+                vault: None,
+            };
+            let mut known = officer("p2");
+            known.me.roles = vec![role];
+            let session = SessionDraft {
+                at: morning().to_local_text(),
+                mode: "joint".to_owned(),
+                statements: "x".to_owned(),
+                result: "again".to_owned(),
+                consent: true,
+                notice: true,
+                ..SessionDraft::default()
+            };
+            let new = session.parse(morning(), false).expect("a session");
+            let mut context = domain::command::Context {
+                directory: &known,
+                device: crate::fixture::device(2),
+                actor: actor(2),
+                fresh: Fresh::new(morning().plus(60_000), [2; 16]),
+            };
+            let id = record(1);
+            let plan = Command::RecordSession { id, new }.plan(&mut context, Some(&current));
+            if offers(&known.me, status).session {
+                offered += 1;
+                assert!(plan.is_ok(), "{role:?} {status}: {plan:?}");
+            }
+        }
+    }
+    assert!(offered >= 8, "{offered}");
+    let worker = holder(Role::GridWorker);
+    assert!(!offers(&worker, "accepted").session && offers(&worker, "reported").agreement);
 }

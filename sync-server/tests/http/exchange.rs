@@ -11,6 +11,7 @@ use sync_server::store::org::{Org, UnitLine};
 
 use crate::damage::{Scene, forge, scene};
 use crate::phone::{NOW, Phone, batch, entries, put, refused, town};
+use crate::quota::count;
 use crate::server::TestServer;
 
 fn results(answer: &message::Answer) -> Vec<ItemResult> {
@@ -293,16 +294,23 @@ async fn up1_rows_of_another_version_are_folded_anew_at_the_start() {
         .await
         .expect("opens");
     let mut write = store.begin().await.expect("begins");
+    // Frames hold rows: those that another version made would give devices what they cannot read.
     let spoilt = "UPDATE row SET bytes = x'00'";
-    sqlx::query(spoilt)
-        .execute(&mut *write)
-        .await
-        .expect("spoilt");
+    let frame = "INSERT INTO frame (scope, seq, rows, top, within, bytes, hash) \
+                 VALUES (x'01020304', 1, 1, 1, 0, x'00', x'00')";
+    let older = "UPDATE setting SET value = x'0000' WHERE key = 'frames_of'";
+    for statement in [spoilt, frame, older] {
+        sqlx::query(statement)
+            .execute(&mut *write)
+            .await
+            .expect("written");
+    }
     write.commit().await.expect("commits");
     store.close().await;
     let server = server.restart().await;
     let mut out = Vec::new();
     server.get("/health").await;
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM frame").await, 0);
     admin::run(Command::Rebuild, &server.config, &mut out)
         .await
         .expect("no row differs");

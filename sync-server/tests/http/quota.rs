@@ -36,7 +36,7 @@ fn wait(answer: &Answer) -> (u16, String, u32) {
     (answer.status, answer.code(), seconds.expect("a time"))
 }
 
-async fn count(server: &TestServer, query: &'static str) -> i64 {
+pub async fn count(server: &TestServer, query: &'static str) -> i64 {
     let store = Store::open(server.data(), false).await.expect("opens");
     let mut view = store.view().await.expect("a view");
     let count = sqlx::query_scalar(query).fetch_one(&mut *view).await;

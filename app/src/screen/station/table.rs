@@ -9,139 +9,58 @@ use domain::view::figure::Figure;
 use leptos::prelude::*;
 
 use super::{new_since, village_of};
-use crate::component::list::{row_note, sort_rows};
+use crate::component::list::{keep_focus, row_note, sort_rows};
 use crate::locale::{self, Word, format, word};
-use crate::nav::record_route;
+use crate::nav::{self, record_route};
 use crate::platform;
 use crate::screen::grid_name;
 use crate::state::State;
-
-/// How many rows are drawn at once.
-const PAGE: usize = 60;
-
-/// A column of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Column {
-    Matter,
-    Grid,
-    Status,
-    #[default]
-    Due,
-}
-
-/// By which column the table is sorted, and whether the other way round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Order {
-    column: Column,
-    down: bool,
-}
+use crate::state::lists::{Column, Filters, Order, STATION_PAGE};
 
 /// From this width on a record is shown beside the list instead of on a page of its own.
 const TWO_PANES_PX: f64 = 768.0;
 
-/// What the table is narrowed to; empty means everything.
-#[derive(Debug, Clone, Copy)]
-pub struct Filters {
-    /// Words to search for.
-    pub query: RwSignal<String>,
-    /// The kind of record, by its code.
-    pub kind: RwSignal<String>,
-    /// The village.
-    pub village: RwSignal<String>,
-    /// The status: `open`, or a code.
-    pub status: RwSignal<String>,
-    /// The due column: `overdue`, `week`.
-    pub due: RwSignal<String>,
-    /// A mark: `new`, `overdue`, `major`, `contested`.
-    pub mark: RwSignal<&'static str>,
-    /// The record that is shown beside the list.
-    pub selected: RwSignal<Option<(Kind, RecordId)>>,
-    order: RwSignal<Order>,
-    shown: RwSignal<usize>,
-}
-
-impl Filters {
-    /// Everything that is open.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            query: RwSignal::new(String::new()),
-            kind: RwSignal::new(String::new()),
-            village: RwSignal::new(String::new()),
-            status: RwSignal::new("open".to_owned()),
-            due: RwSignal::new(String::new()),
-            mark: RwSignal::new(""),
-            selected: RwSignal::new(None),
-            order: RwSignal::new(Order::default()),
-            shown: RwSignal::new(PAGE),
-        }
-    }
-
-    /// Shows what bears a mark, whatever its status; or everything again.
-    pub fn toggle_mark(&self, mark: &'static str) {
-        let on = self.mark.get_untracked() != mark;
-        self.mark.set(if on { mark } else { "" });
-        self.status
-            .set(if on { String::new() } else { "open".to_owned() });
-    }
-
-    /// Shows one village, or all again.
-    pub fn toggle_village(&self, village: &str) {
-        let on = self.village.with_untracked(|now| now != village);
-        self.village.set(if on {
-            village.to_owned()
-        } else {
-            String::new()
-        });
-    }
-
-    fn fits(&self, row: &Row, known: Option<&Directory>, now: Millis) -> bool {
-        let kind = self.kind.with(|kind| match kind.as_str() {
-            "" => row.kind != Kind::Patrol,
-            code => row.kind.code() == code,
-        });
-        let status = self.status.with(|status| match status.as_str() {
-            "" => true,
-            "open" => row.open,
-            "closed" => !row.open,
-            _ => true,
-        });
-        let due = self.due.with(|due| match due.as_str() {
-            "overdue" => Figure::Overdue.stands(row, now),
-            "week" => row.open && row.due.is_some_and(|due| due.at <= now.day().plus(7).end()),
-            _ => true,
-        });
-        let mark = match self.mark.get() {
-            "new" => row.created_at >= new_since(now),
-            "overdue" => Figure::Overdue.stands(row, now),
-            "major" => Figure::Major.stands(row, now),
-            "contested" => row.is_contested(),
-            _ => true,
-        };
-        let village = self
-            .village
-            .with(|village| village.is_empty() || village_of(known, row) == *village);
-        kind && status
-            && due
-            && mark
-            && village
-            && self.query.with(|query| {
-                query.is_empty() || {
-                    let status = format::status(row.kind, &row.status);
-                    let grid = grid_name(known, &row.grid);
-                    row.matches(
-                        query,
-                        &format!("{} {grid} {status}", format::row_category(row)),
-                    )
-                }
-            })
-    }
-}
-
-impl Default for Filters {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Whether a row is one of those that the table is narrowed to.
+fn fits(filters: Filters, row: &Row, known: Option<&Directory>, now: Millis) -> bool {
+    let kind = filters.kind.with(|kind| match kind.as_str() {
+        "" => row.kind != Kind::Patrol,
+        code => row.kind.code() == code,
+    });
+    let status = filters.status.with(|status| match status.as_str() {
+        "" => true,
+        "open" => row.open,
+        "closed" => !row.open,
+        _ => true,
+    });
+    let due = filters.due.with(|due| match due.as_str() {
+        "overdue" => Figure::Overdue.stands(row, now),
+        "week" => row.open && row.due.is_some_and(|due| due.at <= now.day().plus(7).end()),
+        _ => true,
+    });
+    let mark = match filters.mark.get() {
+        "new" => row.created_at >= new_since(now),
+        "overdue" => Figure::Overdue.stands(row, now),
+        "major" => Figure::Major.stands(row, now),
+        "contested" => row.is_contested(),
+        _ => true,
+    };
+    let village = filters
+        .village
+        .with(|village| village.is_empty() || village_of(known, row) == *village);
+    kind && status
+        && due
+        && mark
+        && village
+        && filters.query.with(|query| {
+            query.is_empty() || {
+                let status = format::status(row.kind, &row.status);
+                let grid = grid_name(known, &row.grid);
+                row.matches(
+                    query,
+                    &format!("{} {grid} {status}", format::row_category(row)),
+                )
+            }
+        })
 }
 
 /// The table with its filters.
@@ -182,6 +101,7 @@ fn controls(state: State, filters: Filters) -> AnyView {
             <div class="filter grow">
                 <label for="station-search">{word::SEARCH.s()}</label>
                 <input id="station-search" type="search" autocomplete="off"
+                    prop:value=filters.query.get_untracked()
                     on:input=move |event| filters.query.set(event_target_value(&event)) />
             </div>
             {choice("f-kind", word::TYPE, kinds.to_vec(), filters.kind)}
@@ -221,6 +141,7 @@ fn choice(
 
 fn rows(state: State, filters: Filters) -> AnyView {
     state.minute.track();
+    keep_focus();
     let now = platform::now();
     let known = state.known();
     let known = known.as_deref();
@@ -228,19 +149,19 @@ fn rows(state: State, filters: Filters) -> AnyView {
     let (lines, count) = state.rows.with(|rows| {
         let mut fitting: Vec<&Row> = rows
             .values()
-            .filter(|row| filters.fits(row, known, now))
+            .filter(|row| fits(filters, row, known, now))
             .collect();
         sort(&mut fitting, filters.order.get(), known);
         let lines: Vec<_> = fitting
             .iter()
             .take(shown)
-            .map(|row| line(row, known, now, filters))
+            .map(|row| line(row, known, now))
             .collect();
         (lines, fitting.len())
     });
     let more = (count > shown).then(|| {
         view! {
-            <button type="button" class="button" on:click=move |_| filters.shown.update(|n| *n += PAGE)>
+            <button type="button" class="button" on:click=move |_| filters.shown.update(|n| *n += STATION_PAGE)>
                 {word::SHOW_MORE.s()}
             </button>
         }
@@ -324,18 +245,23 @@ fn head(filters: Filters, column: Column, label: Word) -> AnyView {
 }
 
 /// Shows a record beside the list where there is room for both.
-fn open_beside(event: &web_sys::MouseEvent, filters: Filters, row: (Kind, RecordId)) {
-    let width = web_sys::window().and_then(|window| window.inner_width().ok()?.as_f64());
+fn open_beside(event: &web_sys::MouseEvent, (kind, id): (Kind, RecordId)) {
     let plain = !event.ctrl_key() && !event.meta_key() && !event.shift_key();
-    if plain && width.is_some_and(|width| width >= TWO_PANES_PX) {
+    if plain && is_wide() {
         event.prevent_default();
-        filters.selected.set(Some(row));
+        nav::turn(&nav::beside_query(kind, id));
     }
 }
 
-fn line(row: &Row, known: Option<&Directory>, now: Millis, filters: Filters) -> AnyView {
+/// Whether there is room for a list and a record beside it.
+pub(super) fn is_wide() -> bool {
+    let width = web_sys::window().and_then(|window| window.inner_width().ok()?.as_f64());
+    width.is_some_and(|width| width >= TWO_PANES_PX)
+}
+
+fn line(row: &Row, known: Option<&Directory>, now: Millis) -> AnyView {
     let this = (row.kind, row.id);
-    let on = move || filters.selected.get() == Some(this);
+    let on = move || nav::beside() == Some(this);
     let status = if row.is_contested() {
         view! { <span class="tag bad">{word::DECIDE_MARK.s()}</span> }.into_any()
     } else {
@@ -352,7 +278,7 @@ fn line(row: &Row, known: Option<&Directory>, now: Millis, filters: Filters) -> 
         <tr class:on=on>
             <td>
                 <a href=record_route(row.kind, row.id).path()
-                    on:click=move |event| open_beside(&event, filters, this)>
+                    on:click=move |event| open_beside(&event, this)>
                     {format::row_title(row)}
                 </a>
                 {new}

@@ -102,6 +102,16 @@ impl Tally {
 }
 
 impl Plan {
+    /// All of these in one save, or none.
+    pub(crate) fn together(plans: &[Self]) -> Self {
+        let mut all = Self::default();
+        for plan in plans {
+            all.expect.extend(plan.expect.iter().cloned());
+            all.writes.extend(plan.writes.iter().cloned());
+        }
+        all
+    }
+
     fn stores(&self) -> Vec<&'static str> {
         let mut stores: Vec<_> = self.writes.iter().map(Write::store).collect();
         if !self.expect.is_empty() {
