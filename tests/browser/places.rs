@@ -66,6 +66,8 @@ async fn vw13_a_record_beside_the_list_has_an_address_and_back_closes_it() {
     let station = Person::join(&mut server, "station", DESK).await;
     let page = station.page();
     page.heading(words::STATION).await;
+    let there = "return String(document.querySelectorAll('.station tbody a').length > 5)";
+    gives(&station, there, "true").await;
     page.run("document.querySelector('.station tbody a').click()")
         .await;
     let panes = "return String(document.querySelectorAll('article.pane').length)";
