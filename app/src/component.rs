@@ -3,6 +3,7 @@
 pub mod chips;
 pub mod field;
 pub mod list;
+pub mod search;
 pub mod sheet;
 pub mod shell;
 pub mod sync_line;

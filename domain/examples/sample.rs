@@ -9,9 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::command::{Command, Context, Current};
+use domain::command::{Command, Context, Current, NamedField};
 use domain::document::{Document, Hashed, Stamp, Value};
 use domain::id::{ActorKey, DeviceId, DocId, Fresh, RecordId};
+use domain::record::Said;
 use domain::record::dispute::{
     NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
 };
@@ -35,6 +36,14 @@ struct Desk {
     documents: BTreeMap<DocId, Document>,
     made: Vec<(DocId, Vec<u8>)>,
     acts: u8,
+}
+
+fn said(text: &str) -> Said {
+    text.parse().expect("text that may be stored")
+}
+
+fn named(path: &str, value: &Value) -> NamedField {
+    NamedField::new(path, value).expect("a field that may be put")
 }
 
 fn main() {
@@ -153,17 +162,17 @@ impl Desk {
     fn dispute(&self, category: &str, place: &str, brief: &str, n: u8) -> NewDispute {
         let party = |role, name: &str, phone: &str| Party {
             role,
-            name: name.to_owned(),
-            phone: phone.to_owned(),
+            name: said(name),
+            phone: said(phone),
         };
         NewDispute {
             grid: self.directory.grids.first().expect("a grid").id.clone(),
-            title: String::new(),
-            category: category.to_owned(),
-            place: place.to_owned(),
+            title: Said::default(),
+            category: said(category),
+            place: said(place),
             found_at: self.now.plus(-HOUR_MS),
-            brief: brief.to_owned(),
-            level: if n == 3 { "Y" } else { "G" }.to_owned(),
+            brief: said(brief),
+            level: said(if n == 3 { "Y" } else { "G" }),
             parties: vec![
                 party(PartyRole::A, "周仁发", "13900000001"),
                 party(PartyRole::B, "李国清", ""),
@@ -172,39 +181,39 @@ impl Desk {
     }
 
     fn mediate(&mut self, id: RecordId) {
-        let (at, text) = (self.now, "电话联系双方，约好时间上门。".to_owned());
-        let kind = "note".to_owned();
+        let (at, text) = (self.now, said("电话联系双方，约好时间上门。"));
+        let kind = said("note");
         let new = NewEvent { kind, at, text };
         self.act(&Command::AddEvent { id, new });
         let new = NewSession {
             at,
-            place: "村委会".to_owned(),
-            mode: "onsite".to_owned(),
-            statements: "甲方要求赔偿，乙方同意修复。".to_owned(),
-            result: "agreed".to_owned(),
+            place: said("村委会"),
+            mode: said("onsite"),
+            statements: said("甲方要求赔偿，乙方同意修复。"),
+            result: said("agreed"),
             next_at: Some(at.plus(2 * DAY_MS)),
         };
-        let step = |to: &str| Command::Step {
+        let step = |to: &'static str| Command::Step {
             id,
-            to: to.to_owned(),
-            reason: String::new(),
+            to,
+            reason: Said::default(),
         };
         self.directory.me.roles.push(Role::StationDuty);
         self.act(&step("accepted"));
         self.act(&Command::RecordSession { id, new });
         let new = NewAgreement {
-            form: "written".to_owned(),
-            content: "乙方十日内修好水沟，甲方不再追究。".to_owned(),
+            form: said("written"),
+            content: said("乙方十日内修好水沟，甲方不再追究。"),
             terms: vec![NewTerm {
-                text: "修好水沟".to_owned(),
+                text: said("修好水沟"),
                 due: Some(at.plus(10 * DAY_MS)),
             }],
         };
         self.act(&Command::RecordAgreement { id, new });
         let new = NewClosing {
-            outcome: "11".to_owned(),
-            fail_reason: String::new(),
-            summary: "已履行".to_owned(),
+            outcome: said("11"),
+            fail_reason: Said::default(),
+            summary: said("已履行"),
         };
         self.act(&Command::CloseDispute { id, new });
     }
@@ -218,7 +227,7 @@ impl Desk {
                 Value::from(self.now.plus(5 * DAY_MS).day().end()),
             ),
         ] {
-            let fields = vec![(path.to_owned(), value)];
+            let fields = vec![named(path, &value)];
             self.act(&Command::PutFields { id, fields });
         }
     }
@@ -228,30 +237,30 @@ impl Desk {
         let grid = self.directory.grids.first().expect("a grid").id.clone();
         let new = NewPatrol {
             grid: grid.clone(),
-            kind: "P1".to_owned(),
-            mode: "foot".to_owned(),
+            kind: said("P1"),
+            mode: said("foot"),
         };
         self.act(&Command::StartPatrol { id, new });
         for note in ["一切正常", "劝离占道停车"] {
             let new = NewCheckin {
                 checkpoint: None,
-                place: "村口小卖部".to_owned(),
-                note: note.to_owned(),
+                place: said("村口小卖部"),
+                note: said(note),
             };
             self.act(&Command::CheckIn { id, new });
         }
         let (counter, more) = (Counter::Households, 1);
         self.act(&Command::Count { id, counter, more });
-        let log = "走访两户，未见异常。".to_owned();
+        let log = said("走访两户，未见异常。");
         self.act(&Command::FinishPatrol { id, log });
         let new = NewHazard {
             grid,
-            category: "H03".to_owned(),
-            place: "村小学门口".to_owned(),
-            description: "电线裸露，已设警示。".to_owned(),
-            level: "1".to_owned(),
+            category: said("H03"),
+            place: said("村小学门口"),
+            description: said("电线裸露，已设警示。"),
+            level: said("1"),
             patrol: Some(id),
-            fixed: String::new(),
+            fixed: Said::default(),
         };
         let id = self.id(91);
         self.act(&Command::RegisterHazard { id, new });
@@ -275,7 +284,7 @@ impl Desk {
         for (n, (category, place, brief)) in (100..).zip(DISPUTES.iter().skip(2).take(2)) {
             let id = self.id(n);
             let new = NewDispute {
-                title: "排水纠纷".to_owned(),
+                title: said("排水纠纷"),
                 ..self.dispute(category, place, brief, n)
             };
             let texts = [
@@ -293,16 +302,16 @@ impl Desk {
             ];
             let fields = NAMES.iter().zip(texts);
             let mut more: Vec<_> = fields
-                .map(|(name, text)| (format!("x/{name}"), Value::from(text)))
+                .map(|(name, text)| named(&format!("x/{name}"), &Value::from(text)))
                 .collect();
-            more.push(("follow_up".to_owned(), Value::from(self.now.day().end())));
+            more.push(named("follow_up", &Value::from(self.now.day().end())));
             self.act(&Command::ImportDispute { id, new, more });
             for (name, text) in [("status", "已结案"), ("agreement", "已按约定修好")] {
-                let fields = vec![(format!("x/{name}"), Value::from(text))];
+                let fields = vec![named(&format!("x/{name}"), &Value::from(text))];
                 self.act(&Command::PutFields { id, fields });
             }
             let end = Value::from(self.now.day().end());
-            let fields = vec![("follow_up".to_owned(), end)];
+            let fields = vec![named("follow_up", &end)];
             self.act(&Command::PutFields { id, fields });
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A command is planned against the record as it stands on this device: the plan says which fields
 //! of which documents to write, or why it must not be done. The replica turns a plan into changes.
+//! What a person wrote is in a command as [`Said`], or as a [`NamedField`], and never as plain text.
 
 mod dispute;
 mod import;
@@ -18,11 +19,13 @@ use crate::record::status::{Step, step_edits};
 use crate::record::task::{NewReport, NewTask};
 use crate::record::vault::Party;
 use crate::record::{
-    EventKind, HEADER_PATHS, Header, Kind, SCHEMA, events, hazard, last_event_at, note_edits,
+    EventKind, HEADER_PATHS, Header, Kind, SCHEMA, Said, events, hazard, last_event_at, note_edits,
     patrol, task, vault,
 };
 use crate::time::Millis;
 use crate::unit::{Directory, Member};
+
+pub use import::NamedField;
 
 /// What a person asks for. A new record's id is made when its form is opened, so that sending the
 /// same form twice makes one record.
@@ -38,12 +41,12 @@ pub enum Command {
     ImportDispute {
         id: RecordId,
         new: NewDispute,
-        more: Vec<(String, Value)>,
+        more: Vec<NamedField>,
     },
     /// Writes fields of a dispute's register, or such as another system brought along.
     PutFields {
         id: RecordId,
-        fields: Vec<(String, Value)>,
+        fields: Vec<NamedField>,
     },
     /// Writes the fields in which `new` differs from `base`, the copy that the form began with.
     EditDispute {
@@ -78,7 +81,7 @@ pub enum Command {
         more: i64,
     },
     /// Ends a patrol with what there is to say.
-    FinishPatrol { id: RecordId, log: String },
+    FinishPatrol { id: RecordId, log: Said },
     /// Registers a hazard.
     RegisterHazard { id: RecordId, new: NewHazard },
     /// Takes a step with a hazard.
@@ -90,8 +93,8 @@ pub enum Command {
     /// Takes a plain step: pause, resume, accept, refer, review.
     Step {
         id: RecordId,
-        to: String,
-        reason: String,
+        to: &'static str,
+        reason: Said,
     },
     /// Adds a photo; its name inside the record is made when it is taken, so that adding it again
     /// adds nothing, even after it was taken away.
@@ -104,7 +107,7 @@ pub enum Command {
     RemovePhoto { id: RecordId, photo: ItemId },
     /// Decides that a step does not hold, in favour of another one.
     DropStep { id: RecordId, event: ItemId },
-    /// Settles a field that several people wrote.
+    /// Settles a field that several people wrote with one of their values.
     Settle {
         doc: DocId,
         path: String,
@@ -280,7 +283,7 @@ impl Command {
                     let step = Step {
                         from: hazard::MACHINE.initial.to_owned(),
                         to: "onspot".to_owned(),
-                        reason: new.fixed.clone(),
+                        reason: new.fixed.as_str().to_owned(),
                         dropped: false,
                     };
                     let id = context.fresh.id();
@@ -352,8 +355,8 @@ impl Command {
                 Ok(())
             }
             Self::FinishPatrol { log, .. } => {
-                crate::record::put_text(&mut desk.body, "log", &crate::text::clean(log));
-                desk.step("finished", "")
+                crate::record::put_text(&mut desk.body, "log", log);
+                desk.step("finished", &Said::default())
             }
             Self::StepHazard { new, .. } => {
                 crate::record::put_text(&mut desk.body, "target", &new.target);
@@ -375,7 +378,7 @@ impl Command {
 
 /// A record that a command makes.
 enum Beginning<'a> {
-    Dispute(&'a NewDispute, &'a [(String, Value)]),
+    Dispute(&'a NewDispute, &'a [NamedField]),
     Patrol(&'a NewPatrol),
     Hazard(&'a NewHazard),
     Task(&'a NewTask),
@@ -494,7 +497,7 @@ impl<'a, 'd> Desk<'a, 'd> {
     }
 
     /// Takes one step, if the status and the member's roles allow it.
-    pub(super) fn step(&mut self, to: &str, reason: &str) -> Result<(), Denial> {
+    pub(super) fn step(&mut self, to: &str, reason: &Said) -> Result<(), Denial> {
         let machine = access::machine(self.header.kind);
         let denied = || Denial::Status {
             from: self.status.clone(),
@@ -506,7 +509,7 @@ impl<'a, 'd> Desk<'a, 'd> {
         let step = Step {
             from: self.status.clone(),
             to: to.to_owned(),
-            reason: crate::text::clean(reason),
+            reason: reason.as_str().to_owned(),
             dropped: false,
         };
         let (id, now) = (self.item(), self.now());
@@ -518,7 +521,8 @@ impl<'a, 'd> Desk<'a, 'd> {
 
     /// Takes several steps, or none.
     pub(super) fn steps(&mut self, way: &[&str]) -> Result<(), Denial> {
-        way.iter().try_for_each(|to| self.step(to, ""))
+        way.iter()
+            .try_for_each(|to| self.step(to, &Said::default()))
     }
 
     fn drop_step(&mut self, event: ItemId) -> Result<(), Denial> {
@@ -543,7 +547,9 @@ impl<'a, 'd> Desk<'a, 'd> {
         let field = tree
             .and_then(|tree| tree.field(path))
             .ok_or(Denial::Nothing)?;
-        if !field.is_conflict() || (part == Part::Body && HEADER_PATHS.contains(&path)) {
+        let claimed = field.values.iter().any(|written| written.value == *value);
+        if !field.is_conflict() || !claimed || (part == Part::Body && HEADER_PATHS.contains(&path))
+        {
             return Err(Denial::Nothing);
         }
         let edit = Edit {

@@ -4,6 +4,7 @@ pub mod dispute;
 pub mod hazard;
 pub mod patrol;
 pub mod photo;
+mod said;
 pub mod status;
 pub mod task;
 pub mod vault;
@@ -12,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Edit, Tree, Value};
 use crate::id::{ItemId, PersonId, RecordId, UnitId};
-use crate::text;
 use crate::time::Millis;
+
+pub use said::{SAID_CHARS_MAX, Said};
 
 /// The version of the documents' shape that this program writes.
 ///
@@ -147,24 +149,50 @@ impl Checker {
         self.errors.push(FieldError { field, problem });
     }
 
-    /// Text that may be left empty.
-    pub(crate) fn optional(&mut self, field: FieldName, typed: &str, max: usize) -> String {
-        let cleaned = text::clean(typed);
-        if text::length(&cleaned) > max {
-            self.fail(field, Problem::TooLong(max));
-        } else if text::has_identity_number(&cleaned) {
-            self.fail(field, Problem::IdentityNumber);
+    /// What was read, or nothing and what is wrong with it.
+    fn take(&mut self, field: FieldName, read: Result<Said, Problem>) -> Said {
+        read.unwrap_or_else(|problem| {
+            self.fail(field, problem);
+            Said::default()
+        })
+    }
+
+    fn filled(&mut self, field: FieldName, read: Result<Said, Problem>) -> Said {
+        let said = self.take(field, read);
+        if said.is_empty() && !self.has(field) {
+            self.fail(field, Problem::Missing);
         }
-        cleaned
+        said
+    }
+
+    /// Whether something is wrong with a field.
+    pub(crate) fn has(&self, field: FieldName) -> bool {
+        self.errors.iter().any(|error| error.field == field)
+    }
+
+    /// Text that may be left empty.
+    pub(crate) fn optional(&mut self, field: FieldName, typed: &str, max: usize) -> Said {
+        self.take(field, Said::read(typed, max))
     }
 
     /// Text that must be there.
-    pub(crate) fn required(&mut self, field: FieldName, typed: &str, max: usize) -> String {
-        let cleaned = self.optional(field, typed, max);
-        if cleaned.is_empty() {
-            self.fail(field, Problem::Missing);
-        }
-        cleaned
+    pub(crate) fn required(&mut self, field: FieldName, typed: &str, max: usize) -> Said {
+        self.filled(field, Said::read(typed, max))
+    }
+
+    /// One line that may be left empty.
+    pub(crate) fn line(&mut self, field: FieldName, typed: &str, max: usize) -> Said {
+        self.take(field, Said::read_line(typed, max))
+    }
+
+    /// One line that must be there.
+    pub(crate) fn required_line(&mut self, field: FieldName, typed: &str, max: usize) -> Said {
+        self.filled(field, Said::read_line(typed, max))
+    }
+
+    /// A telephone number, as its digits; it may be left empty.
+    pub(crate) fn phone(&mut self, field: FieldName, typed: &str) -> Said {
+        self.take(field, Said::read_phone(typed))
     }
 
     /// A code of a list that must be chosen.
@@ -173,13 +201,8 @@ impl Checker {
         field: FieldName,
         list: crate::codelist::List,
         typed: &str,
-    ) -> String {
-        if typed.is_empty() {
-            self.fail(field, Problem::Missing);
-        } else if crate::codelist::find(list, typed).is_none() {
-            self.fail(field, Problem::UnknownCode);
-        }
-        typed.to_owned()
+    ) -> Said {
+        self.take(field, Said::read_code(list, typed))
     }
 
     /// A moment that has come; `now` when nothing was entered.

@@ -17,14 +17,12 @@ use crate::record::patrol::{self, Patrol};
 use crate::record::photo;
 use crate::record::status::Standing;
 use crate::record::task::{self, Task};
-use crate::record::{EventKind, FoldError, Header, Kind, events};
+use crate::record::{EventKind, FoldError, Header, Kind, SAID_CHARS_MAX, events};
 use crate::text;
 use crate::time::Millis;
 
 /// The version of [`Row`]: stored rows of another version are folded again.
-pub const ROW_VERSION: u8 = 2;
-/// The most characters of the excerpt that a row carries.
-pub const EXCERPT_CHARS_MAX: usize = 60;
+pub const ROW_VERSION: u8 = 3;
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,8 +130,9 @@ pub struct Row {
     pub category: String,
     /// Where, in words.
     pub place: String,
-    /// The beginning of its text.
-    pub excerpt: String,
+    /// Its text, whole, so that a search finds each word of it; lists show the beginning. Of a row
+    /// that went before its record it is no more than a few characters.
+    pub text: String,
     /// Code of its status, in the list of its kind.
     pub status: String,
     /// Code of its level, where its kind has one.
@@ -214,7 +213,7 @@ impl Row {
             title: String::new(),
             category: String::new(),
             place: String::new(),
-            excerpt: String::new(),
+            text: String::new(),
             status: String::new(),
             level: String::new(),
             by: header.by.clone(),
@@ -255,7 +254,7 @@ impl Row {
         self.title.clone_from(&dispute.title);
         self.category.clone_from(&dispute.category);
         self.place.clone_from(&dispute.place);
-        self.excerpt = text::excerpt(&dispute.brief, EXCERPT_CHARS_MAX);
+        self.text = searched(&dispute.brief);
         self.level.clone_from(&dispute.level);
         self.happened_at = dispute.found_at;
         self.outcome.clone_from(&dispute.outcome);
@@ -275,7 +274,7 @@ impl Row {
             patrol::MACHINE.is_open(&patrol.standing.status),
         );
         self.category.clone_from(&patrol.patrol_kind);
-        self.excerpt = text::excerpt(&patrol.log, EXCERPT_CHARS_MAX);
+        self.text = searched(&patrol.log);
         self.happened_at = patrol.started_at;
         self.checkins = u32::try_from(patrol.checkins.len()).unwrap_or(u32::MAX);
         self.active_ms = patrol.ended_at.map_or(0, |ended| patrol.active_ms(ended));
@@ -288,7 +287,7 @@ impl Row {
         );
         self.category.clone_from(&hazard.category);
         self.place.clone_from(&hazard.place);
-        self.excerpt = text::excerpt(&hazard.description, EXCERPT_CHARS_MAX);
+        self.text = searched(&hazard.description);
         self.level.clone_from(&hazard.level);
         self.due = hazard.due();
         self.link = hazard.patrol;
@@ -299,7 +298,7 @@ impl Row {
         self.category.clone_from(&task.category);
         self.title.clone_from(&task.title);
         self.place.clone_from(&task.place);
-        self.excerpt = text::excerpt(&task.note, EXCERPT_CHARS_MAX);
+        self.text = searched(&task.note);
         self.outcome.clone_from(&task.finding);
         self.due = task.due();
         self.link = task.link;
@@ -317,16 +316,15 @@ impl Row {
         self.conflicts > 0 || self.review > 0
     }
 
-    /// Whether all words of `query` occur in the row or in `names`, the names of its codes and grid.
+    /// Whether all words of `query` occur in the row or in `names`, the names of its codes and grid
+    /// and its number as people read it.
     #[must_use]
     pub fn matches(&self, query: &str, names: &str) -> bool {
-        let query = text::clean(query).to_lowercase();
-        let fields =
-            [&self.number, &self.title, &self.place, &self.excerpt].map(|text| text.to_lowercase());
-        let names = names.to_lowercase();
-        query
-            .split_whitespace()
-            .all(|word| names.contains(word) || fields.iter().any(|text| text.contains(word)))
+        let fields = [&self.number, &self.title, &self.place, &self.text, names];
+        // No word holds a gap, so none is found across two fields.
+        let fields = text::folded(&fields.join("\n"));
+        let query = text::folded(query);
+        query.split_whitespace().all(|word| fields.contains(word))
     }
 
     /// The row as bytes for a store, its version first.
@@ -345,6 +343,11 @@ impl Row {
         (*version == ROW_VERSION).then_some(())?;
         postcard::from_bytes(rest).ok()
     }
+}
+
+/// A text as a row has it: whole, as far as it is one that a form takes.
+fn searched(text: &str) -> String {
+    text.chars().take(SAID_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

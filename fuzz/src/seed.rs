@@ -82,8 +82,8 @@ pub fn colleagues_patrol(n: u8) -> Vec<Made> {
 fn patrol_by(person: &str, n: u8) -> Vec<Made> {
     let new = NewPatrol {
         grid: grid(),
-        kind: "P01".to_owned(),
-        mode: "walk".to_owned(),
+        kind: "P01".parse().expect("a code"),
+        mode: "walk".parse().expect("a code"),
     };
     first(person, &Command::StartPatrol { id: record(n), new }, n)
 }

@@ -13,6 +13,7 @@ mod time;
 
 use domain::access::Refusal;
 use domain::id::PersonId;
+use domain::record::Said;
 use domain::time::Millis;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -95,6 +96,12 @@ pub(crate) struct Words {
     place_one: String,
     place_two: String,
     review: String,
+}
+
+/// A text of the data as a person would have typed it.
+fn said(text: &str) -> Result<Said, DemoError> {
+    text.parse()
+        .map_err(|problem| DemoError::Form(format!("{problem:?} in {text}")))
 }
 
 impl Words {

@@ -1,6 +1,7 @@
 //! Form fields: native inputs that are never written back while somebody types into them.
 
 use domain::record::{FieldError, FieldName};
+use domain::text;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -195,6 +196,7 @@ fn control(
     let invalid = move || problem(errors, spec.field).is_some().to_string();
     let name = spec.name.map(Word::s);
     let hint = spec.hint.map(Word::s);
+    let (typed, read) = read_as(spec.kind, &initial, typed);
     let control = if spec.kind == TextKind::Area {
         view! {
             <textarea id=id rows="3" prop:value=initial placeholder=hint aria-label=name
@@ -222,9 +224,29 @@ fn control(
         <div class="control">
             {control}
             <p class="error" id=error_id aria-live="polite">{move || problem(errors, spec.field)}</p>
+            {read}
         </div>
     }
     .into_any()
+}
+
+/// Shows below a telephone number how it was understood, where that is not how it was typed.
+fn read_as(
+    kind: TextKind,
+    initial: &str,
+    typed: Box<dyn Fn(String)>,
+) -> (Box<dyn Fn(String)>, Option<AnyView>) {
+    if kind != TextKind::Phone {
+        return (typed, None);
+    }
+    let understood = |typed: &str| text::phone(typed).filter(|number| number != typed);
+    let number = RwSignal::new(understood(initial));
+    let typed = Box::new(move |text: String| {
+        number.set(understood(&text));
+        typed(text);
+    });
+    let said = move || number.with(|number| number.as_ref().map(|n| word::PHONE_READ.with(n)));
+    (typed, Some(view! { <small>{said}</small> }.into_any()))
 }
 
 fn label(spec: Text) -> AnyView {

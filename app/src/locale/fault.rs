@@ -50,8 +50,8 @@ fn missing(field: FieldName) -> Word {
         FieldName::Category => w("请选一个类别", "Choose a category"),
         FieldName::Place => w("请写在哪里", "Say where"),
         FieldName::Brief => w(
-            "请写一句话：谁和谁、因为什么",
-            "One sentence: who with whom, and why",
+            "请写一句话：因为什么、现在怎样",
+            "One sentence: what about, and how it stands",
         ),
         FieldName::PartyAName | FieldName::PartyBName => w(
             "写了电话，也请写姓名",

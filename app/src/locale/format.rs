@@ -2,6 +2,7 @@
 
 use domain::codelist::{Language, List};
 use domain::record::Kind;
+use domain::text;
 use domain::time::{Day, MINUTE_MS, Millis};
 use domain::view::{DeliveryState, Due, DueKind, Row};
 
@@ -163,11 +164,14 @@ pub fn row_title(row: &Row) -> String {
     }
 }
 
+/// The most characters of a text in the second line of a row.
+const DETAIL_CHARS: usize = 60;
+
 /// The second line of a row.
 #[must_use]
 pub fn row_detail(row: &Row, now: Millis) -> String {
     if row.kind != Kind::Patrol {
-        return row.excerpt.clone();
+        return text::excerpt(&row.text, DETAIL_CHARS);
     }
     let began = moment(row.happened_at, now);
     let checkins = super::word::CHECKINS.with(row.checkins);
@@ -203,6 +207,15 @@ pub fn span(ms: i64) -> String {
 #[must_use]
 pub fn number(number: &str) -> String {
     w("暂-{}", "T-{}").with(number)
+}
+
+/// What a row is searched by beside its own text: the names of its codes, its grid, and its number as
+/// it is shown in either language, for a number is read aloud and copied from paper.
+#[must_use]
+pub fn row_names(row: &Row, grid: &str) -> String {
+    let (category, status) = (row_category(row), status(row.kind, &row.status));
+    let number = &row.number;
+    format!("{category} {grid} {status} 暂-{number} T-{number}")
 }
 
 /// A size in bytes.

@@ -122,11 +122,12 @@ words! {
     PARTY_NAME: "姓名", "Name";
     PARTY_PHONE: "电话", "Phone";
     PARTY_A_NAME: "甲方姓名", "Party A name";
+    PHONE_READ: "将保存为 {}", "Kept as {}";
     PARTY_A_PHONE: "甲方电话", "Party A phone";
     PARTY_B_NAME: "乙方姓名", "Party B name";
     PARTY_B_PHONE: "乙方电话", "Party B phone";
     PLACE_HINT: "如：4 组水井旁", "e.g. by the well";
-    BRIEF_HINT: "谁和谁、因为什么。不写证件号", "Who with whom, and why. No ID numbers";
+    BRIEF_HINT: "因为什么、现在怎样。姓名写在当事人一栏，不写证件号", "What about, and how it stands. Names go under Parties; no ID numbers";
     SAVE_HINT: "没有信号也能保存，联网后自动送达", "Saves without signal, sends itself later";
     DRAFT_KEPT: "草稿已存在本机", "Draft kept on this phone";
     DRAFT_RESTORED: "已恢复上次没有保存的内容", "What you had not saved is back";

@@ -189,16 +189,16 @@ fn parties(here: Here, open: Sheets) -> AnyView {
 
 fn party(kept: &KeptParty) -> AnyView {
     use domain::record::vault::PartyRole;
-    let role = match kept.party.role {
+    let role = match kept.role {
         PartyRole::A => word::PARTY_A.s().to_owned(),
         PartyRole::B => word::PARTY_B.s().to_owned(),
         PartyRole::C => locale::code(domain::codelist::List::PartyRole, "C"),
     };
-    let phone = kept.party.phone.clone();
+    let phone = kept.phone.clone();
     let call = (!phone.is_empty()).then(|| {
         view! { <a class="mini" href=format!("tel:{phone}")>{word::CALL.s()}" "{phone.clone()}</a> }
     });
-    view! { <li class="row plain"><b>{kept.party.name.clone()}</b><span class="quiet">{role}</span>{call}</li> }
+    view! { <li class="row plain"><b>{kept.name.clone()}</b><span class="quiet">{role}</span>{call}</li> }
         .into_any()
 }
 

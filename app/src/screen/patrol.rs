@@ -3,8 +3,8 @@
 use domain::codelist::List;
 use domain::command::Command;
 use domain::id::{RecordId, UnitId};
-use domain::record::patrol::{CheckinDraft, Counter, Patrol, StartDraft};
-use domain::record::{FieldName, Kind};
+use domain::record::patrol::{CheckinDraft, Counter, Patrol, StartDraft, read_log};
+use domain::record::{FieldName, Kind, Said};
 use domain::unit::Directory;
 use domain::view::Row;
 use domain::view::case::Contents;
@@ -332,9 +332,8 @@ fn buttons(here: Here, sheets: Sheets) -> AnyView {
                 "active"
             } else {
                 "paused"
-            }
-            .to_owned(),
-            reason: String::new(),
+            },
+            reason: Said::default(),
         };
         submit_plain(state, failure, step);
     };
@@ -415,7 +414,10 @@ fn finish_sheet(sheets: Sheets) -> AnyView {
         let form = Form::new(String::new());
         let send = move |event: web_sys::SubmitEvent| {
             event.prevent_default();
-            let log = form.draft.get_untracked();
+            let log = match read_log(&form.draft.get_untracked()) {
+                Ok(log) => log,
+                Err(errors) => return form.show_errors(errors),
+            };
             submit(
                 form,
                 Command::FinishPatrol { id: sheets.id, log },

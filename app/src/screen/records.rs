@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
 use crate::component::list::{delivery_tag, keep_focus, list_card, row_link, sort_rows};
+use crate::component::search::search_field;
 use crate::component::shell::{Top, top};
 use crate::locale::{format, word};
 use crate::platform;
@@ -29,10 +30,7 @@ pub fn records() -> AnyView {
         {super::line(state)}
         <main class="records">
             <div class="search">
-                <label for="search">{word::SEARCH.s()}</label>
-                <input id="search" type="search" autocomplete="off" enterkeyhint="search"
-                    prop:value=query.get_untracked()
-                    on:input=move |event| { query.set(event_target_value(&event)); reset(); } />
+                {search_field("search", query, reset)}
             </div>
             {chips(word::TYPE.s(), kind_choices(), 9, kind.into(), move |v| { kind.set(v); reset(); })}
             {chips(word::STATUS.s(), delivery_choices(), 9, delivery.into(), move |v| {
@@ -75,9 +73,7 @@ fn found(state: State, query: &str, kind: &str, delivery: &str, shown: RwSignal<
             && (delivery.is_empty() || STATES.contains(&(delivery, state.delivery(row))))
             && (query.is_empty() || {
                 let grid = grid_name(known.as_deref(), &row.grid);
-                let status = format::status(row.kind, &row.status);
-                let names = format!("{} {grid} {status}", format::row_category(row));
-                row.matches(query, &names)
+                row.matches(query, &format::row_names(row, &grid))
             })
     };
     let (items, count) = state.rows.with(|rows| {

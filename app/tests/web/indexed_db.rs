@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use app::store::indexed_db::{IndexedDb, Notice, OpenError};
 use app::store::{Fault, List, Store};
+use domain::id::RecordId;
 use domain::replica::{AsideReason, WriteBatch};
-use domain::view::ROW_VERSION;
+use domain::time::Millis;
+use domain::view::{ROW_VERSION, Row};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -196,5 +198,26 @@ async fn what_waits_without_its_change_leaves_the_outbox() {
     );
     let outbox = store.outbox(1_000, 10).await.expect("outbox");
     assert_eq!((outbox.items.len(), outbox.records), (1, 1));
+    store.close();
+}
+
+/// Seen: of 10,000 rows the newest 5,000 were read after a restart, and every count was of these.
+#[wasm_bindgen_test]
+async fn vw12_a_list_is_whole_however_long_it_is() {
+    let store = database("whole-list").await;
+    for part in 0..6_u64 {
+        let numbers = part * 1_000..(part + 1) * 1_000;
+        let numbered = |n: u64| Row {
+            id: RecordId::new(Millis(i64::try_from(n).unwrap_or(0)), [7; 10]),
+            ..row(1, 1, 10)
+        };
+        let rows = numbers.map(numbered).collect();
+        let page = WriteBatch {
+            rows,
+            ..WriteBatch::default()
+        };
+        store.commit(&page).await.expect("saved");
+    }
+    assert_eq!(store.rows(List::Newest).await.expect("rows").len(), 6_000);
     store.close();
 }

@@ -18,5 +18,7 @@ mod platform;
 mod raw;
 #[cfg(test)]
 mod runtime;
+#[cfg(test)]
+mod search;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -8,6 +8,7 @@ use app::store::memory::Memory;
 use app::store::{List, Store};
 use domain::command::{Command, Denial};
 use domain::id::{ActorKey, DeviceId};
+use domain::record::Said;
 use domain::replica::{Activity, Cause, CommandError, Meta, Replica, SyncStatus};
 use domain::sync::message::Secret;
 use domain::unit::Directory;
@@ -176,8 +177,8 @@ async fn a_damaged_row_is_folded_again_from_its_changes() {
     // The mended row takes the next step like any other.
     let step = Command::Step {
         id: id(1),
-        to: "accepted".to_owned(),
-        reason: String::new(),
+        to: "accepted",
+        reason: Said::default(),
     };
     assert_eq!(runtime.command(step, Vec::new()).await, Ok(id(1)));
     runtime.store().close();

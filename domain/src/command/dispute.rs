@@ -8,8 +8,7 @@ use crate::record::dispute::{
 };
 use crate::record::task::{self, NewTask, RETURN_VISIT};
 use crate::record::vault::{self, Party};
-use crate::record::{Kind, put_text};
-use crate::text;
+use crate::record::{Kind, Said, put_text};
 
 /// The most characters of a task's note that are taken over from an agreement.
 const NOTE_CHARS_MAX: usize = 60;
@@ -32,7 +31,7 @@ pub(super) fn differing(body: &Tree, new: &NewDispute) -> Vec<Edit> {
         ("brief", &new.brief),
         ("level", &new.level),
     ];
-    let differ = |(path, value): &(&str, &String)| body.text(path) != Some(value.as_str());
+    let differ = |(path, value): &(&str, &Said)| body.text(path) != Some(value.as_str());
     fields
         .iter()
         .filter(|field| differ(field))
@@ -123,17 +122,13 @@ fn return_visit(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> Result<Plan, Den
         .filter_map(|term| term.due)
         .max()
         .unwrap_or_else(|| desk.now());
-    let title = if dispute.title.is_empty() {
-        text::excerpt(&dispute.brief, 20)
-    } else {
-        dispute.title
-    };
     let task = NewTask {
         grid: dispute.header.grid.clone(),
-        category: RETURN_VISIT.to_owned(),
-        title,
-        place: dispute.place,
-        note: text::excerpt(&new.content, NOTE_CHARS_MAX),
+        category: Said::taken_over(RETURN_VISIT, NOTE_CHARS_MAX),
+        // A case without a title lends none: the beginning of its text often names people.
+        title: Said::taken_over(&dispute.title, task::TITLE_CHARS_MAX),
+        place: Said::taken_over(&dispute.place, record::PLACE_CHARS_MAX),
+        note: Said::taken_over(&new.content, NOTE_CHARS_MAX),
         due: last.day().plus(VISIT_AFTER_DAYS).end(),
         link: Some(desk.record),
     };
@@ -159,7 +154,7 @@ pub(super) fn perform_term(desk: &mut Desk<'_, '_>, term: ItemId) -> Result<(), 
     desk.body
         .push(Edit::new(format!("terms/{term}/done_at"), desk.now()));
     if open.all(|known| known.id == term) {
-        desk.step("performed", "")?;
+        desk.step("performed", &Said::default())?;
     }
     Ok(())
 }

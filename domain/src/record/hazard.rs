@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::{Machine, Rule, Standing};
-use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind};
+use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind, Said};
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{RecordId, UnitId};
+use crate::text;
 use crate::time::{HOUR_MS, Millis};
 use crate::unit::Role;
 use crate::view::{Due, DueKind};
@@ -143,12 +144,12 @@ pub struct Draft {
 #[expect(missing_docs, reason = "the fields are those of the record")]
 pub struct NewHazard {
     pub grid: UnitId,
-    pub category: String,
-    pub place: String,
-    pub description: String,
-    pub level: String,
+    pub category: Said,
+    pub place: Said,
+    pub description: Said,
+    pub level: Said,
     pub patrol: Option<RecordId>,
-    pub fixed: String,
+    pub fixed: Said,
 }
 
 impl Draft {
@@ -160,7 +161,7 @@ impl Draft {
         let mut check = Checker::default();
         let grid = check.grid(&self.grid);
         let category = check.code(FieldName::Category, List::HazardCategory, &self.category);
-        let place = check.required(FieldName::Place, &self.place, PLACE_CHARS_MAX);
+        let place = check.required_line(FieldName::Place, &self.place, PLACE_CHARS_MAX);
         let description = check.required(
             FieldName::Description,
             &self.description,
@@ -191,7 +192,7 @@ impl Draft {
     pub fn is_blank(&self) -> bool {
         [&self.category, &self.place, &self.description, &self.fixed]
             .iter()
-            .all(|text| text.trim().is_empty())
+            .all(|typed| text::is_blank(typed))
     }
 }
 
@@ -211,9 +212,9 @@ pub struct StepDraft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the step")]
 pub struct NewStep {
-    pub to: String,
-    pub target: String,
-    pub text: String,
+    pub to: Said,
+    pub target: Said,
+    pub text: Said,
 }
 
 impl StepDraft {
@@ -231,15 +232,12 @@ impl StepDraft {
             )
         } else {
             (
-                String::new(),
+                Said::default(),
                 check.required(FieldName::Text, &self.text, MEASURE_CHARS_MAX),
             )
         };
-        check.finish(Some(NewStep {
-            to: self.to.clone(),
-            target,
-            text,
-        }))
+        let to = check.line(FieldName::Text, &self.to, MEASURE_CHARS_MAX);
+        check.finish(Some(NewStep { to, target, text }))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::{Machine, Rule, Standing};
-use super::{Checker, Event, EventKind, FieldError, FieldName, FoldError, Header, Kind};
+use super::{Checker, Event, EventKind, FieldError, FieldName, FoldError, Header, Kind, Said};
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{ActorKey, ItemId, PersonId, UnitId};
@@ -103,8 +103,8 @@ pub struct StartDraft {
 #[expect(missing_docs, reason = "the fields are those of the record")]
 pub struct NewPatrol {
     pub grid: UnitId,
-    pub kind: String,
-    pub mode: String,
+    pub kind: Said,
+    pub mode: Said,
 }
 
 impl StartDraft {
@@ -146,8 +146,8 @@ pub struct CheckinDraft {
 #[expect(missing_docs, reason = "the fields are those of the check-in")]
 pub struct NewCheckin {
     pub checkpoint: Option<UnitId>,
-    pub place: String,
-    pub note: String,
+    pub place: Said,
+    pub note: Said,
 }
 
 impl CheckinDraft {
@@ -159,17 +159,27 @@ impl CheckinDraft {
         let mut check = Checker::default();
         let checkpoint = self.checkpoint.parse().ok();
         let place = if checkpoint.is_some() {
-            check.optional(FieldName::Place, &self.place, NOTE_CHARS_MAX)
+            check.line(FieldName::Place, &self.place, NOTE_CHARS_MAX)
         } else {
-            check.required(FieldName::Checkpoint, &self.place, NOTE_CHARS_MAX)
+            check.required_line(FieldName::Checkpoint, &self.place, NOTE_CHARS_MAX)
         };
-        let note = check.optional(FieldName::Text, &self.note, NOTE_CHARS_MAX);
+        let note = check.line(FieldName::Text, &self.note, NOTE_CHARS_MAX);
         check.finish(Some(NewCheckin {
             checkpoint,
             place,
             note,
         }))
     }
+}
+
+/// Reads what an officer has to say at the end of a patrol.
+///
+/// # Errors
+/// Why it is not stored.
+pub fn read_log(typed: &str) -> Result<Said, Vec<FieldError>> {
+    let mut check = Checker::default();
+    let log = check.optional(FieldName::Log, typed, LOG_CHARS_MAX);
+    check.finish(Some(log))
 }
 
 /// A check-in.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::{Machine, Rule, Standing};
-use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind};
+use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind, Said};
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{RecordId, UnitId};
@@ -56,13 +56,13 @@ pub struct NewTask {
     /// The grid that it lies in.
     pub grid: UnitId,
     /// What it asks for: [`RETURN_VISIT`] or another word of the glossary.
-    pub category: String,
+    pub category: Said,
     /// What it is about, in words.
-    pub title: String,
+    pub title: Said,
     /// Where, in words.
-    pub place: String,
+    pub place: Said,
     /// What was agreed or is to be looked at.
-    pub note: String,
+    pub note: Said,
     /// By when.
     pub due: Millis,
     /// The record that it follows.
@@ -83,9 +83,9 @@ pub struct ReportDraft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the record")]
 pub struct NewReport {
-    pub finding: String,
-    pub mode: String,
-    pub text: String,
+    pub finding: Said,
+    pub mode: Said,
+    pub text: Said,
 }
 
 impl ReportDraft {
@@ -186,9 +186,9 @@ pub fn give_edits(header: &Header, new: &NewTask) -> Vec<Edit> {
     let mut edits = header.edits();
     edits.extend([
         Edit::new("category", new.category.as_str()),
-        Edit::new("title", new.title.as_str()),
         Edit::new("due", new.due),
     ]);
+    super::put_text(&mut edits, "title", &new.title);
     super::put_text(&mut edits, "place", &new.place);
     super::put_text(&mut edits, "note", &new.note);
     if let Some(link) = new.link {

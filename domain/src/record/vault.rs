@@ -3,6 +3,7 @@
 //! Kept apart from the case so that it can be withheld from those who must not see it and erased
 //! when its time is over, while the case stays.
 
+use super::Said;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{ItemId, RecordId};
 
@@ -41,9 +42,9 @@ pub struct Party {
     /// On which side.
     pub role: PartyRole,
     /// The name.
-    pub name: String,
-    /// The telephone number; may be empty.
-    pub phone: String,
+    pub name: Said,
+    /// The telephone number, as its digits; may be empty.
+    pub phone: Said,
 }
 
 /// A party as kept in the vault.
@@ -51,8 +52,12 @@ pub struct Party {
 pub struct KeptParty {
     /// Its name inside the vault.
     pub id: ItemId,
-    /// The party.
-    pub party: Party,
+    /// On which side.
+    pub role: PartyRole,
+    /// The name.
+    pub name: String,
+    /// The telephone number; may be empty.
+    pub phone: String,
 }
 
 /// The name of the party at this place, from 1, of a vault's first change.
@@ -70,7 +75,7 @@ pub fn fold(tree: &Tree) -> Vec<KeptParty> {
         .items("parties")
         .filter_map(|key| kept(tree, key))
         .collect();
-    parties.sort_unstable_by_key(|kept| (kept.party.role, kept.id));
+    parties.sort_unstable_by_key(|kept| (kept.role, kept.id));
     parties
 }
 
@@ -80,11 +85,9 @@ fn kept(tree: &Tree, key: &str) -> Option<KeptParty> {
     let role = PartyRole::from_code(tree.text(&field("role"))?)?;
     Some(KeptParty {
         id: key.parse().ok()?,
-        party: Party {
-            role,
-            name: text("name"),
-            phone: text("phone"),
-        },
+        role,
+        name: text("name"),
+        phone: text("phone"),
     })
 }
 

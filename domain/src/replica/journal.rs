@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{AsideReason, OutboxItem, StoredChange, StoredRecord, WriteBatch};
 use crate::id::{ChangeHash, DocId, Part, UnitId};
+use crate::text;
 use crate::view::Row;
 use crate::view::case::Opened;
 
@@ -159,14 +160,16 @@ impl Entry {
     }
 }
 
+/// The most characters of a text that stand for a missing title.
+const NAME_CHARS: usize = 60;
+
 /// What a list calls a record.
 fn name(row: &Row) -> String {
-    let name = if row.title.is_empty() {
-        &row.excerpt
+    if row.title.is_empty() {
+        text::excerpt(&row.text, NAME_CHARS)
     } else {
-        &row.title
-    };
-    name.clone()
+        row.title.clone()
+    }
 }
 
 /// Entries as the bytes of one file.

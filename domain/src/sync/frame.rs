@@ -74,7 +74,7 @@ impl Columns {
         self.category.push(row.category.clone());
         self.place.push(row.place.clone());
         let words = if row.title.is_empty() {
-            text::excerpt(&row.excerpt, WORDS_CHARS)
+            text::excerpt(&row.text, WORDS_CHARS)
         } else {
             String::new()
         };
@@ -113,7 +113,7 @@ impl Columns {
             title: self.title.get(at)?.clone(),
             category: self.category.get(at)?.clone(),
             place: self.place.get(at)?.clone(),
-            excerpt: self.words.get(at)?.clone(),
+            text: self.words.get(at)?.clone(),
             status: self.status.get(at)?.clone(),
             level: self.level.get(at)?.clone(),
             by: self.by.get(at)?.clone(),
@@ -236,7 +236,7 @@ mod tests {
             title: String::new(),
             category: "c1".to_owned(),
             place: "村口".to_owned(),
-            excerpt: "双方因排水沟争吵，已劝开，约定周末再谈".to_owned(),
+            text: "双方因排水沟争吵，已劝开，约定周末再谈".to_owned(),
             status: "registered".to_owned(),
             level: String::new(),
             by: "p1".parse().expect("a code"),
@@ -273,7 +273,7 @@ mod tests {
         assert!(bytes.len() < all.len() * 30, "{} bytes", bytes.len());
         let back = read_rows(&bytes).expect("rows");
         let expected = all.into_iter().map(|row| Row {
-            excerpt: text::excerpt(&row.excerpt, WORDS_CHARS),
+            text: text::excerpt(&row.text, WORDS_CHARS),
             delivery: Delivery::default(),
             ..row
         });

@@ -9,7 +9,7 @@ use domain::view::Row;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::fixture::{morning, new_dispute, officer, record};
+use crate::fixture::{morning, new_dispute, officer, record, said};
 use crate::phone::{Link, Phone, Server};
 
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ fn command(phone: &mut Phone, step: &Move) -> Option<Command> {
         Move::Edit(_, n) => {
             let base = new_dispute();
             let mut new = base.clone();
-            new.place = format!("地点{}", n % 4);
-            new.level = ["G", "Y", "R"][usize::from(n % 3)].to_owned();
+            new.place = said(&format!("地点{}", n % 4));
+            new.level = said(["G", "Y", "R"][usize::from(n % 3)]);
             Command::EditDispute { id, base, new }
         }
         Move::Note(_) => {

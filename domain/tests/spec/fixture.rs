@@ -1,6 +1,7 @@
 //! Builders: people, a station with two grids, forms filled as an officer would.
 
 use domain::id::{ActorKey, DeviceId, Fresh, RecordId, UnitId};
+use domain::record::Said;
 use domain::record::dispute::{Draft, NewDispute};
 use domain::time::Millis;
 use domain::unit::{Directory, Grid, Level, Member, Role, Unit};
@@ -69,6 +70,11 @@ pub fn draft() -> Draft {
         party_b_name: "李国清".to_owned(),
         ..Draft::default()
     }
+}
+
+/// Text that may be stored.
+pub fn said(text: &str) -> Said {
+    text.parse().expect("text that may be stored")
 }
 
 pub fn new_dispute() -> NewDispute {

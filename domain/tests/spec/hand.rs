@@ -10,7 +10,7 @@ use domain::sync::message::Answer;
 use domain::unit::{Directory, Role};
 use domain::view::DeliveryState;
 
-use crate::fixture::{directory, member, new_dispute, officer, record, station, unit};
+use crate::fixture::{directory, member, new_dispute, officer, record, said, station, unit};
 use crate::phone::{Link, Phone, Server};
 
 /// A tablet that has everything of two officers in two grids, and the server.
@@ -43,9 +43,9 @@ fn told() -> (Phone, Server) {
     // Not the server's yet, so not for others to have.
     tablet.link = Link::Down;
     let new = NewEvent {
-        kind: "other".to_owned(),
+        kind: said("other"),
         at: tablet.now,
-        text: "所里补记一笔".to_owned(),
+        text: said("所里补记一笔"),
     };
     let command = Command::AddEvent { id: record(1), new };
     assert_eq!(tablet.act(&mut server, command), Ok(record(1)));
@@ -194,7 +194,7 @@ fn forged(tablet: &Phone, server: &mut Server) -> Load {
     let mut faker = Phone::new(8, &p1);
     let mut elsewhere = Server::with(&[(&faker, &p1)]);
     let new = NewDispute {
-        place: "示例村没有的地方".to_owned(),
+        place: said("示例村没有的地方"),
         ..new_dispute()
     };
     let id = record(66);

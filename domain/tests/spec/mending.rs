@@ -9,7 +9,7 @@ use domain::sync::message::Request;
 use domain::sync::repair::Repair;
 use domain::view::DeliveryState;
 
-use crate::fixture::{new_dispute, officer, record};
+use crate::fixture::{new_dispute, officer, record, said};
 use crate::phone::{Link, Phone};
 use crate::sync::{pair, register};
 
@@ -18,7 +18,7 @@ fn edit(n: u8) -> Command {
         id: record(n),
         base: new_dispute(),
         new: NewDispute {
-            place: "示例村村口".to_owned(),
+            place: said("示例村村口"),
             ..new_dispute()
         },
     }

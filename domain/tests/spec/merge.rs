@@ -3,13 +3,14 @@
 use domain::command::{Command, Denial};
 use domain::document::Value;
 use domain::id::RecordId;
+use domain::record::Said;
 use domain::record::dispute::{AgreementDraft, CloseDraft, EventDraft, SessionDraft};
 use domain::replica::CommandError;
 use domain::time::DAY_MS;
 use domain::view::Row;
 use domain::view::case::Contents;
 
-use crate::fixture::{morning, new_dispute, officer, record, station};
+use crate::fixture::{morning, new_dispute, officer, record, said, station};
 use crate::phone::{Link, Phone, Server};
 
 /// Two officers and the station, all holding one dispute; the officers then lose the network.
@@ -49,8 +50,8 @@ fn together(phones: [&mut Phone; 3], server: &mut Server) {
 fn edit(id: RecordId, place: &str, brief: &str) -> Command {
     let base = new_dispute();
     let mut new = base.clone();
-    new.place = place.to_owned();
-    new.brief = brief.to_owned();
+    new.place = said(place);
+    new.brief = said(brief);
     Command::EditDispute { id, base, new }
 }
 
@@ -108,7 +109,7 @@ fn mg3_edits_of_different_fields_both_hold() {
     together([&mut first, &mut second, &mut tablet], &mut server);
     for phone in [&first, &second, &tablet] {
         let row = phone.row(id);
-        let shown = (row.place.as_str(), row.excerpt.as_str(), row.conflicts);
+        let shown = (row.place.as_str(), row.text.as_str(), row.conflicts);
         assert_eq!(shown, ("石桥4组", "补充：水沟", 0));
     }
 }
@@ -210,10 +211,10 @@ fn mg5_of_two_contradicting_ends_neither_is_lost_and_a_person_decides() {
 #[test]
 fn mg6_a_step_made_on_a_phone_with_a_slow_clock_still_follows_what_its_writer_saw() {
     let (mut first, mut second, mut tablet, mut server, id) = apart();
-    let step = |to: &str| Command::Step {
+    let step = |to: &'static str| Command::Step {
         id,
-        to: to.to_owned(),
-        reason: String::new(),
+        to,
+        reason: Said::default(),
     };
     first.link = Link::Up;
     assert_eq!(first.act(&mut server, step("accepted")), Ok(id));

@@ -7,11 +7,11 @@ use domain::id::{ItemId, PhotoHash, RecordId};
 use domain::record::hazard::NewHazard;
 use domain::record::patrol::StartDraft;
 use domain::record::photo::{PHOTOS_MAX, Photo, add_edits};
-use domain::record::{Header, Kind};
+use domain::record::{Header, Kind, Said};
 use domain::replica::CommandError;
 use domain::unit::Role;
 
-use crate::fixture::{actor, member, morning, new_dispute, officer, record, station, unit};
+use crate::fixture::{actor, member, morning, new_dispute, officer, record, said, station, unit};
 use crate::phone::{Phone, Server};
 
 pub fn photo(n: u8) -> Photo {
@@ -41,12 +41,12 @@ fn add(id: RecordId, n: u8) -> Command {
 fn begin() -> [(RecordId, Command); 3] {
     let hazard = NewHazard {
         grid: unit("g1"),
-        category: "H08".to_owned(),
-        place: "桥".to_owned(),
-        description: "护栏断了".to_owned(),
-        level: "1".to_owned(),
+        category: said("H08"),
+        place: said("桥"),
+        description: said("护栏断了"),
+        level: said("1"),
         patrol: None,
-        fixed: String::new(),
+        fixed: Said::default(),
     };
     let patrol = StartDraft {
         grid: "g1".to_owned(),

@@ -6,12 +6,12 @@ use domain::document::{Document, Edit, Stamp, Value};
 use domain::id::{DocId, Part, RecordId};
 use domain::record::dispute::{AgreementDraft, CloseDraft, EventDraft, SessionDraft, TermDraft};
 use domain::record::patrol::{CheckinDraft, Counter, StartDraft};
-use domain::record::{FieldError, FieldName, Problem};
+use domain::record::{FieldError, FieldName, Problem, Said};
 use domain::replica::{CommandError, StoredChange, WriteBatch};
 use domain::time::{DAY_MS, MINUTE_MS, Millis};
 use domain::view::case::Contents;
 
-use crate::fixture::{actor, draft, morning, new_dispute, officer, record};
+use crate::fixture::{actor, draft, morning, new_dispute, officer, record, said};
 use crate::phone::{Phone, Server};
 
 fn registered() -> (Phone, Server, RecordId) {
@@ -136,10 +136,10 @@ fn rc4_names_and_phones_are_in_the_vault_and_nowhere_else() {
 #[test]
 fn rc5_a_status_is_the_fold_of_steps_and_a_step_out_of_order_is_refused() {
     let (mut phone, mut server, id) = registered();
-    let step = |to: &str| Command::Step {
+    let step = |to: &'static str| Command::Step {
         id,
-        to: to.to_owned(),
-        reason: String::new(),
+        to,
+        reason: Said::default(),
     };
     let denied = phone.act(&mut server, step("performed"));
     let status = Denial::Status {
@@ -240,7 +240,7 @@ fn rc8_the_same_form_sent_twice_makes_one_record() {
     assert_eq!(phone.store.rows().count(), 1);
     assert_eq!(phone.store.load(id).body.len(), 1);
     // What the second sending says otherwise is not lost.
-    new.place = "茶园2组".to_owned();
+    new.place = said("茶园2组");
     assert_eq!(
         phone.act(&mut server, Command::RegisterDispute { id, new }),
         Ok(id)
@@ -374,10 +374,10 @@ fn rc12_time_on_patrol_leaves_pauses_out() {
         phone.act(&mut server, Command::StartPatrol { id, new }),
         Ok(id)
     );
-    let step = |to: &str| Command::Step {
+    let step = |to: &'static str| Command::Step {
         id,
-        to: to.to_owned(),
-        reason: String::new(),
+        to,
+        reason: Said::default(),
     };
     for (minutes, command) in [
         (30, step("paused")),
@@ -398,7 +398,7 @@ fn rc12_time_on_patrol_leaves_pauses_out() {
             5,
             Command::FinishPatrol {
                 id,
-                log: "平安".to_owned(),
+                log: said("平安"),
             },
         ),
     ] {
@@ -451,8 +451,8 @@ fn rc14_what_is_due_follows_the_level_the_status_and_the_category() {
     assert_eq!(due(&phone), morning().day().plus(3));
     let step = Command::Step {
         id,
-        to: "accepted".to_owned(),
-        reason: String::new(),
+        to: "accepted",
+        reason: Said::default(),
     };
     assert_eq!(phone.act(&mut server, step), Ok(id));
     assert_eq!(due(&phone), morning().plus(30 * DAY_MS).day());

@@ -2,6 +2,7 @@
 
 use domain::command::Command;
 use domain::id::{ChangeHash, DocId};
+use domain::record::Said;
 use domain::replica::{AsideReason, CommandError, StoreFault, StoredChange, WriteBatch};
 use domain::view::DeliveryState;
 
@@ -49,8 +50,8 @@ fn st2_a_write_on_an_older_revision_is_planned_again() {
     phone.meddle = Some(id);
     let step = Command::Step {
         id,
-        to: "accepted".to_owned(),
-        reason: String::new(),
+        to: "accepted",
+        reason: Said::default(),
     };
     assert_eq!(phone.act(&mut server, step), Ok(id));
     let row = phone.row(id);
@@ -85,8 +86,8 @@ fn st3_a_damaged_change_is_set_aside_with_its_bytes_and_the_rest_is_read() {
     assert_eq!(phone.case(id).row.place, new_dispute().place);
     let step = Command::Step {
         id,
-        to: "accepted".to_owned(),
-        reason: String::new(),
+        to: "accepted",
+        reason: Said::default(),
     };
     assert_eq!(phone.act(&mut server, step), Ok(id));
     let aside = phone.store.aside();

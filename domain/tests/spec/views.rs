@@ -3,13 +3,13 @@
 use domain::codelist::{self, List};
 use domain::command::Command;
 use domain::record::Kind;
-use domain::record::dispute::CloseDraft;
+use domain::record::dispute::{AgreementDraft, CloseDraft};
 use domain::time::DAY_MS;
 use domain::view::figure::Figure;
 use domain::view::supervisor::Period;
 use domain::view::{ROW_VERSION, Row};
 
-use crate::fixture::{morning, new_dispute, officer, record};
+use crate::fixture::{morning, new_dispute, officer, record, said};
 use crate::phone::{Phone, Server};
 
 fn registered() -> (Phone, Server) {
@@ -129,6 +129,60 @@ fn vw5_search_finds_words_in_any_order_and_no_party() {
     for query in ["周仁发", "10000001234", "石桥 不在"] {
         assert!(!row.matches(query, "山林土地纠纷 双河村"), "{query}");
     }
+}
+
+#[test]
+fn vw20_search_reads_the_whole_text_and_takes_what_looks_alike_for_the_same() {
+    let (mut phone, mut server) = registered();
+    let base = new_dispute();
+    let mut new = base.clone();
+    // Only the first sixty characters were searched, and a mark that nobody sees found nothing.
+    new.brief = said(&format!(
+        "{}最后说到阿布都·热合曼家的水窖",
+        "长".repeat(400)
+    ));
+    let id = record(1);
+    let edit = Command::EditDispute { id, base, new };
+    assert_eq!(phone.act(&mut server, edit), Ok(id));
+    let row = phone.row(id);
+    let shown = format!("暂-{}", row.number);
+    for query in [
+        "水窖",
+        "阿布都・热合曼",
+        "阿布都•热合曼",
+        "阿布都‧热合曼",
+        "水\u{200b}窖\u{feff}",
+        "\u{202d}石桥\u{202c}",
+        &shown,
+        &shown.to_lowercase(),
+        &shown.replace('-', "－"),
+        "\u{200b}",
+    ] {
+        assert!(
+            row.matches(query, &format!("山林土地纠纷 {shown}")),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn rc4_a_return_visit_lends_its_title_from_no_text() {
+    let (mut phone, mut server) = registered();
+    let id = record(1);
+    let form = AgreementDraft {
+        content: "以老田坎为界".to_owned(),
+        ..Default::default()
+    };
+    let new = form.parse(morning()).expect("sound");
+    let agree = Command::RecordAgreement { id, new };
+    assert_eq!(phone.act(&mut server, agree), Ok(id));
+    let visit = phone.store.rows().find(|row| row.link == Some(id)).cloned();
+    let visit = visit.expect("a visit");
+    assert_eq!(
+        (visit.title.as_str(), visit.text.as_str()),
+        ("", "以老田坎为界")
+    );
+    assert_eq!(visit.place, phone.row(id).place);
 }
 
 #[test]

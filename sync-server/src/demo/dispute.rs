@@ -2,11 +2,11 @@
 
 use domain::command::Command;
 use domain::id::{PersonId, RecordId, UnitId};
-use domain::record::Kind;
 use domain::record::dispute::{
     Draft, NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
 };
 use domain::record::task::NewReport;
+use domain::record::{Kind, Said};
 use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis};
 use domain::view::case::{Case, Contents};
 
@@ -14,7 +14,7 @@ use super::crew::Crew;
 use super::line::{Line, Progress};
 use super::org::Place;
 use super::time::Course;
-use super::{DemoError, Stage, Words};
+use super::{DemoError, Stage, Words, said};
 
 /// Who deals with one case.
 struct Hands {
@@ -102,16 +102,15 @@ fn handle(
     id: RecordId,
     (hands, course): (&Hands, &mut Course),
 ) -> Result<(), DemoError> {
-    let step = |to: &str, reason: &str| Command::Step {
-        id,
-        to: to.to_owned(),
-        reason: reason.to_owned(),
+    let step = |to: &'static str, reason: &str| -> Result<Command, DemoError> {
+        let reason = said(reason)?;
+        Ok(Command::Step { id, to, reason })
     };
     let mediator = &hands.mediator;
     stage.crew.act(
         mediator,
         course.after(20 * HOUR_MS),
-        step("accepted", &stage.words.accept),
+        step("accepted", &stage.words.accept)?,
     )?;
     for note in line.n.iter().skip(1) {
         add_note(
@@ -128,11 +127,11 @@ fn handle(
         return stage.crew.act(
             mediator,
             course.after(DAY_MS),
-            step("referred", &line.r#ref),
+            step("referred", &line.r#ref)?,
         );
     }
     let session_at = course.after(2 * DAY_MS);
-    let session = session(line, session_at, stage.now);
+    let session = session(line, session_at, stage.now)?;
     stage.crew.act(
         mediator,
         session_at,
@@ -159,7 +158,7 @@ fn handle(
     }
 }
 
-fn session(line: &Line, at: Millis, now: Millis) -> NewSession {
+fn session(line: &Line, at: Millis, now: Millis) -> Result<NewSession, DemoError> {
     let result = match line.stage {
         Progress::Agreed | Progress::Closed => "agreed",
         Progress::Failed => "none",
@@ -172,14 +171,14 @@ fn session(line: &Line, at: Millis, now: Millis) -> NewSession {
     let next_at = line
         .again
         .map(|days| now.day().plus(days).start().plus(9 * HOUR_MS));
-    NewSession {
+    Ok(NewSession {
         at,
-        place: String::new(),
-        mode: line.mode.clone(),
-        statements: line.s.clone(),
-        result: result.to_owned(),
+        place: Said::default(),
+        mode: said(&line.mode)?,
+        statements: said(&line.s)?,
+        result: said(result)?,
         next_at,
-    }
+    })
 }
 
 fn agree(
@@ -193,15 +192,13 @@ fn agree(
     let base = if closed { at } else { stage.now };
     let terms = line.t.iter().map(|(text, days)| {
         let due = Some(base.day().plus(*days).end());
-        NewTerm {
-            text: text.clone(),
-            due,
-        }
+        let text = said(text)?;
+        Ok(NewTerm { text, due })
     });
     let new = NewAgreement {
-        form: line.form.clone(),
-        content: line.a.clone(),
-        terms: terms.collect(),
+        form: said(&line.form)?,
+        content: said(&line.a)?,
+        terms: terms.collect::<Result<_, DemoError>>()?,
     };
     stage
         .crew
@@ -247,8 +244,8 @@ fn on_the_spot(
 ) -> Result<(), DemoError> {
     let at = course.after(2 * HOUR_MS);
     let new = NewAgreement {
-        form: "oral".to_owned(),
-        content: line.a.clone(),
+        form: said("oral")?,
+        content: said(&line.a)?,
         terms: Vec::new(),
     };
     stage
@@ -268,9 +265,9 @@ fn close(
     (outcome, reason, summary): (&str, &str, &str),
 ) -> Result<(), DemoError> {
     let new = NewClosing {
-        outcome: outcome.to_owned(),
-        fail_reason: reason.to_owned(),
-        summary: summary.to_owned(),
+        outcome: said(outcome)?,
+        fail_reason: said(reason)?,
+        summary: said(summary)?,
     };
     crew.act(by, at, Command::CloseDispute { id, new })
 }
@@ -298,9 +295,9 @@ fn visit(
             .cloned()
             .unwrap_or_default();
         let new = NewReport {
-            finding: "1".to_owned(),
-            mode: "1".to_owned(),
-            text,
+            finding: said("1")?,
+            mode: said("1")?,
+            text: said(&text)?,
         };
         let at = course.after(5 * DAY_MS);
         stage
@@ -317,9 +314,9 @@ fn add_note(
     (kind, text): &(String, String),
 ) -> Result<(), DemoError> {
     let new = NewEvent {
-        kind: kind.clone(),
+        kind: said(kind)?,
         at,
-        text: text.clone(),
+        text: said(text)?,
     };
     crew.act(by, at, Command::AddEvent { id, new })
 }
@@ -340,7 +337,7 @@ fn conflict(
         .parse(at)
         .map_err(|e| DemoError::Form(format!("{e:?}")))?;
     let (mut left, mut right) = (base.clone(), base.clone());
-    write(field, (&mut left, &mut right), stage.words);
+    write(field, (&mut left, &mut right), stage.words)?;
     let edit = |base: &NewDispute, new| Command::EditDispute {
         id,
         base: base.clone(),
@@ -355,12 +352,16 @@ fn conflict(
         .act_on(&hands.worker, later, edit(&base, right), Some(&before))
 }
 
-fn write(field: &str, (left, right): (&mut NewDispute, &mut NewDispute), words: &Words) {
+fn write(
+    field: &str,
+    (left, right): (&mut NewDispute, &mut NewDispute),
+    words: &Words,
+) -> Result<(), DemoError> {
     if field == "level" {
-        "R".clone_into(&mut left.level);
-        "G".clone_into(&mut right.level);
+        (left.level, right.level) = (said("R")?, said("G")?);
     } else {
-        left.place.push_str(&words.place_one);
-        right.place.push_str(&words.place_two);
+        left.place = said(&format!("{}{}", left.place.as_str(), words.place_one))?;
+        right.place = said(&format!("{}{}", right.place.as_str(), words.place_two))?;
     }
+    Ok(())
 }

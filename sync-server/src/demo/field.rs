@@ -2,6 +2,7 @@
 
 use domain::command::Command;
 use domain::id::{PersonId, RecordId, UnitId};
+use domain::record::Said;
 use domain::record::hazard::{Draft, NewStep};
 use domain::record::patrol::{Counter, NewCheckin, StartDraft};
 use domain::record::task::NewTask;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 
 use super::org::Place;
 use super::time::Course;
-use super::{DemoError, Stage};
+use super::{DemoError, Stage, said};
 
 /// A patrol as the data tell it.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,14 +98,14 @@ pub(crate) fn patrol(
         end,
         Command::FinishPatrol {
             id,
-            log: line.log.clone(),
+            log: said(&line.log)?,
         },
     )?;
     if end.plus(DAY_MS) < stage.now && stage.crew.random.below(3) > 0 {
-        let reason = stage.words.review.clone();
+        let reason = said(&stage.words.review)?;
         let step = Command::Step {
             id,
-            to: "reviewed".to_owned(),
+            to: "reviewed",
             reason,
         };
         stage
@@ -149,8 +150,8 @@ fn check_in(
             .unwrap_or_default();
         let new = NewCheckin {
             checkpoint: Some(point),
-            place: String::new(),
-            note,
+            place: Said::default(),
+            note: said(&note)?,
         };
         stage.crew.act(by, at, Command::CheckIn { id, new })?;
     }
@@ -197,14 +198,14 @@ pub(crate) fn hazard(
         .act(&worker, at, Command::RegisterHazard { id, new })?;
     for (to, by, text) in way(stage, line, &worker, place) {
         let target = if to == "transferred" {
-            line.target.clone()
+            said(&line.target)?
         } else {
-            String::new()
+            Said::default()
         };
         let new = NewStep {
-            to: to.to_owned(),
+            to: said(to)?,
             target,
-            text,
+            text: said(&text)?,
         };
         stage.crew.act(
             &by,
@@ -257,10 +258,10 @@ pub(crate) fn tasks(stage: &mut Stage<'_>, places: &[Place]) -> Result<(), DemoE
         let days = i64::try_from(number).unwrap_or(0) * 2 - 1;
         let new = NewTask {
             grid,
-            category: "task".to_owned(),
-            title,
-            place: place.name.clone(),
-            note: String::new(),
+            category: said("task")?,
+            title: said(&title)?,
+            place: said(&place.name)?,
+            note: Said::default(),
             due: stage.now.day().plus(days).end(),
             link: None,
         };

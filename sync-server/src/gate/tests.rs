@@ -5,7 +5,7 @@ use std::time::Instant;
 use domain::document::{DecodeError, Document, Edit, Stamp, check};
 use domain::id::PersonId;
 use domain::record::hazard::{NewHazard, register_edits};
-use domain::record::{Kind, SCHEMA};
+use domain::record::{Kind, SCHEMA, Said};
 use domain::time::Millis;
 use domain::unit::Role;
 
@@ -77,6 +77,10 @@ fn commit(document: &mut Document, actor: u8, edits: &[Edit]) -> Vec<u8> {
     change.expect("a change").bytes
 }
 
+fn said(text: &str) -> Said {
+    text.parse().expect("text that may be stored")
+}
+
 /// A hazard's first change and, after it, one for each text.
 fn hazard(descriptions: &[&str]) -> Vec<Vec<u8>> {
     let header = Header {
@@ -89,12 +93,12 @@ fn hazard(descriptions: &[&str]) -> Vec<Vec<u8>> {
     };
     let new = NewHazard {
         grid: grid(),
-        category: "H08".to_owned(),
-        place: "1 km".to_owned(),
-        description: "x".repeat(400),
-        level: "1".to_owned(),
+        category: said("H08"),
+        place: said("1 km"),
+        description: said(&"x".repeat(400)),
+        level: said("1"),
         patrol: None,
-        fixed: String::new(),
+        fixed: Said::default(),
     };
     let mut document = Document::default();
     let mut changes = vec![commit(&mut document, 1, &register_edits(&header, &new))];

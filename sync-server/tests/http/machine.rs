@@ -8,7 +8,7 @@ use domain::record::hazard::{NewHazard, register_edits};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Child;
 
-use crate::phone::{Phone, TOWN};
+use crate::phone::{Phone, TOWN, said};
 use crate::server::{PATIENCE, TestServer};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sync-server");
@@ -193,12 +193,12 @@ async fn ac26_no_line_of_the_log_holds_what_somebody_wrote_a_name_a_secret_or_a_
     let header = phone.header("a1");
     let new = NewHazard {
         grid: header.grid.clone(),
-        category: "H08".to_owned(),
-        place: TEXT.to_owned(),
-        description: TEXT.to_owned(),
-        level: "1".to_owned(),
+        category: said("H08"),
+        place: said(TEXT),
+        description: said(TEXT),
+        level: said("1"),
         patrol: None,
-        fixed: TEXT.to_owned(),
+        fixed: said(TEXT),
     };
     let (id, mut document) = phone.blank();
     let sound = phone.change(id, &mut document, &register_edits(&header, &new));

@@ -4,7 +4,7 @@ use clap::Parser as _;
 use domain::document::{Document, Edit, Hashed, Stamp};
 use domain::id::{ActorKey, ChangeHash, DeviceId, DocId, Fresh, PersonId, RecordId, UnitId};
 use domain::record::hazard::{NewHazard, register_edits};
-use domain::record::{Header, Kind, SCHEMA};
+use domain::record::{Header, Kind, SCHEMA, Said};
 use domain::sync::lean::Known;
 use domain::sync::message::{Answer, Ask, Batch, Item, PAGE_KIB_MAX, Request, Secret};
 use domain::time::Millis;
@@ -40,6 +40,11 @@ pub struct Phone {
     pub cursor: Vec<u8>,
     pub directory: Option<Directory>,
     made: u64,
+}
+
+/// Text that may be stored.
+pub fn said(text: &str) -> Said {
+    text.parse().expect("text that may be stored")
 }
 
 impl Phone {
@@ -207,12 +212,12 @@ impl Phone {
         };
         let new = NewHazard {
             grid: header.grid.clone(),
-            category: "H08".to_owned(),
-            place: format!("{} km", self.made),
-            description: "x".repeat(400),
-            level: "1".to_owned(),
+            category: said("H08"),
+            place: said(&format!("{} km", self.made)),
+            description: said(&"x".repeat(400)),
+            level: said("1"),
             patrol: None,
-            fixed: String::new(),
+            fixed: Said::default(),
         };
         let item = self.change(id, &mut document, &register_edits(&header, &new));
         (id, document, item)

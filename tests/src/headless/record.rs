@@ -1,8 +1,9 @@
 //! A benchmark record of 18 plain fields, stored as a real dispute and read back exactly.
 
-use domain::command::Command;
+use domain::command::{Command, NamedField};
 use domain::document::{Tree, Value};
 use domain::id::{RecordId, UnitId};
+use domain::record::Said;
 use domain::record::dispute::NewDispute;
 use domain::record::vault::{self, Party, PartyRole};
 use domain::time::{DAY_MS, Day, HOUR_MS, MINUTE_MS, Millis};
@@ -65,16 +66,25 @@ fn id(record: &Json) -> Result<RecordId, String> {
     }
 }
 
-fn party(place: u8, name: &str) -> Party {
-    Party {
+fn party(place: u8, name: &str) -> Result<Party, String> {
+    Ok(Party {
         role: if place == 1 {
             PartyRole::A
         } else {
             PartyRole::B
         },
-        name: name.to_owned(),
-        phone: String::new(),
-    }
+        name: said(name)?,
+        phone: Said::default(),
+    })
+}
+
+fn said(text: &str) -> Result<Said, String> {
+    text.parse()
+        .map_err(|problem| format!("{problem:?} in {text}"))
+}
+
+fn named(path: &str, value: &Value) -> Result<NamedField, String> {
+    NamedField::new(path, value).map_err(|problem| format!("{path}: {problem:?}"))
 }
 
 fn import(put: &Json, grid: &UnitId, now: Millis) -> Result<Command, String> {
@@ -96,23 +106,23 @@ fn import(put: &Json, grid: &UnitId, now: Millis) -> Result<Command, String> {
                 found_at = moment(name, value).unwrap_or(now);
             }
             Place::Moment(path) => match moment(name, value) {
-                Some(at) => more.push((path.to_owned(), Value::from(at))),
-                None => more.push((extra(name), Value::from(value))),
+                Some(at) => more.push(named(path, &Value::from(at))?),
+                None => more.push(named(&extra(name), &Value::from(value))?),
             },
-            Place::Extra => more.push((extra(name), Value::from(value))),
+            Place::Extra => more.push(named(&extra(name), &Value::from(value))?),
         }
     }
     let new = NewDispute {
         grid: grid.clone(),
-        title: text(put, "title")?.to_owned(),
-        category: OTHER.to_owned(),
-        place: text(put, "place")?.to_owned(),
+        title: said(text(put, "title")?)?,
+        category: said(OTHER)?,
+        place: said(text(put, "place")?)?,
         found_at,
-        brief: text(put, "narrative")?.to_owned(),
-        level: "G".to_owned(),
+        brief: said(text(put, "narrative")?)?,
+        level: said("G")?,
         parties: vec![
-            party(1, text(put, "party_a")?),
-            party(2, text(put, "party_b")?),
+            party(1, text(put, "party_a")?)?,
+            party(2, text(put, "party_b")?)?,
         ],
     };
     Ok(Command::ImportDispute { id, new, more })
@@ -121,24 +131,30 @@ fn import(put: &Json, grid: &UnitId, now: Millis) -> Result<Command, String> {
 fn field(set: &Json) -> Result<Command, String> {
     let id = id(set)?;
     let (name, value) = (text(set, "field")?, text(set, "value")?);
-    let put = |fields: Vec<(String, Value)>| Command::PutFields { id, fields };
+    let put = |path: &str, value: Value| {
+        let fields = vec![named(path, &value)?];
+        Ok(Command::PutFields { id, fields })
+    };
     match place(name) {
         Place::Header => Err(format!("{name} cannot be set")),
         _ if !FIELDS.contains(&name) => Err(format!("no field {name}")),
-        Place::Text(path) => Ok(put(vec![(path.to_owned(), Value::from(value))])),
+        Place::Text(path) => put(path, Value::from(value)),
         Place::Party(place) => Ok(Command::PutParty {
             id,
             item: Some(vault::first_party(place)),
-            party: party(place, value),
+            party: party(place, value)?,
         }),
-        Place::Moment(path) => Ok(match moment(name, value) {
-            Some(at) => put(vec![
-                (path.to_owned(), Value::from(at)),
-                (extra(name), Value::Null),
-            ]),
-            None => put(vec![(extra(name), Value::from(value))]),
-        }),
-        Place::Extra => Ok(put(vec![(extra(name), Value::from(value))])),
+        Place::Moment(path) => match moment(name, value) {
+            Some(at) => {
+                let fields = vec![
+                    named(path, &Value::from(at))?,
+                    named(&extra(name), &Value::Null)?,
+                ];
+                Ok(Command::PutFields { id, fields })
+            }
+            None => put(&extra(name), Value::from(value)),
+        },
+        Place::Extra => put(&extra(name), Value::from(value)),
     }
 }
 
@@ -221,7 +237,7 @@ pub fn dump(stored: &StoredRecord) -> Json {
             Place::Party(place) => parties
                 .iter()
                 .find(|kept| kept.id == vault::first_party(place))
-                .map(|kept| kept.party.name.clone())
+                .map(|kept| kept.name.clone())
                 .unwrap_or_default(),
             Place::Moment(path) => moment_of(&body, path, name),
         };

@@ -265,8 +265,8 @@ fn begun(
         id,
         new: NewPatrol {
             grid: grid.clone(),
-            kind: "P01".to_owned(),
-            mode: "walk".to_owned(),
+            kind: "P01".parse().expect("a code"),
+            mode: "walk".parse().expect("a code"),
         },
     };
     let directory = directory(who, grid);

@@ -2,12 +2,12 @@
 
 use domain::command::Command;
 use domain::id::{RecordId, UnitId};
-use domain::record::Kind;
 use domain::record::dispute::{NewDispute, NewEvent};
 use domain::record::hazard::{NewHazard, NewStep};
 use domain::record::patrol::{Counter, NewCheckin, NewPatrol};
 use domain::record::task::NewTask;
 use domain::record::vault::{Party, PartyRole};
+use domain::record::{Kind, Said};
 use domain::time::Millis;
 use domain::view::Row;
 
@@ -71,12 +71,12 @@ fn fits(work: Work, kind: Kind) -> bool {
 fn dispute(grid: UnitId, title: &str) -> NewDispute {
     NewDispute {
         grid,
-        title: title.to_owned(),
-        category: "04".to_owned(),
-        place: "start".to_owned(),
+        title: said(title),
+        category: said("04"),
+        place: said("start"),
         found_at: Millis(1_763_000_000_000),
-        brief: "brief".to_owned(),
-        level: "G".to_owned(),
+        brief: said("brief"),
+        level: said("G"),
         parties: vec![party("first")],
     }
 }
@@ -84,13 +84,18 @@ fn dispute(grid: UnitId, title: &str) -> NewDispute {
 fn party(name: &str) -> Party {
     Party {
         role: PartyRole::A,
-        name: name.to_owned(),
-        phone: String::new(),
+        name: said(name),
+        phone: Said::default(),
     }
 }
 
+/// What somebody typed; nothing where it would not be stored, which a token never is.
+fn said(text: &str) -> Said {
+    text.parse().unwrap_or_default()
+}
+
 fn begin(work: Work, id: RecordId, (grid, token): (UnitId, &str), now: Millis) -> Option<Command> {
-    let text = || token.to_owned();
+    let text = || said(token);
     Some(match work {
         Work::Dispute => Command::RegisterDispute {
             id,
@@ -100,27 +105,27 @@ fn begin(work: Work, id: RecordId, (grid, token): (UnitId, &str), now: Millis) -
             id,
             new: NewPatrol {
                 grid,
-                kind: "P01".to_owned(),
-                mode: "walk".to_owned(),
+                kind: said("P01"),
+                mode: said("walk"),
             },
         },
         Work::Hazard => Command::RegisterHazard {
             id,
             new: NewHazard {
                 grid,
-                category: "01".to_owned(),
+                category: said("01"),
                 place: text(),
                 description: text(),
-                level: "1".to_owned(),
+                level: said("1"),
                 patrol: None,
-                fixed: String::new(),
+                fixed: Said::default(),
             },
         },
         Work::Task => Command::GiveTask {
             id,
             new: NewTask {
                 grid,
-                category: "01".to_owned(),
+                category: said("01"),
                 title: text(),
                 place: text(),
                 note: text(),
@@ -140,7 +145,7 @@ fn begin(work: Work, id: RecordId, (grid, token): (UnitId, &str), now: Millis) -
 
 fn go_on(work: Work, row: &Row, token: &str, now: Millis) -> Option<Command> {
     let id = row.id;
-    let text = || token.to_owned();
+    let text = || said(token);
     Some(match work {
         Work::Edit => {
             let base = dispute(row.grid.clone(), "");
@@ -151,7 +156,7 @@ fn go_on(work: Work, row: &Row, token: &str, now: Millis) -> Option<Command> {
         Work::Note => Command::AddEvent {
             id,
             new: NewEvent {
-                kind: "visit".to_owned(),
+                kind: said("visit"),
                 at: now,
                 text: text(),
             },
@@ -178,8 +183,8 @@ fn go_on(work: Work, row: &Row, token: &str, now: Millis) -> Option<Command> {
         Work::Advance => Command::StepHazard {
             id,
             new: NewStep {
-                to: "onspot".to_owned(),
-                target: String::new(),
+                to: said("onspot"),
+                target: Said::default(),
                 text: text(),
             },
         },

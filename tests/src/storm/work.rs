@@ -144,8 +144,8 @@ fn begin(device: DeviceId, id: RecordId, number: u64) -> Vec<Edit> {
     };
     let new = NewPatrol {
         grid: seed::grid(),
-        kind: "P01".to_owned(),
-        mode: "walk".to_owned(),
+        kind: "P01".parse().expect("a code"),
+        mode: "walk".parse().expect("a code"),
     };
     let plans = Command::StartPatrol { id, new }.plan(&mut context, None);
     let edits = plans

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use domain::command::Command;
 use domain::id::{RecordId, UnitId};
+use domain::record::Said;
 use domain::record::dispute::{NewDispute, NewEvent, NewSession};
 use domain::record::vault::{Party, PartyRole};
 use domain::time::{DAY_MS, Millis};
@@ -84,13 +85,17 @@ fn records(operations: &str) -> impl Iterator<Item = Json> {
     })
 }
 
-fn text(record: &Json, name: &str) -> String {
+fn text<'a>(record: &'a Json, name: &str) -> &'a str {
     let field = record.get(name).and_then(Json::as_str);
-    field.unwrap_or_default().to_owned()
+    field.unwrap_or_default()
+}
+
+fn said(text: &str) -> Said {
+    text.parse().unwrap_or_default()
 }
 
 fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
-    let text = |name: &str| text(record, name);
+    let text = |name: &str| said(text(record, name));
     let at = now();
     let mut random = [0; 10];
     random[2..].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
@@ -98,7 +103,7 @@ fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
     let note = |text| Command::AddEvent {
         id,
         new: NewEvent {
-            kind: "note".to_owned(),
+            kind: said("note"),
             at,
             text,
         },
@@ -112,9 +117,9 @@ fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
         new: NewSession {
             at,
             place: text("place"),
-            mode: "onsite".to_owned(),
+            mode: said("onsite"),
             statements: text("agreement"),
-            result: "agreed".to_owned(),
+            result: said("agreed"),
             next_at: Some(at.plus(2 * DAY_MS)),
         },
     };
@@ -126,20 +131,20 @@ fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
     ]
 }
 
-fn dispute(grid: &UnitId, text: &impl Fn(&str) -> String, at: Millis) -> NewDispute {
-    let party = |role, name: String| Party {
+fn dispute(grid: &UnitId, text: &impl Fn(&str) -> Said, at: Millis) -> NewDispute {
+    let party = |role, name: Said| Party {
         role,
         name,
-        phone: String::new(),
+        phone: Said::default(),
     };
     NewDispute {
         grid: grid.clone(),
-        title: String::new(),
-        category: "01".to_owned(),
+        title: Said::default(),
+        category: said("01"),
         place: text("place"),
         found_at: at,
         brief: text("narrative"),
-        level: "G".to_owned(),
+        level: said("G"),
         parties: vec![
             party(PartyRole::A, text("party_a")),
             party(PartyRole::B, text("party_b")),

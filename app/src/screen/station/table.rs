@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use super::{new_since, village_of};
 use crate::component::list::{keep_focus, row_note, sort_rows};
+use crate::component::search::search_field;
 use crate::locale::{self, Word, format, word};
 use crate::nav::{self, record_route};
 use crate::platform;
@@ -53,12 +54,8 @@ fn fits(filters: Filters, row: &Row, known: Option<&Directory>, now: Millis) -> 
         && village
         && filters.query.with(|query| {
             query.is_empty() || {
-                let status = format::status(row.kind, &row.status);
                 let grid = grid_name(known, &row.grid);
-                row.matches(
-                    query,
-                    &format!("{} {grid} {status}", format::row_category(row)),
-                )
+                row.matches(query, &format::row_names(row, &grid))
             }
         })
 }
@@ -99,10 +96,7 @@ fn controls(state: State, filters: Filters) -> AnyView {
     view! {
         <div class="filters" role="search">
             <div class="filter grow">
-                <label for="station-search">{word::SEARCH.s()}</label>
-                <input id="station-search" type="search" autocomplete="off"
-                    prop:value=filters.query.get_untracked()
-                    on:input=move |event| filters.query.set(event_target_value(&event)) />
+                {search_field("station-search", filters.query, || ())}
             </div>
             {choice("f-kind", word::TYPE, kinds.to_vec(), filters.kind)}
             {choice("f-village", word::VILLAGE_GRID, villages, filters.village)}

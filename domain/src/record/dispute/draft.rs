@@ -9,7 +9,7 @@ use super::{
 use crate::codelist::List;
 use crate::id::UnitId;
 use crate::record::vault::{Party, PartyRole};
-use crate::record::{Checker, FieldError, FieldName, Problem};
+use crate::record::{Checker, FieldError, FieldName, Problem, Said};
 use crate::text;
 use crate::time::Millis;
 
@@ -36,12 +36,12 @@ pub struct Draft {
 #[expect(missing_docs, reason = "the fields are those of the record")]
 pub struct NewDispute {
     pub grid: UnitId,
-    pub title: String,
-    pub category: String,
-    pub place: String,
+    pub title: Said,
+    pub category: Said,
+    pub place: Said,
     pub found_at: Millis,
-    pub brief: String,
-    pub level: String,
+    pub brief: Said,
+    pub level: Said,
     pub parties: Vec<Party>,
 }
 
@@ -54,9 +54,9 @@ impl Draft {
         let mut check = Checker::default();
         let grid = check.grid(&self.grid);
         let category = check.code(FieldName::Category, List::DisputeCategory, &self.category);
-        let place = check.required(FieldName::Place, &self.place, PLACE_CHARS_MAX);
+        let place = check.required_line(FieldName::Place, &self.place, PLACE_CHARS_MAX);
         let found_at = check.moment(FieldName::FoundAt, &self.found_at, now);
-        let title = check.optional(FieldName::Title, &self.title, NAME_CHARS_MAX);
+        let title = check.line(FieldName::Title, &self.title, NAME_CHARS_MAX);
         let brief = check.required(FieldName::Brief, &self.brief, BRIEF_CHARS_MAX);
         let a = (FieldName::PartyAName, FieldName::PartyAPhone);
         let b = (FieldName::PartyBName, FieldName::PartyBPhone);
@@ -101,7 +101,7 @@ impl Draft {
         let fields = (FieldName::PartyAName, FieldName::PartyAPhone);
         let typed = (self.party_a_name.as_str(), self.party_a_phone.as_str());
         let party = party(&mut check, PartyRole::A, fields, typed);
-        if party.is_none() {
+        if party.is_none() && !check.has(FieldName::PartyAName) {
             check.fail(FieldName::PartyAName, Problem::Missing);
         }
         check.finish(party)
@@ -120,7 +120,7 @@ impl Draft {
             &self.party_b_name,
             &self.party_b_phone,
         ];
-        typed.iter().all(|text| text.trim().is_empty())
+        typed.iter().all(|typed| text::is_blank(typed))
     }
 }
 
@@ -130,20 +130,13 @@ fn party(
     (name_field, phone_field): (FieldName, FieldName),
     (name, phone): (&str, &str),
 ) -> Option<Party> {
-    let name = check.optional(name_field, name, NAME_CHARS_MAX);
-    let typed_phone = text::clean(phone);
-    let phone = text::phone(&typed_phone);
-    if !typed_phone.is_empty() && phone.is_none() {
-        check.fail(phone_field, Problem::NotAPhone);
-    }
-    if name.is_empty() && !typed_phone.is_empty() {
+    let name = check.line(name_field, name, NAME_CHARS_MAX);
+    let blank = text::is_blank(phone);
+    let phone = check.phone(phone_field, phone);
+    if name.is_empty() && !blank && !check.has(name_field) {
         check.fail(name_field, Problem::Missing);
     }
-    (!name.is_empty()).then(|| Party {
-        role,
-        name,
-        phone: phone.unwrap_or_default(),
-    })
+    (!name.is_empty()).then_some(Party { role, name, phone })
 }
 
 /// A note on the course of a case, as typed.
@@ -160,9 +153,9 @@ pub struct EventDraft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the event")]
 pub struct NewEvent {
-    pub kind: String,
+    pub kind: Said,
     pub at: Millis,
-    pub text: String,
+    pub text: Said,
 }
 
 impl EventDraft {
@@ -199,10 +192,10 @@ pub struct SessionDraft {
 #[expect(missing_docs, reason = "the fields are those of the session")]
 pub struct NewSession {
     pub at: Millis,
-    pub place: String,
-    pub mode: String,
-    pub statements: String,
-    pub result: String,
+    pub place: Said,
+    pub mode: Said,
+    pub statements: Said,
+    pub result: Said,
     pub next_at: Option<Millis>,
 }
 
@@ -220,7 +213,7 @@ impl SessionDraft {
             check.fail(FieldName::Notice, Problem::Missing);
         }
         let at = check.moment(FieldName::SessionAt, &self.at, now);
-        let place = check.optional(FieldName::SessionPlace, &self.place, PLACE_CHARS_MAX);
+        let place = check.line(FieldName::SessionPlace, &self.place, PLACE_CHARS_MAX);
         let mode = if self.mode.is_empty() {
             "joint"
         } else {
@@ -274,7 +267,7 @@ pub struct AgreementDraft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the term")]
 pub struct NewTerm {
-    pub text: String,
+    pub text: Said,
     pub due: Option<Millis>,
 }
 
@@ -282,8 +275,8 @@ pub struct NewTerm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the agreement")]
 pub struct NewAgreement {
-    pub form: String,
-    pub content: String,
+    pub form: Said,
+    pub content: Said,
     pub terms: Vec<NewTerm>,
 }
 
@@ -303,13 +296,13 @@ impl AgreementDraft {
         let content = check.required(FieldName::Terms, &self.content, LONG_TEXT_CHARS_MAX);
         let mut terms = Vec::new();
         for draft in self.terms.iter().take(TERMS_MAX) {
-            let text = check.optional(FieldName::Terms, &draft.text, EVENT_CHARS_MAX);
+            let said = check.optional(FieldName::Terms, &draft.text, EVENT_CHARS_MAX);
             let due = check.due(FieldName::Due, &draft.due, now);
-            if text.is_empty() && due.is_some() {
+            if text::is_blank(&draft.text) && due.is_some() {
                 check.fail(FieldName::Terms, Problem::Missing);
             }
-            if !text.is_empty() {
-                terms.push(NewTerm { text, due });
+            if !said.is_empty() {
+                terms.push(NewTerm { text: said, due });
             }
         }
         check.finish(Some(NewAgreement {
@@ -335,9 +328,9 @@ pub struct CloseDraft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the record")]
 pub struct NewClosing {
-    pub outcome: String,
-    pub fail_reason: String,
-    pub summary: String,
+    pub outcome: Said,
+    pub fail_reason: Said,
+    pub summary: Said,
 }
 
 impl NewClosing {
@@ -365,13 +358,15 @@ impl CloseDraft {
         let mut check = Checker::default();
         let outcome = check.code(FieldName::Outcome, List::DisputeOutcome, &self.outcome);
         let summary = check.optional(FieldName::Summary, &self.summary, BRIEF_CHARS_MAX);
-        let closing = NewClosing {
+        let mut closing = NewClosing {
             outcome,
-            fail_reason: self.fail_reason.clone(),
+            // A reason that was chosen for another outcome is none for this one.
+            fail_reason: Said::default(),
             summary,
         };
         if closing.is_failed() {
-            check.code(FieldName::Result, List::FailReason, &self.fail_reason);
+            closing.fail_reason =
+                check.code(FieldName::Result, List::FailReason, &self.fail_reason);
             if !self.remedies_told {
                 check.fail(FieldName::Remedies, Problem::Missing);
             }

@@ -332,7 +332,7 @@ impl<'a> Bench<'a> {
     }
 
     fn name(&mut self, at: (String, &str), name: &str) {
-        let length = text::length(name.trim());
+        let length = text::length(&text::clean(name));
         if !(1..=NAME_CHARS_MAX).contains(&length) || text::length(name) > NAME_CHARS_MAX {
             self.flaws.add(at, Wrong::NameLength);
         } else if name.chars().any(text::is_hidden) {
