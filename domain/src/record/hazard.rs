@@ -185,14 +185,6 @@ impl Draft {
         });
         check.finish(new)
     }
-
-    /// Whether nothing was typed that would be worth keeping.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
-        [&self.category, &self.place, &self.description, &self.fixed]
-            .iter()
-            .all(|text| text.trim().is_empty())
-    }
 }
 
 /// A step of a hazard, as typed: fixed, handed over, rechecked.
