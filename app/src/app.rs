@@ -8,8 +8,9 @@ use leptos::prelude::*;
 use crate::component::shell::{Tab, Top, tab_bar, top};
 use crate::locale::{self, fault, word};
 use crate::nav::{self, Route};
+use crate::platform::Signal;
 use crate::screen;
-use crate::state::State;
+use crate::state::{State, draft};
 use crate::store::indexed_db::{Notice, OpenError};
 use crate::{icon, platform};
 
@@ -24,6 +25,11 @@ pub fn mount(state: State) {
         provide_context(state);
         nav::start();
         tick(state);
+        platform::watch_signals(move |signal| match signal {
+            Signal::Hidden => draft::keep_all(),
+            Signal::Shown => platform::spawn(draft::refresh(state)),
+            Signal::Online | Signal::Offline => {}
+        });
         root(state)
     });
 }
@@ -149,10 +155,10 @@ fn screen_of(home: Route, shown: Route) -> AnyView {
         Route::Station => with_tabs(home, shown, screen::station::station()),
         Route::Records => with_tabs(home, shown, screen::records::records()),
         Route::Patrols => with_tabs(home, shown, screen::patrol::patrols()),
-        Route::NewDispute => screen::dispute_form::new_dispute(),
+        Route::NewDispute(begin) => screen::dispute_form::new_dispute(begin),
         Route::Dispute(id) => screen::record::page(Kind::Dispute, id),
         Route::Patrol(id) => screen::record::page(Kind::Patrol, id),
-        Route::NewHazard(patrol) => screen::hazard::new_hazard(patrol),
+        Route::NewHazard(begin) => screen::hazard::new_hazard(begin),
         Route::Hazard(id) => screen::record::page(Kind::Hazard, id),
         Route::Task(id) => screen::record::page(Kind::Task, id),
     }

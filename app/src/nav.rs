@@ -8,6 +8,50 @@ use gloo::events::EventListener;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
+/// From where the form of a new record is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Begin {
+    /// The patrol on which it is begun.
+    pub patrol: Option<RecordId>,
+    /// The draft that is gone on with.
+    pub draft: Option<RecordId>,
+}
+
+impl Begin {
+    /// On a patrol.
+    #[must_use]
+    pub fn on(patrol: RecordId) -> Self {
+        Self {
+            patrol: Some(patrol),
+            draft: None,
+        }
+    }
+
+    fn parse(query: &str) -> Self {
+        let part = |name: &str| {
+            let mut parts = query.split('&').filter_map(|part| part.split_once('='));
+            parts.find(|(key, _)| *key == name)?.1.parse().ok()
+        };
+        Self {
+            patrol: part("patrol"),
+            draft: part("draft"),
+        }
+    }
+
+    fn path(self, form: &str) -> String {
+        let parts = [("patrol", self.patrol), ("draft", self.draft)];
+        let said = parts
+            .iter()
+            .filter_map(|(name, id)| Some(format!("{name}={}", (*id)?)));
+        let query = said.collect::<Vec<_>>().join("&");
+        if query.is_empty() {
+            form.to_owned()
+        } else {
+            format!("{form}?{query}")
+        }
+    }
+}
+
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -16,7 +60,7 @@ pub enum Route {
     /// The officer's day.
     Home,
     /// The quick register of a dispute.
-    NewDispute,
+    NewDispute(Begin),
     /// A dispute.
     Dispute(RecordId),
     /// All records, with search.
@@ -25,8 +69,8 @@ pub enum Route {
     Patrols,
     /// A patrol.
     Patrol(RecordId),
-    /// The form for a hazard, and the patrol on which it was found.
-    NewHazard(Option<RecordId>),
+    /// The form for a hazard.
+    NewHazard(Begin),
     /// A hazard.
     Hazard(RecordId),
     /// A task.
@@ -58,14 +102,12 @@ impl Route {
         match (first, second, id) {
             ("", None, _) => Self::Home,
             ("join", None, _) => Self::Join,
-            ("disputes", Some("new"), _) => Self::NewDispute,
+            ("disputes", Some("new"), _) => Self::NewDispute(Begin::parse(query)),
             ("disputes", _, Some(id)) => Self::Dispute(id),
             ("records", None, _) => Self::Records,
             ("patrols", None, _) => Self::Patrols,
             ("patrols", _, Some(id)) => Self::Patrol(id),
-            ("hazards", Some("new"), _) => {
-                Self::NewHazard(query.strip_prefix("patrol=").and_then(|id| id.parse().ok()))
-            }
+            ("hazards", Some("new"), _) => Self::NewHazard(Begin::parse(query)),
             ("hazards", _, Some(id)) => Self::Hazard(id),
             ("tasks", _, Some(id)) => Self::Task(id),
             ("station", None, _) => Self::Station,
@@ -82,13 +124,12 @@ impl Route {
         match self {
             Self::Join => "/join".to_owned(),
             Self::Home | Self::NotFound => "/".to_owned(),
-            Self::NewDispute => "/disputes/new".to_owned(),
+            Self::NewDispute(begin) => begin.path("/disputes/new"),
             Self::Dispute(id) => format!("/disputes/{id}"),
             Self::Records => "/records".to_owned(),
             Self::Patrols => "/patrols".to_owned(),
             Self::Patrol(id) => format!("/patrols/{id}"),
-            Self::NewHazard(None) => "/hazards/new".to_owned(),
-            Self::NewHazard(Some(patrol)) => format!("/hazards/new?patrol={patrol}"),
+            Self::NewHazard(begin) => begin.path("/hazards/new"),
             Self::Hazard(id) => format!("/hazards/{id}"),
             Self::Task(id) => format!("/tasks/{id}"),
             Self::Station => "/station".to_owned(),
@@ -133,7 +174,7 @@ pub fn beside() -> Option<(domain::record::Kind, RecordId)> {
         Route::Task(id) => Some((Kind::Task, id)),
         Route::Join
         | Route::Home
-        | Route::NewDispute
+        | Route::NewDispute(_)
         | Route::Records
         | Route::Patrols
         | Route::NewHazard(_)

@@ -5,6 +5,7 @@ pub mod case;
 pub mod case_sheets;
 pub mod conflict;
 pub mod dispute_form;
+mod grid;
 pub mod hazard;
 pub mod home;
 pub mod join;
@@ -17,46 +18,70 @@ pub mod settings;
 pub mod station;
 pub mod task;
 
-use domain::command::Command;
+use domain::command::{Command, Denial};
 use domain::id::RecordId;
+use domain::replica::CommandError;
 use domain::unit::Directory;
 use leptos::prelude::*;
 
 use crate::component::field::Form;
 use crate::locale::{fault, format, word};
-use crate::platform;
+use crate::state::draft::Slot;
 use crate::state::{Actions, State};
+use crate::{nav, platform};
 
 /// Carries out a command of a form: what went wrong stands above its button and everything typed
-/// stays; `done` is told when the record is committed.
+/// stays; `done` is told when the record is committed. The draft goes in the same transaction.
 pub(crate) fn submit<D: Send + Sync + 'static>(
     form: Form<D>,
     command: Command,
-    drafts: Vec<String>,
     done: impl FnOnce(RecordId) + 'static,
 ) {
-    send((form.busy, form.failure), command, drafts, Box::new(done));
+    send(
+        (form.busy, form.failure),
+        form.slot,
+        command,
+        Box::new(done),
+    );
 }
 
 fn send(
     (busy, failure): (RwSignal<bool>, RwSignal<Option<String>>),
+    slot: Slot,
     command: Command,
-    drafts: Vec<String>,
     done: Box<dyn FnOnce(RecordId)>,
 ) {
-    if busy.get_untracked() {
+    let Some(draft) = slot.open().filter(|_| !busy.get_untracked()) else {
         return;
-    }
+    };
     busy.set(true);
     failure.set(None);
     platform::spawn(async move {
-        let result = Actions::submit(command, drafts).await;
+        draft.hold().await;
+        let result = Actions::submit(command, vec![draft.key().to_owned()]).await;
         busy.try_set(false);
         match result {
-            Ok(id) => done(id),
+            Ok(id) => {
+                draft.end();
+                done(id);
+            }
+            Err(CommandError::Denied(Denial::SavedBefore)) => draft.renew(),
             Err(error) => {
+                draft.go_on();
                 failure.try_set(Some(fault::command(&error)));
             }
+        }
+    });
+}
+
+/// Carries out a command of a form in a sheet, which closes when the record is committed.
+pub(crate) fn submit_sheet<D: Send + Sync + 'static>(form: Form<D>, command: Command) {
+    // Read here: where a button is pressed there is no context.
+    let state = form.slot.open().map(|draft| draft.state());
+    submit(form, command, move |_| {
+        nav::sheet_dismissed();
+        if let Some(state) = state {
+            state.say(word::SAVED.s());
         }
     });
 }
@@ -123,46 +148,4 @@ pub(crate) fn is_demo(state: State) -> bool {
     state
         .directory
         .with_untracked(|known| known.as_ref().is_some_and(|known| known.demo))
-}
-
-/// Keeps what is typed into a form as a draft, a moment after the last key.
-pub(crate) fn keep_draft<D: serde::Serialize + Send + Sync + 'static>(
-    form: Form<D>,
-    key: &'static str,
-    kept: RwSignal<bool>,
-    is_blank: fn(&D) -> bool,
-) {
-    const PAUSE_MS: u32 = 400;
-    let turn = StoredValue::new(0_u32);
-    Effect::new(move |first: Option<()>| {
-        let text = form.draft.with(|draft| {
-            (!is_blank(draft)).then(|| serde_json::to_string(draft).unwrap_or_default())
-        });
-        if first.is_none() {
-            return;
-        }
-        kept.set(false);
-        let mine = turn.try_update_value(|turn| {
-            *turn = turn.wrapping_add(1);
-            *turn
-        });
-        platform::after(PAUSE_MS, move || {
-            if turn.try_get_value() == mine && form.busy.try_get_untracked() == Some(false) {
-                store_draft(key, text, kept);
-            }
-        })
-        .keep();
-    });
-}
-
-fn store_draft(key: &'static str, text: Option<String>, kept: RwSignal<bool>) {
-    let Some(text) = text else {
-        Actions::drop_draft(key.to_owned());
-        return;
-    };
-    platform::spawn(async move {
-        if Actions::keep_draft(key, &text).await.is_ok() {
-            kept.try_set(true);
-        }
-    });
 }

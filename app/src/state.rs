@@ -2,6 +2,7 @@
 
 mod actions;
 mod carry;
+pub mod draft;
 pub mod lists;
 mod photos;
 
@@ -296,6 +297,9 @@ impl Screens for Board {
     }
 
     fn notice(&self, notice: Notice) {
+        if notice == Notice::Closing {
+            draft::keep_all();
+        }
         self.state.notice.set(Some(notice));
     }
 

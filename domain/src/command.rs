@@ -4,6 +4,7 @@
 //! of which documents to write, or why it must not be done. The replica turns a plan into changes.
 //! What a person wrote is in a command as [`Said`], or as a [`NamedField`], and never as plain text.
 
+mod again;
 mod dispute;
 mod import;
 mod photo;
@@ -145,6 +146,9 @@ pub enum Denial {
     /// The record has as many photos as it may have.
     #[error("too many photos")]
     TooManyPhotos,
+    /// The record of this form was saved before and says something else.
+    #[error("saved before with other words")]
+    SavedBefore,
     /// There is nothing to settle or to mark.
     #[error("nothing to do")]
     Nothing,
@@ -226,7 +230,7 @@ impl Command {
             context.may_begin(kind, grid)?;
             return match current {
                 None => Ok(self.begin(&beginning, context)),
-                Some(current) => Ok(self.begun_twice(current)),
+                Some(current) => self.begun_twice(&beginning, context, current),
             };
         }
         let current = current.ok_or(Denial::NotHere)?;
@@ -299,20 +303,17 @@ impl Command {
         vec![plan]
     }
 
-    /// The same form was sent twice: what the second sending says otherwise is written, nothing is
-    /// made a second time.
-    fn begun_twice(&self, current: &Current) -> Vec<Plan> {
-        let (Self::RegisterDispute { id, new } | Self::ImportDispute { id, new, .. }) = self else {
-            return vec![Plan {
-                record: self.record(),
-                edits: Vec::new(),
-            }];
-        };
-        let edits = dispute::differing(&current.body, new);
-        vec![Plan {
-            record: *id,
-            edits: vec![(Part::Body, edits)],
-        }]
+    /// The record is there already.
+    fn begun_twice(
+        &self,
+        beginning: &Beginning<'_>,
+        context: &mut Context<'_>,
+        current: &Current,
+    ) -> Result<Vec<Plan>, Denial> {
+        if let Self::ImportDispute { id, new, more } = self {
+            return again::import(context, *id, (new, more), current);
+        }
+        again::form(self.record(), beginning, current)
     }
 
     fn write(&self, desk: &mut Desk<'_, '_>) -> Result<(), Denial> {

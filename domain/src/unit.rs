@@ -222,6 +222,21 @@ impl Directory {
         self.grids.iter().find(|grid| grid.id == *id)
     }
 
+    /// The checkpoints that a patrol of this grid passes: those of its village.
+    pub fn checkpoints_near<'a>(
+        &'a self,
+        grid: &'a UnitId,
+    ) -> impl Iterator<Item = &'a Checkpoint> {
+        let village = |id: &UnitId| {
+            let known = self.grid(id)?;
+            Some((&known.station, known.village.as_str()))
+        };
+        let here = village(grid);
+        self.checkpoints.iter().filter(move |point| {
+            point.grid == *grid || (here.is_some() && village(&point.grid) == here)
+        })
+    }
+
     /// The name to show for a person; the code when the person is not in the directory.
     #[must_use]
     pub fn name_of<'a>(&'a self, person: &'a PersonId) -> &'a str {

@@ -3,6 +3,7 @@
 mod agree;
 mod carry;
 mod damage;
+mod drafts;
 mod faults;
 mod invitation;
 mod link;

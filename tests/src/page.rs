@@ -155,6 +155,40 @@ impl Page {
         .await;
     }
 
+    /// Chooses from a list by its label, if there is one of that name; `place` counts from 1.
+    pub async fn pick(&self, word: Word, place: usize) -> Option<String> {
+        let list = self.look("combobox", word).await?;
+        let option = format!("option:nth-child({})", place + 1);
+        let option = list
+            .find(By::Css(option.as_str()))
+            .await
+            .expect("an option");
+        option.click().await.expect("an option to choose");
+        Some(option.text().await.expect("a text"))
+    }
+
+    /// The code of what is chosen in a list; none without one of that name.
+    pub async fn picked(&self, word: Word) -> Option<String> {
+        let list = self.look("combobox", word).await?;
+        list.prop("value").await.expect("a list")
+    }
+
+    /// Opens one more window and goes there; the name of the one that was left.
+    pub async fn open_window(&self) -> WindowHandle {
+        let here = self.driver.window().await.expect("a window");
+        let new = self.driver.new_tab().await.expect("a new window");
+        self.to_window(new).await;
+        here
+    }
+
+    /// Goes to another window; the name of the one that was left.
+    pub async fn to_window(&self, window: WindowHandle) -> WindowHandle {
+        let here = self.driver.window().await.expect("a window");
+        let switched = self.driver.switch_to_window(window).await;
+        switched.expect("the other window");
+        here
+    }
+
     /// Gives the camera's button a picture, as if it had just been taken.
     pub async fn shoot(&self, path: &str) {
         self.find("button", crate::words::TAKE_PHOTO).await;
@@ -213,6 +247,15 @@ impl Page {
                 .click()
                 .await
                 .ok()
+        })
+        .await;
+    }
+
+    /// Presses the oldest form of a new record that was left, at home.
+    pub async fn press_last_draft(&self) {
+        eventually("a form that was left", || async {
+            let all = self.driver.find_all(By::Css("a.draft")).await.ok()?;
+            all.last()?.click().await.ok()
         })
         .await;
     }

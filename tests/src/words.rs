@@ -61,6 +61,23 @@ pub const PARTY_B_PHONE: Word = word("乙方电话", "Party B phone");
 pub const LEVEL: Word = word("级别", "Level");
 /// Field of a hazard.
 pub const DESCRIPTION: Word = word("描述", "Description");
+/// Field of every form of a new record, where there are several.
+pub const GRID: Word = word("网格", "Grid");
+/// Button of a draft that came back.
+pub const DRAFT_DISCARD: Word = word("不要了，重新填", "Discard and start over");
+/// Note above a draft that came back.
+pub const DRAFT_RESTORED: Word = word("已恢复上次没有保存的内容", "What you had not saved is back");
+/// Note above a form whose draft another window has.
+pub const DRAFT_ELSEWHERE: Word =
+    word("另一个窗口正开着", "Another window has the unfinished form");
+/// Note below a form whose draft is kept.
+pub const DRAFT_KEPT: Word = word("草稿已存在本机", "Draft kept on this phone");
+/// Link at home to a form that was left.
+pub const DRAFT_LEFT: Word = word("有一份没有保存的登记", "An unfinished form is waiting");
+/// Note above a form whose record was saved before.
+pub const SAVED_BEFORE: Word = word("这份登记以前保存过", "This form was saved before");
+/// Button on a case.
+pub const SHOW_PARTIES: Word = word("显示当事人", "Show parties");
 /// Button of every form.
 pub const SAVE: Word = word("保存", "Save");
 /// Button on a case.

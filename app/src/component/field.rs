@@ -1,14 +1,19 @@
 //! Form fields: native inputs that are never written back while somebody types into them.
 
+use std::sync::Arc;
+
 use domain::record::{FieldError, FieldName};
 use domain::text;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use crate::component::chips::Choice;
 use crate::locale::{Word, fault, word};
 use crate::platform;
+use crate::state::draft::Slot;
 
-/// A form: what was typed so far and what is wrong with it.
+/// A form: what was typed so far and what is wrong with it. `state::draft` makes it, with the place in
+/// which its draft is kept.
 #[derive(Debug)]
 pub struct Form<D: Send + Sync + 'static> {
     /// What was typed.
@@ -19,6 +24,9 @@ pub struct Form<D: Send + Sync + 'static> {
     pub failure: RwSignal<Option<String>>,
     /// It is being saved.
     pub busy: RwSignal<bool>,
+    /// Where its draft is kept.
+    pub slot: Slot,
+    kept: RwSignal<bool>,
 }
 
 impl<D: Send + Sync + 'static> Clone for Form<D> {
@@ -30,15 +38,53 @@ impl<D: Send + Sync + 'static> Clone for Form<D> {
 impl<D: Send + Sync + 'static> Copy for Form<D> {}
 
 impl<D: Send + Sync + 'static> Form<D> {
-    /// A form that begins with `draft`.
+    /// A form that begins with `draft` and is kept in `slot`; `kept` tells that all of it is.
     #[must_use]
-    pub fn new(draft: D) -> Self {
+    pub fn new(draft: D, slot: Slot, kept: RwSignal<bool>) -> Self {
         Self {
             draft: RwSignal::new(draft),
             errors: RwSignal::new(Vec::new()),
             failure: RwSignal::new(None),
             busy: RwSignal::new(false),
+            slot,
+            kept,
         }
+    }
+
+    /// The bar with the button that saves the form; it says when the draft is kept.
+    pub fn save_bar(&self, label: Word, hint: Option<Word>) -> AnyView {
+        let kept = self.kept;
+        let hint = hint.map_or("", Word::s);
+        let hint = move || {
+            if kept.get() {
+                word::DRAFT_KEPT.s()
+            } else {
+                hint
+            }
+        };
+        save_bar(label, self.busy, self.failure, Box::new(hint))
+    }
+
+    /// A choice of one from a list for one part of the draft; `gone` is said where what was chosen is
+    /// no longer on the list.
+    pub fn select(
+        &self,
+        spec: Text,
+        options: impl Fn() -> Vec<Choice> + Clone + Send + Sync + 'static,
+        gone: Word,
+        part: fn(&mut D) -> &mut String,
+    ) -> AnyView {
+        let draft = self.draft;
+        let initial = draft
+            .try_update_untracked(|draft| part(draft).clone())
+            .unwrap_or_default();
+        let choose = move |code: String| draft.update(|draft| *part(draft) = code);
+        select(
+            spec,
+            self.errors,
+            (initial, gone),
+            (Box::new(options), Arc::new(choose)),
+        )
     }
 
     /// Shows what is wrong and leads to the first wrong field.
@@ -183,6 +229,65 @@ fn problem(errors: RwSignal<Vec<FieldError>>, field: FieldName) -> Option<String
     })
 }
 
+type Options = Box<dyn Fn() -> Vec<Choice> + Send + Sync>;
+type Choose = Arc<dyn Fn(String) + Send + Sync>;
+
+/// A native list. What is chosen is what it shows: where the choice is not on the list, nothing is.
+fn select(
+    spec: Text,
+    errors: RwSignal<Vec<FieldError>>,
+    (initial, gone): (String, Word),
+    (options, choose): (Options, Choose),
+) -> AnyView {
+    let chosen = RwSignal::new(initial);
+    let list = Memo::new(move |_| options());
+    let lost = move || {
+        let chosen = chosen.get();
+        let there = list.with(|list| list.iter().any(|option| option.value == chosen));
+        !chosen.is_empty() && !there
+    };
+    let id = element_id(spec.field);
+    let error_id = format!("{id}-e");
+    let control = {
+        let (id, described) = (id.clone(), error_id.clone());
+        move || {
+            let now = chosen.get_untracked();
+            let option = |option: Choice| {
+                let selected = option.value == now;
+                view! { <option value=option.value selected=selected>{option.label}</option> }
+            };
+            let choose = Arc::clone(&choose);
+            let all: Vec<_> = list.get().into_iter().map(option).collect();
+            view! {
+                <select id=id.clone() aria-required="true" aria-describedby=described.clone()
+                    aria-invalid=move || problem(errors, spec.field).is_some().to_string()
+                    on:change=move |event| {
+                        let code = event_target_value(&event);
+                        errors.update(|errors| errors.retain(|error| error.field != spec.field));
+                        chosen.set(code.clone());
+                        choose(code);
+                    }>
+                    <option value="">{word::CHOOSE.s()}</option>
+                    {all}
+                </select>
+            }
+        }
+    };
+    view! {
+        <div class="field">
+            <label for=id>{spec.label.s()}</label>
+            <div class="control">
+                {control}
+                <p class="error" role="alert">{move || lost().then(|| gone.s())}</p>
+                <p class="error" id=error_id aria-live="polite">
+                    {move || problem(errors, spec.field)}
+                </p>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
 /// The native control of a text field, and what is wrong with it below.
 fn control(
     spec: Text,
@@ -315,11 +420,11 @@ pub fn focus_first_error() {
 }
 
 /// The bar with the one thing to do, in reach of the thumb.
-pub fn save_bar(
+fn save_bar(
     label: Word,
     busy: RwSignal<bool>,
     failure: RwSignal<Option<String>>,
-    hint: impl Fn() -> &'static str + Send + 'static,
+    hint: Box<dyn Fn() -> &'static str + Send>,
 ) -> AnyView {
     view! {
         <div class="foot">

@@ -149,6 +149,7 @@ pub fn denial(denial: &Denial) -> String {
         Denial::TooManyPhotos => w("每条记录最多 20 张照片", "A record takes at most 20 photos")
             .s()
             .to_owned(),
+        Denial::SavedBefore => word::DRAFT_SAVED_BEFORE.s().to_owned(),
         Denial::Nothing => w("没有要改的", "Nothing to change").s().to_owned(),
     }
 }

@@ -132,6 +132,11 @@ words! {
     DRAFT_KEPT: "草稿已存在本机", "Draft kept on this phone";
     DRAFT_RESTORED: "已恢复上次没有保存的内容", "What you had not saved is back";
     DRAFT_DISCARD: "不要了，重新填", "Discard and start over";
+    DRAFT_ELSEWHERE: "另一个窗口正开着没有保存的那一份；这里是新的一份", "Another window has the unfinished form open; this is a new one";
+    DRAFT_SAVED_BEFORE: "这份登记以前保存过，内容和现在的不一样。原来那条没有动，这里填的也都在：再点一次“保存”，会另存为一条新记录；如果是同一件事，请打开原来那条修改", "This form was saved before and says something else now. That record was left as it is, and what you typed is here: save again to make a record of its own; if it is the same matter, open the first one and correct it";
+    DRAFT_SAVED_OPEN: "打开原来那条", "Open the first one";
+    CHOOSE: "请选择", "Choose";
+    GRID_GONE: "原来的网格已不归您负责，请重新选择", "The grid of this form is no longer yours: choose again";
     SAVED: "已保存在本机", "Saved on this phone";
     LEVEL_G: "绿 · 一般", "Green · ordinary";
     LEVEL_Y: "黄 · 较大", "Yellow · serious";

@@ -12,15 +12,14 @@ use domain::view::case::Contents;
 use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
-use crate::component::field::{Form, Text, TextKind, field_error, save_bar};
+use crate::component::field::{Form, Text, TextKind, field_error};
 use crate::component::sheet::sheet;
 use crate::locale::{self, Word, word};
-use crate::nav;
 use crate::platform;
 use crate::screen::dispute_form::{category_choices, level_choices};
 use crate::screen::record::Here;
-use crate::screen::submit;
-use crate::state::state;
+use crate::screen::submit_sheet;
+use crate::state::draft::{self, Of};
 
 /// One of the sheets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,34 +101,26 @@ pub(super) fn sheets(here: Here, open: Sheets) -> AnyView {
 /// A form in a sheet: sends on submit, closes when the record is committed.
 fn sheet_form<D: Send + Sync + 'static>(
     form: Form<D>,
-    fields: AnyView,
-    command: impl Fn() -> Option<Command> + 'static,
+    (note, fields): (AnyView, AnyView),
+    command: impl Fn() -> Result<Command, Vec<FieldError>> + 'static,
 ) -> AnyView {
-    let state = state();
-    let send = Box::new(move || {
-        if let Some(command) = command() {
-            submit(form, command, Vec::new(), move |_| {
-                nav::sheet_dismissed();
-                state.say(word::SAVED.s());
-            });
-        }
+    let send = Box::new(move || match command() {
+        Ok(command) => submit_sheet(form, command),
+        Err(errors) => form.show_errors(errors),
     });
-    sheet_page(fields, (form.busy, form.failure), send)
+    sheet_page((note, fields), form.save_bar(word::SAVE, None), send)
 }
 
-fn sheet_page(
-    fields: AnyView,
-    (busy, failure): (RwSignal<bool>, RwSignal<Option<String>>),
-    send: Box<dyn Fn()>,
-) -> AnyView {
+fn sheet_page((note, fields): (AnyView, AnyView), bar: AnyView, send: Box<dyn Fn()>) -> AnyView {
     let submitted = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         send();
     };
     view! {
         <form novalidate on:submit=submitted>
+            {note}
             <div class="card">{fields}</div>
-            {save_bar(word::SAVE, busy, failure, || "")}
+            {bar}
         </form>
     }
     .into_any()
@@ -178,37 +169,49 @@ pub(super) fn code_choices(list: List) -> Vec<Choice> {
 }
 
 fn event(id: RecordId) -> AnyView {
-    let form = Form::new(EventDraft {
+    let fresh = || EventDraft {
         kind: "visit".to_owned(),
         ..EventDraft::default()
-    });
+    };
+    draft::form((Of::sheet("event", id), None), fresh, move |form, note| {
+        event_form(id, form, note)
+    })
+}
+
+fn event_form(id: RecordId, form: Form<EventDraft>, note: AnyView) -> AnyView {
     let fields = view! {
         {code_chips(form, (word::KIND, FieldName::EventKind), code_choices(List::EventKind),
             |draft| &mut draft.kind)}
         {form.text(Text::required(FieldName::Text, word::TEXT, TextKind::Area),
             |draft| &mut draft.text)}
     };
-    sheet_form(form, fields.into_any(), move || {
-        match form.draft.get_untracked().parse(platform::now()) {
-            Ok(new) => Some(Command::AddEvent { id, new }),
-            Err(errors) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+    sheet_form(form, (note, fields.into_any()), move || {
+        let new = form.draft.get_untracked().parse(platform::now())?;
+        Ok(Command::AddEvent { id, new })
     })
 }
 
 fn session(id: RecordId, dispute: &Dispute) -> AnyView {
     let consented = dispute.consent_at.is_some();
-    let now = platform::now();
-    let draft = SessionDraft {
-        at: now.to_local_text(),
-        place: dispute.place.clone(),
+    let place = dispute.place.clone();
+    let fresh = move || SessionDraft {
+        at: platform::now().to_local_text(),
+        place: place.clone(),
         mode: "joint".to_owned(),
         ..SessionDraft::default()
     };
-    let form = Form::new(draft);
+    draft::form(
+        (Of::sheet("session", id), None),
+        fresh,
+        move |form, note| session_form((id, consented), form, note),
+    )
+}
+
+fn session_form(
+    (id, consented): (RecordId, bool),
+    form: Form<SessionDraft>,
+    note: AnyView,
+) -> AnyView {
     let consent = (!consented).then(|| {
         view! {
             {form.tick(word::CONSENT, FieldName::Consent, |draft| &mut draft.consent)}
@@ -230,14 +233,10 @@ fn session(id: RecordId, dispute: &Dispute) -> AnyView {
         {form.text(Text::optional(FieldName::NextAt, word::NEXT_AT, TextKind::Moment),
             |draft| &mut draft.next_at)}
     };
-    sheet_form(form, fields.into_any(), move || {
-        match form.draft.get_untracked().parse(platform::now(), consented) {
-            Ok(new) => Some(Command::RecordSession { id, new }),
-            Err(errors) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+    sheet_form(form, (note, fields.into_any()), move || {
+        let typed = form.draft.get_untracked();
+        let new = typed.parse(platform::now(), consented)?;
+        Ok(Command::RecordSession { id, new })
     })
 }
 
@@ -245,13 +244,25 @@ fn session(id: RecordId, dispute: &Dispute) -> AnyView {
 const TERMS_OFFERED: usize = 3;
 
 fn agreement(id: RecordId) -> AnyView {
-    let draft = AgreementDraft {
+    let fresh = || AgreementDraft {
         form: "oral".to_owned(),
         terms: vec![TermDraft::default(); TERMS_OFFERED],
         ..AgreementDraft::default()
     };
-    let form = Form::new(draft);
-    let shown = RwSignal::new(1_usize);
+    draft::form(
+        (Of::sheet("agreement", id), None),
+        fresh,
+        move |form, note| agreement_form(id, form, note),
+    )
+}
+
+fn agreement_form(id: RecordId, form: Form<AgreementDraft>, note: AnyView) -> AnyView {
+    // What was typed is in sight when it comes back.
+    let used = form.draft.with_untracked(|draft| {
+        let typed = |term: &TermDraft| *term != TermDraft::default();
+        draft.terms.iter().rposition(typed).unwrap_or_default() + 1
+    });
+    let shown = RwSignal::new(used);
     let full = move || shown.get() >= TERMS_OFFERED;
     let terms: Vec<_> = (0..TERMS_OFFERED)
         .map(|place| term(form, place, shown))
@@ -268,14 +279,9 @@ fn agreement(id: RecordId) -> AnyView {
             {word::ADD_TERM.s()}
         </button>
     };
-    sheet_form(form, fields.into_any(), move || {
-        match form.draft.get_untracked().parse(platform::now()) {
-            Ok(new) => Some(Command::RecordAgreement { id, new }),
-            Err(errors) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+    sheet_form(form, (note, fields.into_any()), move || {
+        let new = form.draft.get_untracked().parse(platform::now())?;
+        Ok(Command::RecordAgreement { id, new })
     })
 }
 
@@ -287,6 +293,10 @@ fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> Any
             }
         });
     };
+    let begun = form
+        .draft
+        .with_untracked(|draft| draft.terms.get(place).cloned());
+    let TermDraft { text, due } = begun.unwrap_or_default();
     let hidden = move || place >= shown.get();
     let (text_id, due_id) = (format!("term-{place}"), format!("term-{place}-due"));
     view! {
@@ -294,7 +304,7 @@ fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> Any
             <div class="field">
                 <label for=text_id.clone()>{word::TERM.with(place + 1)}</label>
                 <div class="control">
-                    <input id=text_id type="text" autocomplete="off"
+                    <input id=text_id type="text" autocomplete="off" prop:value=text
                         on:input=move |event| {
                             put(|term, text| term.text = text, event_target_value(&event));
                         } />
@@ -303,7 +313,7 @@ fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> Any
             <div class="field">
                 <label for=due_id.clone()>{word::DUE_DATE.s()}</label>
                 <div class="control">
-                    <input id=due_id type="date"
+                    <input id=due_id type="date" prop:value=due
                         on:input=move |event| {
                             put(|term, text| term.due = text, event_target_value(&event));
                         } />
@@ -321,10 +331,16 @@ fn close(id: RecordId, dispute: &Dispute) -> AnyView {
         None if dispute.standing.status == "reported" => "13",
         None => "",
     };
-    let form = Form::new(CloseDraft {
+    let fresh = move || CloseDraft {
         outcome: outcome.to_owned(),
         ..CloseDraft::default()
-    });
+    };
+    draft::form((Of::sheet("close", id), None), fresh, move |form, note| {
+        close_form(id, form, note)
+    })
+}
+
+fn close_form(id: RecordId, form: Form<CloseDraft>, note: AnyView) -> AnyView {
     let failed = move || form.draft.with(|draft| draft.outcome.starts_with('2'));
     let reason = move || {
         failed().then(|| {
@@ -342,49 +358,66 @@ fn close(id: RecordId, dispute: &Dispute) -> AnyView {
         {form.text(Text::optional(FieldName::Summary, word::SUMMARY, TextKind::Area),
             |draft| &mut draft.summary)}
     };
-    sheet_form(form, fields.into_any(), move || {
-        match form.draft.get_untracked().parse() {
-            Ok(new) => Some(Command::CloseDispute { id, new }),
-            Err(errors) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+    sheet_form(form, (note, fields.into_any()), move || {
+        let new = form.draft.get_untracked().parse()?;
+        Ok(Command::CloseDispute { id, new })
     })
+}
+
+/// An edit: what the form began with goes along, so that only what this person changed is written,
+/// however long the form was left.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Edited {
+    base: Draft,
+    new: Draft,
 }
 
 fn edit(id: RecordId, dispute: &Dispute) -> AnyView {
     let base = dispute.to_draft();
-    let form: Form<Draft> = Form::new(base.clone());
+    let fresh = move || Edited {
+        base: base.clone(),
+        new: base.clone(),
+    };
+    draft::form((Of::sheet("edit", id), None), fresh, move |form, note| {
+        edit_form(id, form, note)
+    })
+}
+
+fn edit_form(id: RecordId, form: Form<Edited>, note: AnyView) -> AnyView {
     let fields = view! {
         {code_chips(form, (word::CATEGORY, FieldName::Category), category_choices(),
-            |draft| &mut draft.category)}
+            |draft| &mut draft.new.category)}
         {form.text(Text::required(FieldName::Place, word::PLACE, TextKind::Line),
-            |draft| &mut draft.place)}
+            |draft| &mut draft.new.place)}
         {form.text(Text::required(FieldName::FoundAt, word::TIME, TextKind::Moment),
-            |draft| &mut draft.found_at)}
+            |draft| &mut draft.new.found_at)}
         {form.text(Text::required(FieldName::Brief, word::WHAT_HAPPENED, TextKind::Area),
-            |draft| &mut draft.brief)}
+            |draft| &mut draft.new.brief)}
         {code_chips(form, (word::LEVEL, FieldName::Level), level_choices(),
-            |draft| &mut draft.level)}
+            |draft| &mut draft.new.level)}
     };
-    sheet_form(form, fields.into_any(), move || {
+    sheet_form(form, (note, fields.into_any()), move || {
         let now = platform::now();
-        match (base.parse(now), form.draft.get_untracked().parse(now)) {
-            (Ok(base), Ok(new)) => Some(Command::EditDispute { id, base, new }),
-            (_, Err(errors)) | (Err(errors), Ok(_)) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+        let (base, new) = form
+            .draft
+            .with_untracked(|draft| (draft.base.parse(now), draft.new.parse(now)));
+        let new = new?;
+        let base = base?;
+        Ok(Command::EditDispute { id, base, new })
     })
 }
 
 fn party(id: RecordId) -> AnyView {
-    let form = Form::new(Draft {
+    let fresh = || Draft {
         level: "A".to_owned(),
         ..Draft::default()
-    });
+    };
+    draft::form((Of::sheet("party", id), None), fresh, move |form, note| {
+        party_form(id, form, note)
+    })
+}
+
+fn party_form(id: RecordId, form: Form<Draft>, note: AnyView) -> AnyView {
     let roles = vec![
         Choice::new("A", word::PARTY_A.s()),
         Choice::new("B", word::PARTY_B.s()),
@@ -397,25 +430,18 @@ fn party(id: RecordId) -> AnyView {
         {form.text(Text::optional(FieldName::PartyAPhone, word::PARTY_PHONE, TextKind::Phone),
             |draft| &mut draft.party_a_phone)}
     };
-    sheet_form(form, fields.into_any(), move || {
+    sheet_form(form, (note, fields.into_any()), move || {
         let draft = form.draft.get_untracked();
-        match draft.parse_party() {
-            Ok(party) => {
-                let role = match draft.level.as_str() {
-                    "B" => PartyRole::B,
-                    "C" => PartyRole::C,
-                    _ => PartyRole::A,
-                };
-                Some(Command::PutParty {
-                    id,
-                    item: None,
-                    party: Party { role, ..party },
-                })
-            }
-            Err(errors) => {
-                form.show_errors(errors);
-                None
-            }
-        }
+        let party = draft.parse_party()?;
+        let role = match draft.level.as_str() {
+            "B" => PartyRole::B,
+            "C" => PartyRole::C,
+            _ => PartyRole::A,
+        };
+        Ok(Command::PutParty {
+            id,
+            item: None,
+            party: Party { role, ..party },
+        })
     })
 }

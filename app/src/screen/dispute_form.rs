@@ -2,66 +2,51 @@
 
 use domain::codelist::{self, List};
 use domain::command::Command;
-use domain::id::RecordId;
 use domain::record::FieldName;
-use domain::record::dispute::{Draft, NewDispute};
+use domain::record::dispute::Draft;
 use leptos::prelude::*;
 
 use crate::component::chips::{Choice, chips};
-use crate::component::field::{Form, Text, TextKind, field_error, focus_first_error, save_bar};
+use crate::component::field::{Form, Text, TextKind, field_error};
 use crate::component::shell::{Top, top};
 use crate::locale::{self, word};
-use crate::nav::{self, Route};
+use crate::nav::{self, Begin, Route};
 use crate::platform;
-use crate::screen::photo;
-use crate::screen::{grid_name, is_demo, keep_draft, submit};
-use crate::state::{Actions, State, state};
+use crate::screen::{grid, is_demo, photo, submit};
+use crate::state::draft::{self, Of};
+use crate::state::{State, state};
 
-/// The key of the quick register's draft.
-pub const DRAFT: &str = "dispute";
 /// The categories that are offered first: the commonest in villages.
 const COMMON: [&str; 6] = ["02", "04", "01", "03", "09", "06"];
 
-/// A draft and the id that its record will have.
+/// What was typed, and how many photos were taken for it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Begun {
-    id: RecordId,
     draft: Draft,
-    /// How many photos were taken for it; an older draft has none.
+    /// An older draft has none.
     #[serde(default)]
     photos: u32,
 }
 
-impl Begun {
-    fn is_blank(&self) -> bool {
-        self.photos == 0 && self.draft.is_blank()
-    }
-}
-
 /// The screen that registers a dispute.
-pub fn new_dispute() -> AnyView {
-    // Counts the times that somebody started over.
-    let turn = RwSignal::new(0_u32);
-    let form = move || {
-        turn.track();
-        register_form(turn)
+pub fn new_dispute(begin: Begin) -> AnyView {
+    let state = state();
+    let fresh = move || Begun {
+        draft: Draft {
+            grid: grid::preset(state, begin.patrol),
+            found_at: platform::now().to_local_text(),
+            level: "G".to_owned(),
+            ..Draft::default()
+        },
+        photos: 0,
     };
-    view! { {form} }.into_any()
+    draft::form((Of::DISPUTE, begin.draft), fresh, move |form, note| {
+        register_form(state, form, note)
+    })
 }
 
-fn register_form(turn: RwSignal<u32>) -> AnyView {
-    let state = state();
-    let left = state.drafts.with_untracked(|drafts| {
-        drafts
-            .get(DRAFT)
-            .and_then(|text| serde_json::from_str::<Begun>(text).ok())
-    });
-    let restored = left.is_some();
-    let begun = left.unwrap_or_else(|| blank(state));
-    let form = Form::new(begun);
-    let kept = RwSignal::new(restored);
-    keep_draft(form, DRAFT, kept, Begun::is_blank);
-    remember_on_leave(state, form);
+fn register_form(state: State, form: Form<Begun>, note: AnyView) -> AnyView {
+    nav::arrive();
     let demo = is_demo(state);
     view! {
         <form class="screen" novalidate on:submit=move |event| {
@@ -70,69 +55,11 @@ fn register_form(turn: RwSignal<u32>) -> AnyView {
         }>
             {top(Top { title: word::NEW_DISPUTE.s().to_owned(), back: true, demo, ..Top::default() })}
             <main>
-                {restored.then(|| restored_note(state, form, turn))}
+                {note}
                 {fields(state, form)}
             </main>
-            {save_bar(word::SAVE, form.busy, form.failure, move || {
-                if kept.get() { word::DRAFT_KEPT.s() } else { word::SAVE_HINT.s() }
-            })}
+            {form.save_bar(word::SAVE, Some(word::SAVE_HINT))}
         </form>
-    }
-    .into_any()
-}
-
-fn blank(state: State) -> Begun {
-    let grid = state.directory.with_untracked(|known| {
-        let known = known.as_ref()?;
-        known.grids.first().map(|grid| grid.id.to_string())
-    });
-    let draft = Draft {
-        grid: grid.unwrap_or_default(),
-        found_at: platform::now().to_local_text(),
-        level: "G".to_owned(),
-        ..Draft::default()
-    };
-    Begun {
-        id: Actions::new_id(),
-        draft,
-        photos: 0,
-    }
-}
-
-/// Keeps the draft in sight of the other screens when this one is left.
-fn remember_on_leave(state: State, form: Form<Begun>) {
-    on_cleanup(move || {
-        let Some(begun) = form.draft.try_get_untracked() else {
-            return;
-        };
-        state.drafts.update(|drafts| {
-            if begun.is_blank() {
-                drafts.remove(DRAFT);
-            } else if let Ok(text) = serde_json::to_string(&begun) {
-                drafts.insert(DRAFT.to_owned(), text);
-            }
-        });
-    });
-}
-
-fn restored_note(state: State, form: Form<Begun>, turn: RwSignal<u32>) -> AnyView {
-    let discard = move |_| {
-        form.draft.update_untracked(|begun| {
-            Actions::discard_photos(begun.id);
-            begun.draft = Draft::default();
-            begun.photos = 0;
-        });
-        state.drafts.update(|drafts| {
-            drafts.remove(DRAFT);
-        });
-        Actions::drop_draft(DRAFT.to_owned());
-        turn.update(|turn| *turn += 1);
-    };
-    view! {
-        <div class="restored">
-            <span role="status">{word::DRAFT_RESTORED.s()}</span>
-            <button type="button" class="mini" on:click=discard>{word::DRAFT_DISCARD.s()}</button>
-        </div>
     }
     .into_any()
 }
@@ -154,7 +81,7 @@ fn fields(state: State, form: Form<Begun>) -> AnyView {
         </section>
         <section>
             <div class="card">
-                {grid_field(state, form)}
+                {grid::field(state, form, |begun| &mut begun.draft.grid)}
                 {form.text(
                     Text::required(FieldName::Place, word::PLACE, TextKind::Line).hint(word::PLACE_HINT),
                     |begun| &mut begun.draft.place,
@@ -194,12 +121,7 @@ fn fields(state: State, form: Form<Begun>) -> AnyView {
 }
 
 fn photos(form: Form<Begun>) -> AnyView {
-    let id = form.draft.with_untracked(|begun| begun.id);
-    let draft = move || {
-        let text = form.draft.try_with_untracked(serde_json::to_string)?;
-        Some((DRAFT, text.ok()?))
-    };
-    photo::of_draft(id, draft, move || {
+    photo::of_draft(form.slot, move || {
         form.draft.try_update(|begun| begun.photos += 1);
     })
 }
@@ -246,54 +168,14 @@ fn level_chips(form: Form<Begun>) -> AnyView {
     chips(word::LEVEL.s(), level_choices(), 3, chosen, choose)
 }
 
-/// The grid, for those who look after more than one.
-fn grid_field(state: State, form: Form<Begun>) -> Option<AnyView> {
-    let known = state.directory.get_untracked()?;
-    if known.grids.len() < 2 {
-        return None;
-    }
-    let chosen = form.draft.with_untracked(|begun| begun.draft.grid.clone());
-    let option = |grid: &domain::unit::Grid| {
-        let id = grid.id.to_string();
-        let selected = id == chosen;
-        view! { <option value=id selected=selected>{grid_name(Some(&known), &grid.id)}</option> }
-    };
-    let options: Vec<_> = known.grids.iter().map(option).collect();
-    Some(
-        view! {
-            <div class="field">
-                <label for="grid">{word::GRID.s()}</label>
-                <div class="control">
-                    <select id="grid" on:change=move |event| {
-                        form.draft.update(|begun| begun.draft.grid = event_target_value(&event));
-                    }>{options}</select>
-                </div>
-            </div>
-        }
-        .into_any(),
-    )
-}
-
 fn register(state: State, form: Form<Begun>) {
-    let begun = form.draft.get_untracked();
-    let new: NewDispute = match begun.draft.parse(platform::now()) {
+    let typed = form.draft.get_untracked().draft;
+    let new = match grid::checked(state, &typed.grid, typed.parse(platform::now())) {
         Ok(new) => new,
-        Err(errors) => {
-            form.errors.set(errors);
-            focus_first_error();
-            return;
-        }
+        Err(errors) => return form.show_errors(errors),
     };
-    let id = begun.id;
-    let command = Command::RegisterDispute { id, new };
-    submit(form, command, vec![DRAFT.to_owned()], move |id| {
-        form.draft.update_untracked(|begun| {
-            begun.draft = Draft::default();
-            begun.photos = 0;
-        });
-        state.drafts.update(|drafts| {
-            drafts.remove(DRAFT);
-        });
+    let id = form.slot.own();
+    submit(form, Command::RegisterDispute { id, new }, move |id| {
         state.say(word::SAVED.s());
         nav::replace(Route::Dispute(id));
     });

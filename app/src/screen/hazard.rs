@@ -10,76 +10,50 @@ use domain::unit::Directory;
 use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
 
-use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::field::{Form, Text, TextKind};
 use crate::component::sheet::sheet;
 use crate::component::shell::{Top, top};
 use crate::locale::{self, Word, format, word};
-use crate::nav::{self, Route};
+use crate::nav::{self, Begin, Route};
 use crate::screen::case_sheets::{code_chips, code_choices};
-use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{grid_name, is_demo, keep_draft, passed_on, submit, when_and_who};
-use crate::state::{Actions, State, state};
+use crate::screen::{
+    grid, grid_name, is_demo, passed_on, photo, submit, submit_sheet, when_and_who,
+};
+use crate::state::draft::{self, Of};
+use crate::state::{State, state};
 
-/// The key of the form's draft.
-const DRAFT: &str = "hazard";
-
+/// What was typed, and how many photos were taken for it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Begun {
-    id: RecordId,
     draft: Draft,
-    /// How many photos were taken for it; an older draft has none.
+    /// An older draft has none.
     #[serde(default)]
     photos: u32,
 }
 
-impl Begun {
-    fn is_blank(&self) -> bool {
-        self.photos == 0 && self.draft.is_blank()
-    }
-}
-
-/// The form for a hazard; `patrol` is the one on which it was found.
-pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
+/// The form for a hazard: begun on a patrol, it takes the grid and the link of that one.
+pub fn new_hazard(begin: Begin) -> AnyView {
     let state = state();
-    let left = state.drafts.with_untracked(|drafts| {
-        drafts
-            .get(DRAFT)
-            .and_then(|text| serde_json::from_str::<Begun>(text).ok())
-    });
-    let restored = left.is_some();
-    let grid = state.directory.with_untracked(|known| {
-        let known = known.as_ref()?;
-        known.grids.first().map(|grid| grid.id.to_string())
-    });
-    let begun = left.unwrap_or_else(|| Begun {
-        id: Actions::new_id(),
+    let patrol = begin.patrol;
+    let fresh = move || Begun {
         draft: Draft {
-            grid: grid.unwrap_or_default(),
+            grid: grid::preset(state, patrol),
             level: "1".to_owned(),
             patrol: patrol.map(|id| id.to_string()).unwrap_or_default(),
             ..Draft::default()
         },
         photos: 0,
-    });
-    let form = Form::new(begun);
-    let kept = RwSignal::new(restored);
-    keep_draft(form, DRAFT, kept, Begun::is_blank);
-    on_cleanup(move || {
-        let Some(begun) = form.draft.try_get_untracked() else {
-            return;
-        };
-        state
-            .drafts
-            .update(|drafts| match serde_json::to_string(&begun) {
-                Ok(text) if !begun.is_blank() => {
-                    drafts.insert(DRAFT.to_owned(), text);
-                }
-                Ok(_) | Err(_) => {
-                    drafts.remove(DRAFT);
-                }
-            });
-    });
+    };
+    draft::form(
+        (Of::hazard(patrol), begin.draft),
+        fresh,
+        move |form, note| register_form(state, form, note),
+    )
+}
+
+fn register_form(state: State, form: Form<Begun>, note: AnyView) -> AnyView {
+    nav::arrive();
     let demo = is_demo(state);
     view! {
         <form class="screen" novalidate on:submit=move |event| {
@@ -88,33 +62,25 @@ pub fn new_hazard(patrol: Option<RecordId>) -> AnyView {
         }>
             {top(Top { title: word::NEW_HAZARD.s().to_owned(), back: true, demo, ..Top::default() })}
             <main>
-                {restored.then(|| view! {
-                    <p class="restored" role="status">{word::DRAFT_RESTORED.s()}</p>
-                })}
-                <section class="card">{fields(form)}</section>
+                {note}
+                <section class="card">{fields(state, form)}</section>
                 {photos(form)}
             </main>
-            {save_bar(word::SAVE, form.busy, form.failure, move || {
-                if kept.get() { word::DRAFT_KEPT.s() } else { word::SAVE_HINT.s() }
-            })}
+            {form.save_bar(word::SAVE, Some(word::SAVE_HINT))}
         </form>
     }
     .into_any()
 }
 
 fn photos(form: Form<Begun>) -> AnyView {
-    let id = form.draft.with_untracked(|begun| begun.id);
-    let draft = move || {
-        let text = form.draft.try_with_untracked(serde_json::to_string)?;
-        Some((DRAFT, text.ok()?))
-    };
-    photo::of_draft(id, draft, move || {
+    photo::of_draft(form.slot, move || {
         form.draft.try_update(|begun| begun.photos += 1);
     })
 }
 
-fn fields(form: Form<Begun>) -> AnyView {
+fn fields(state: State, form: Form<Begun>) -> AnyView {
     view! {
+        {grid::field(state, form, |begun| &mut begun.draft.grid)}
         {code_chips(form, (word::CATEGORY, FieldName::Category), code_choices(List::HazardCategory),
             |begun| &mut begun.draft.category)}
         {form.text(Text::required(FieldName::Place, word::PLACE, TextKind::Line),
@@ -130,24 +96,16 @@ fn fields(form: Form<Begun>) -> AnyView {
 }
 
 fn register(state: State, form: Form<Begun>) {
-    let begun = form.draft.get_untracked();
-    match begun.draft.parse() {
-        Err(errors) => form.show_errors(errors),
-        Ok(new) => {
-            let command = Command::RegisterHazard { id: begun.id, new };
-            submit(form, command, vec![DRAFT.to_owned()], move |id| {
-                form.draft.update_untracked(|begun| {
-                    begun.draft = Draft::default();
-                    begun.photos = 0;
-                });
-                state.drafts.update(|drafts| {
-                    drafts.remove(DRAFT);
-                });
-                state.say(word::SAVED.s());
-                nav::replace(Route::Hazard(id));
-            });
-        }
-    }
+    let typed = form.draft.get_untracked().draft;
+    let new = match grid::checked(state, &typed.grid, typed.parse()) {
+        Ok(new) => new,
+        Err(errors) => return form.show_errors(errors),
+    };
+    let id = form.slot.own();
+    submit(form, Command::RegisterHazard { id, new }, move |id| {
+        state.say(word::SAVED.s());
+        nav::replace(Route::Hazard(id));
+    });
 }
 
 /// The parts of a hazard's page.
@@ -300,45 +258,43 @@ fn step_sheet(id: RecordId, open: RwSignal<bool>, to: RwSignal<&'static str>) ->
         .to_owned()
     };
     let body = move || {
-        let state = state();
         let to = to.get_untracked();
-        let form = Form::new(StepDraft {
+        let fresh = move || StepDraft {
             to: to.to_owned(),
             ..StepDraft::default()
-        });
-        let send = move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            match form.draft.get_untracked().parse() {
-                Err(errors) => form.show_errors(errors),
-                Ok(new) => submit(
-                    form,
-                    Command::StepHazard { id, new },
-                    Vec::new(),
-                    move |_| {
-                        nav::sheet_dismissed();
-                        state.say(word::SAVED.s());
-                    },
-                ),
-            }
         };
-        let handing_over = to == "transferred";
-        let text = if handing_over {
-            Text::optional
-        } else {
-            Text::required
-        };
-        view! {
-            <form novalidate on:submit=send>
-                <div class="card">
-                    {handing_over.then(|| code_chips(form, (word::TARGET, FieldName::Target),
-                        code_choices(List::ReferralTarget), |draft| &mut draft.target))}
-                    {form.text(text(FieldName::Text, word::MEASURE, TextKind::Area),
-                        |draft| &mut draft.text)}
-                </div>
-                {save_bar(word::SAVE, form.busy, form.failure, || "")}
-            </form>
-        }
-        .into_any()
+        draft::form((Of::sheet(to, id), None), fresh, move |form, note| {
+            step_form((id, to), form, note)
+        })
     };
     sheet(open, title, body)
+}
+
+fn step_form((id, to): (RecordId, &str), form: Form<StepDraft>, note: AnyView) -> AnyView {
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match form.draft.get_untracked().parse() {
+            Err(errors) => form.show_errors(errors),
+            Ok(new) => submit_sheet(form, Command::StepHazard { id, new }),
+        }
+    };
+    let handing_over = to == "transferred";
+    let text = if handing_over {
+        Text::optional
+    } else {
+        Text::required
+    };
+    view! {
+        <form novalidate on:submit=send>
+            {note}
+            <div class="card">
+                {handing_over.then(|| code_chips(form, (word::TARGET, FieldName::Target),
+                    code_choices(List::ReferralTarget), |draft| &mut draft.target))}
+                {form.text(text(FieldName::Text, word::MEASURE, TextKind::Area),
+                    |draft| &mut draft.text)}
+            </div>
+            {form.save_bar(word::SAVE, None)}
+        </form>
+    }
+    .into_any()
 }

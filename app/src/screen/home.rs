@@ -10,9 +10,10 @@ use crate::component::list::{delivery_tag, due_tag, keep_focus, list_card, row_l
 use crate::component::shell::{Top, top};
 use crate::icon::{self, icon};
 use crate::locale::{format, word};
-use crate::nav::Route;
+use crate::nav::{Begin, Route};
 use crate::platform;
 use crate::screen::{grid_name, is_demo, patrol::start_patrol};
+use crate::state::draft::{self, Left};
 use crate::state::{State, state};
 
 /// The most rows under "due".
@@ -28,19 +29,21 @@ const AWAY_MS: i64 = 6 * HOUR_MS;
 /// The home screen.
 pub fn home() -> AnyView {
     let state = state();
+    // Another window may have begun, saved or discarded some.
+    platform::spawn(draft::refresh(state));
     view! {
         {move || heading(state)}
         {super::line(state)}
         <main class="home">
             <section class="big">
-                <a class="button primary span" href=Route::NewDispute.path()>
+                <a class="button primary span" href=Route::NewDispute(Begin::default()).path()>
                     {icon(icon::PLUS)}{word::NEW_DISPUTE.s()}
                 </a>
                 {patrol_button(state)}
-                <a class="button" href=Route::NewHazard(None).path()>{word::NEW_HAZARD.s()}</a>
+                <a class="button" href=Route::NewHazard(Begin::default()).path()>{word::NEW_HAZARD.s()}</a>
             </section>
             {move || no_signal(state)}
-            {move || draft_note(state)}
+            {move || drafts_left(state)}
             <section aria-labelledby="due">
                 <h2 id="due">{word::DUE.s()}</h2>
                 {move || due(state)}
@@ -124,19 +127,29 @@ fn patrol_button(state: State) -> AnyView {
     view! { {button} }.into_any()
 }
 
-fn draft_note(state: State) -> Option<AnyView> {
-    let left = state
-        .drafts
-        .with(|drafts| drafts.contains_key(super::dispute_form::DRAFT));
-    left.then(|| {
-        view! {
-            <a class="card draft" href=Route::NewDispute.path()>
-                <span>{word::DRAFT_LEFT.s()}</span>
+/// The forms of new records that were left.
+fn drafts_left(state: State) -> AnyView {
+    let now = platform::now();
+    let item = |left: Left| {
+        let begin = Begin {
+            patrol: left.about,
+            draft: Some(left.own),
+        };
+        let (route, name) = match left.kind.as_str() {
+            "dispute" => (Route::NewDispute(begin), word::NEW_DISPUTE),
+            "hazard" => (Route::NewHazard(begin), word::NEW_HAZARD),
+            _ => return None,
+        };
+        let begun = format::moment(left.own.created_at(), now);
+        Some(view! {
+            <a class="card draft" href=route.path()>
+                <span>{word::DRAFT_LEFT.s()}<small>{name.s()}" · "{begun}</small></span>
                 <span class="tag plain">{word::DRAFT.s()}</span>
             </a>
-        }
-        .into_any()
-    })
+        })
+    };
+    let all: Vec<_> = draft::left(state).into_iter().filter_map(item).collect();
+    view! { {all} }.into_any()
 }
 
 fn due(state: State) -> AnyView {

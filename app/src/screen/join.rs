@@ -4,11 +4,11 @@ use domain::replica::Activity;
 use domain::sync::message::normal_code;
 use leptos::prelude::*;
 
-use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::field::{Text, TextKind};
 use crate::component::shell::{Top, top};
 use crate::locale::{Word, fault, word};
 use crate::screen::settings::people;
-use crate::state::{Actions, State, state};
+use crate::state::{Actions, State, draft, state};
 use crate::{nav, platform};
 
 /// The join screen.
@@ -47,7 +47,7 @@ fn number() -> Option<String> {
 
 /// Asks for a code.
 fn ask(state: State, (top, lead, action): (AnyView, Word, Word), below: AnyView) -> AnyView {
-    let form = Form::new(invited().unwrap_or_default());
+    let form = draft::once(invited().unwrap_or_default());
     let asked = RwSignal::new(false);
     // The exchange tells how joining went; success brings the directory, and with it the app.
     Effect::new(move |_| {
@@ -98,7 +98,7 @@ fn ask(state: State, (top, lead, action): (AnyView, Word, Word), below: AnyView)
                 <div class="card code">{form.text(code, |code| code)}</div>
                 {below}
             </main>
-            {save_bar(action, form.busy, form.failure, || "")}
+            {form.save_bar(action, None)}
         </form>
     }
     .into_any()

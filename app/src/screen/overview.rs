@@ -234,7 +234,7 @@ async fn keep(state: State, key: String, found: &Overview) {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     // Without a copy the picture is only missing offline.
-    let _kept = Actions::keep_draft(&key, &text).await;
+    let _kept = Actions::write_draft(&key, Some(&text)).await;
     state.drafts.update(|drafts| {
         drafts.insert(key, text);
     });

@@ -5,23 +5,23 @@ use domain::command::Command;
 use domain::id::{RecordId, UnitId};
 use domain::record::patrol::{CheckinDraft, Counter, Patrol, StartDraft, read_log};
 use domain::record::{FieldName, Kind, Said};
-use domain::unit::Directory;
+use domain::unit::{Checkpoint, Directory};
 use domain::view::Row;
 use domain::view::case::Contents;
 use leptos::prelude::*;
 
-use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::field::{Form, Text, TextKind};
 use crate::component::list::{delivery_tag, list_card, row_link, sort_rows};
 use crate::component::sheet::sheet;
 use crate::component::shell::{Top, top};
 use crate::locale::{Word, format, word};
-use crate::nav::{self, Route};
+use crate::nav::{self, Begin, Route};
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
-use crate::screen::photo;
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{is_demo, submit, submit_plain};
-use crate::state::{Actions, State, state};
+use crate::screen::{grid, is_demo, photo, submit, submit_plain, submit_sheet};
+use crate::state::draft::{self, Of};
+use crate::state::{State, state};
 
 /// How many patrols the list shows.
 const LIST_MAX: usize = 50;
@@ -68,40 +68,39 @@ pub(super) fn start_patrol(state: State) -> AnyView {
 }
 
 fn start_form(state: State) -> AnyView {
-    let grid = state.directory.with_untracked(|known| {
-        let known = known.as_ref()?;
-        known.grids.first().map(|grid| grid.id.to_string())
-    });
-    let draft = StartDraft {
-        grid: grid.unwrap_or_default(),
+    let fresh = move || StartDraft {
+        grid: grid::preset(state, None),
         kind: "P01".to_owned(),
         mode: "walk".to_owned(),
     };
-    let form = Form::new(draft);
-    let id = Actions::new_id();
+    draft::form((Of::PATROL, None), fresh, move |form, note| {
+        start_fields(state, form, note)
+    })
+}
+
+fn start_fields(state: State, form: Form<StartDraft>, note: AnyView) -> AnyView {
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        match form.draft.get_untracked().parse() {
-            Ok(new) => submit(
-                form,
-                Command::StartPatrol { id, new },
-                Vec::new(),
-                move |id| {
-                    nav::replace(Route::Patrol(id));
-                },
-            ),
+        let typed = form.draft.get_untracked();
+        let id = form.slot.own();
+        match grid::checked(state, &typed.grid, typed.parse()) {
+            Ok(new) => submit(form, Command::StartPatrol { id, new }, move |id| {
+                nav::replace(Route::Patrol(id));
+            }),
             Err(errors) => form.show_errors(errors),
         }
     };
     view! {
         <form novalidate on:submit=send>
+            {note}
             <div class="card">
+                {grid::field(state, form, |draft| &mut draft.grid)}
                 {code_chips(form, (word::PATROL_KIND, FieldName::Category),
                     code_choices(List::PatrolType), |draft| &mut draft.kind)}
                 {code_chips(form, (word::PATROL_MODE, FieldName::Mode),
                     code_choices(List::PatrolMode), |draft| &mut draft.mode)}
             </div>
-            {save_bar(word::START_PATROL, form.busy, form.failure, || word::NO_TRACK.s())}
+            {form.save_bar(word::START_PATROL, Some(word::NO_TRACK))}
         </form>
     }
     .into_any()
@@ -307,8 +306,8 @@ fn found(state: State, id: RecordId, open: bool) -> AnyView {
             {list}
             {open.then(|| view! {
                 <div class="big">
-                    <a class="button" href=Route::NewHazard(Some(id)).path()>{word::NEW_HAZARD.s()}</a>
-                    <a class="button" href=Route::NewDispute.path()>{word::NEW_DISPUTE.s()}</a>
+                    <a class="button" href=Route::NewHazard(Begin::on(id)).path()>{word::NEW_HAZARD.s()}</a>
+                    <a class="button" href=Route::NewDispute(Begin::on(id)).path()>{word::NEW_DISPUTE.s()}</a>
                 </div>
             })}
         </section>
@@ -356,88 +355,96 @@ fn buttons(here: Here, sheets: Sheets) -> AnyView {
 
 fn checkin_sheet(state: State, here: Here, sheets: Sheets) -> AnyView {
     let body = move || {
-        let form = Form::new(CheckinDraft::default());
-        let known = state.directory.get_untracked();
-        let grid = here.with_untracked(|case| case.as_ref().map(|case| case.row.grid.clone()));
-        let points = known.iter().flat_map(|known| known.checkpoints.clone());
-        let points = points.filter(|point| Some(&point.grid) == grid.as_ref());
-        let check_in = move |draft: CheckinDraft| match draft.parse() {
-            Ok(new) => submit(
-                form,
-                Command::CheckIn { id: sheets.id, new },
-                Vec::new(),
-                move |_| {
-                    nav::sheet_dismissed();
-                    state.say(word::SAVED.s());
-                },
-            ),
-            Err(errors) => form.show_errors(errors),
-        };
-        let point = |point: domain::unit::Checkpoint| {
-            let id = point.id.to_string();
-            view! {
-                <button type="button" class="button" on:click=move |_| {
-                    let mut draft = form.draft.get_untracked();
-                    draft.checkpoint.clone_from(&id);
-                    check_in(draft);
-                }>{point.name}</button>
-            }
-        };
-        let points: Vec<_> = points.map(point).collect();
-        let send = move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            check_in(form.draft.get_untracked());
-        };
-        view! {
-            <form novalidate on:submit=send>
-                {(!points.is_empty()).then(|| view! {
-                    <h3>{word::CHECKPOINTS.s()}</h3>
-                    <div class="stack">{points}</div>
-                })}
-                <div class="card">
-                    {form.text(Text::optional(FieldName::Checkpoint, word::OTHER_PLACE, TextKind::Line),
-                        |draft| &mut draft.place)}
-                    {form.text(Text::optional(FieldName::Text, word::REMARK, TextKind::Line),
-                        |draft| &mut draft.note)}
-                </div>
-                {save_bar(word::SAVE, form.busy, form.failure, || word::NO_TRACK.s())}
-            </form>
-        }
-        .into_any()
+        let of = Of::sheet("checkin", sheets.id);
+        draft::form((of, None), CheckinDraft::default, move |form, note| {
+            checkin_form((sheets.id, points(state, here)), form, note)
+        })
     };
     sheet(sheets.checkin, || word::CHECK_IN.s().to_owned(), body)
 }
 
-fn finish_sheet(sheets: Sheets) -> AnyView {
-    let body = move || {
-        let state = state();
-        let form = Form::new(String::new());
-        let send = move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            let log = match read_log(&form.draft.get_untracked()) {
-                Ok(log) => log,
-                Err(errors) => return form.show_errors(errors),
-            };
-            submit(
-                form,
-                Command::FinishPatrol { id: sheets.id, log },
-                Vec::new(),
-                move |_| {
-                    nav::sheet_dismissed();
-                    state.say(word::SAVED.s());
-                },
-            );
-        };
+/// The checkpoints that the patrol passes.
+fn points(state: State, here: Here) -> Vec<Checkpoint> {
+    let grid = here.with_untracked(|case| case.as_ref().map(|case| case.row.grid.clone()));
+    let known = state.directory.get_untracked();
+    let (Some(grid), Some(known)) = (grid, known) else {
+        return Vec::new();
+    };
+    known.checkpoints_near(&grid).cloned().collect()
+}
+
+fn checkin_form(
+    (id, points): (RecordId, Vec<Checkpoint>),
+    form: Form<CheckinDraft>,
+    note: AnyView,
+) -> AnyView {
+    let check_in = move |draft: CheckinDraft| match draft.parse() {
+        Ok(new) => submit_sheet(form, Command::CheckIn { id, new }),
+        Err(errors) => form.show_errors(errors),
+    };
+    let point = |point: Checkpoint| {
+        let id = point.id.to_string();
         view! {
-            <form novalidate on:submit=send>
-                <div class="card">
-                    {form.text(Text::optional(FieldName::Log, word::LOG, TextKind::Area)
-                        .hint(word::FINISH_HINT), |log| log)}
-                </div>
-                {save_bar(word::FINISH, form.busy, form.failure, || "")}
-            </form>
+            <button type="button" class="button" on:click=move |_| {
+                let mut draft = form.draft.get_untracked();
+                draft.checkpoint.clone_from(&id);
+                check_in(draft);
+            }>{point.name}</button>
         }
-        .into_any()
+    };
+    let points: Vec<_> = points.into_iter().map(point).collect();
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        check_in(form.draft.get_untracked());
+    };
+    view! {
+        <form novalidate on:submit=send>
+            {note}
+            {(!points.is_empty()).then(|| view! {
+                <h3>{word::CHECKPOINTS.s()}</h3>
+                <div class="stack">{points}</div>
+            })}
+            <div class="card">
+                {form.text(Text::optional(FieldName::Checkpoint, word::OTHER_PLACE, TextKind::Line),
+                    |draft| &mut draft.place)}
+                {form.text(Text::optional(FieldName::Text, word::REMARK, TextKind::Line),
+                    |draft| &mut draft.note)}
+            </div>
+            {form.save_bar(word::SAVE, Some(word::NO_TRACK))}
+        </form>
+    }
+    .into_any()
+}
+
+fn finish_sheet(sheets: Sheets) -> AnyView {
+    let id = sheets.id;
+    let body = move || {
+        draft::form(
+            (Of::sheet("finish", id), None),
+            String::new,
+            move |form, note| finish_form(id, form, note),
+        )
     };
     sheet(sheets.finish, || word::FINISH.s().to_owned(), body)
+}
+
+fn finish_form(id: RecordId, form: Form<String>, note: AnyView) -> AnyView {
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match read_log(&form.draft.get_untracked()) {
+            Ok(log) => submit_sheet(form, Command::FinishPatrol { id, log }),
+            Err(errors) => form.show_errors(errors),
+        }
+    };
+    view! {
+        <form novalidate on:submit=send>
+            {note}
+            <div class="card">
+                {form.text(Text::optional(FieldName::Log, word::LOG, TextKind::Area)
+                    .hint(word::FINISH_HINT), |log| log)}
+            </div>
+            {form.save_bar(word::FINISH, None)}
+        </form>
+    }
+    .into_any()
 }

@@ -21,6 +21,7 @@ use crate::platform::photo::{forget_url, picture_url};
 use crate::runtime::photos::PhotoError;
 use crate::screen::record::Here;
 use crate::screen::when_and_who;
+use crate::state::draft::Slot;
 use crate::state::{Actions, State, state};
 
 /// Most thumbnails that stay in memory from page to page.
@@ -59,14 +60,11 @@ pub(crate) fn of_record(id: RecordId, here: Here) -> AnyView {
     grid(state, (id, shown, writable), Ears::deaf())
 }
 
-/// The photos of a form whose record does not exist yet; `draft` is what has been typed, with its
-/// key: it is written down before the camera opens. `taken` is told of each photo that is kept.
-pub(crate) fn of_draft(
-    id: RecordId,
-    draft: impl Fn() -> Option<(&'static str, String)> + 'static,
-    taken: impl Fn() + 'static,
-) -> AnyView {
+/// The photos of a form whose record does not exist yet; its draft is written down before the camera
+/// opens. `taken` is told of each photo that is kept.
+pub(crate) fn of_draft(slot: Slot, taken: impl Fn() + 'static) -> AnyView {
     let state = state();
+    let id = slot.own();
     let shown = Memo::new(move |_| {
         state.photos.with(|book| {
             let own = book.iter().filter(|((record, _), _)| *record == id);
@@ -84,7 +82,7 @@ pub(crate) fn of_draft(
     });
     let writable = Memo::new(|_| true);
     let ears = Ears {
-        draft: Rc::new(draft),
+        slot: Some(slot),
         taken: Rc::new(taken),
     };
     grid(state, (id, shown, writable), ears)
@@ -93,14 +91,14 @@ pub(crate) fn of_draft(
 /// What a form has to say and to hear when a photo is taken. Boxed, so that the grid is compiled once.
 #[derive(Clone)]
 struct Ears {
-    draft: Rc<dyn Fn() -> Option<(&'static str, String)>>,
+    slot: Option<Slot>,
     taken: Rc<dyn Fn()>,
 }
 
 impl Ears {
     fn deaf() -> Self {
         Self {
-            draft: Rc::new(|| None),
+            slot: None,
             taken: Rc::new(|| ()),
         }
     }
@@ -165,13 +163,12 @@ fn grid(state: State, (id, shown, writable): Photos, ears: Ears) -> AnyView {
 fn camera((id, failure): (RecordId, RwSignal<Option<String>>), ears: Ears) -> AnyView {
     let input = NodeRef::<leptos::html::Input>::new();
     let busy = RwSignal::new(false);
-    let Ears { draft, taken } = ears;
+    let Ears { slot, taken } = ears;
     let begin = move |_| {
-        let draft = Rc::clone(&draft);
         platform::spawn(async move {
             // The system may end this page while the camera is open: what was typed comes first.
-            if let Some((key, text)) = draft() {
-                let _kept = Actions::keep_draft(key, &text).await;
+            if let Some(draft) = slot.and_then(Slot::open) {
+                draft.keep().await;
             }
             if let Some(input) = input.try_get_untracked().flatten() {
                 input.click();

@@ -9,14 +9,15 @@ use domain::unit::Directory;
 use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
 
-use crate::component::field::{Form, Text, TextKind, save_bar};
+use crate::component::field::{Form, Text, TextKind};
 use crate::component::sheet::sheet;
 use crate::locale::{self, Word, format, word};
-use crate::nav::{self, Route};
+use crate::nav::Route;
 use crate::platform;
 use crate::screen::case_sheets::{code_chips, code_choices};
 use crate::screen::record::{Here, Parts, part};
-use crate::screen::{passed_on, submit, when_and_who};
+use crate::screen::{passed_on, submit_sheet, when_and_who};
+use crate::state::draft::{self, Of};
 use crate::state::state;
 
 /// The parts of a task's page.
@@ -102,40 +103,38 @@ fn says(case: &Case, task: &Task, known: Option<&Directory>) -> AnyView {
 
 fn report_sheet(id: RecordId, open: RwSignal<bool>) -> AnyView {
     let body = move || {
-        let state = state();
-        let form = Form::new(ReportDraft {
+        let fresh = || ReportDraft {
             mode: "1".to_owned(),
             ..ReportDraft::default()
-        });
-        let send = move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            match form.draft.get_untracked().parse() {
-                Err(errors) => form.show_errors(errors),
-                Ok(new) => submit(
-                    form,
-                    Command::ReportTask { id, new },
-                    Vec::new(),
-                    move |_| {
-                        nav::sheet_dismissed();
-                        state.say(word::SAVED.s());
-                    },
-                ),
-            }
         };
-        view! {
-            <form novalidate on:submit=send>
-                <div class="card">
-                    {code_chips(form, (word::FINDING, FieldName::Finding),
-                        code_choices(List::VisitFinding), |draft| &mut draft.finding)}
-                    {code_chips(form, (word::MODE, FieldName::Mode),
-                        code_choices(List::VisitMode), |draft| &mut draft.mode)}
-                    {form.text(Text::optional(FieldName::Text, word::TEXT, TextKind::Area),
-                        |draft| &mut draft.text)}
-                </div>
-                {save_bar(word::SAVE, form.busy, form.failure, || "")}
-            </form>
-        }
-        .into_any()
+        draft::form((Of::sheet("report", id), None), fresh, move |form, note| {
+            report_form(id, form, note)
+        })
     };
     sheet(open, || word::REPORT.s().to_owned(), body)
+}
+
+fn report_form(id: RecordId, form: Form<ReportDraft>, note: AnyView) -> AnyView {
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match form.draft.get_untracked().parse() {
+            Err(errors) => form.show_errors(errors),
+            Ok(new) => submit_sheet(form, Command::ReportTask { id, new }),
+        }
+    };
+    view! {
+        <form novalidate on:submit=send>
+            {note}
+            <div class="card">
+                {code_chips(form, (word::FINDING, FieldName::Finding),
+                    code_choices(List::VisitFinding), |draft| &mut draft.finding)}
+                {code_chips(form, (word::MODE, FieldName::Mode),
+                    code_choices(List::VisitMode), |draft| &mut draft.mode)}
+                {form.text(Text::optional(FieldName::Text, word::TEXT, TextKind::Area),
+                    |draft| &mut draft.text)}
+            </div>
+            {form.save_bar(word::SAVE, None)}
+        </form>
+    }
+    .into_any()
 }

@@ -125,29 +125,24 @@ impl Actions {
         }
     }
 
-    /// Keeps the text of an unfinished form.
+    /// Keeps the text of an unfinished form, or drops it.
     ///
     /// # Errors
     /// When it could not be written.
-    pub async fn keep_draft(key: &str, text: &str) -> Result<(), LoadFault> {
-        let session = Self::phone()
-            .and_then(|phone| phone.session())
-            .ok_or(LoadFault)?;
-        session
-            .store()
-            .put_draft(key, text)
-            .await
-            .map_err(|_| LoadFault)
+    pub async fn write_draft(key: &str, text: Option<&str>) -> Result<(), LoadFault> {
+        let session = Self::phone().and_then(|phone| phone.session());
+        let session = session.ok_or(LoadFault)?;
+        let written = match text {
+            Some(text) => session.store().put_draft(key, text).await,
+            None => session.store().remove_draft(key).await,
+        };
+        written.map_err(|_| LoadFault)
     }
 
-    /// Drops an unfinished form.
-    pub fn drop_draft(key: String) {
-        if let Some(session) = Self::phone().and_then(|phone| phone.session()) {
-            platform::spawn(async move {
-                // A draft that stays is offered again; nothing is lost.
-                let _dropped = session.store().remove_draft(&key).await;
-            });
-        }
+    /// The unfinished forms as they are stored now; none where the store does not answer.
+    pub async fn drafts() -> Option<Vec<(String, String)>> {
+        let session = Self::phone().and_then(|phone| phone.session())?;
+        session.store().drafts().await.ok()
     }
 
     /// Looks for something to exchange at once.

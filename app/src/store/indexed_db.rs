@@ -365,15 +365,13 @@ impl Store for IndexedDb {
     }
 
     async fn put_draft(&self, key: &str, text: &str) -> Result<(), Fault> {
-        self.connection
-            .on(async |live| live.reads.put(DRAFTS, key, &text.into()).await)
-            .await
+        let write = encode::put(DRAFTS, key, text.into());
+        self.connection.write_at_once(&write).await
     }
 
     async fn remove_draft(&self, key: &str) -> Result<(), Fault> {
-        self.connection
-            .on(async |live| live.reads.remove(DRAFTS, key).await)
-            .await
+        let write = encode::delete(DRAFTS, key);
+        self.connection.write_at_once(&write).await
     }
 
     async fn drafts(&self) -> Result<Vec<(String, String)>, Fault> {

@@ -1,7 +1,7 @@
 //! The commands of a dispute.
 
 use super::{Context, Current, Denial, Desk, Plan, vault_edits};
-use crate::document::{Edit, Tree};
+use crate::document::Edit;
 use crate::id::{ItemId, Part, RecordId};
 use crate::record::dispute::{
     self as record, Dispute, NewAgreement, NewClosing, NewDispute, NewSession, VISIT_AFTER_DAYS,
@@ -21,22 +21,6 @@ pub(super) fn register(context: &mut Context<'_>, id: RecordId, new: &NewDispute
         record: id,
         edits: vec![(Part::Body, body), (Part::Vault, vault)],
     }
-}
-
-/// The fields in which `new` differs from the record as it stands.
-pub(super) fn differing(body: &Tree, new: &NewDispute) -> Vec<Edit> {
-    let fields = [
-        ("category", &new.category),
-        ("place", &new.place),
-        ("brief", &new.brief),
-        ("level", &new.level),
-    ];
-    let differ = |(path, value): &(&str, &Said)| body.text(path) != Some(value.as_str());
-    fields
-        .iter()
-        .filter(|field| differ(field))
-        .map(|(path, v)| Edit::new(*path, v.as_str()))
-        .collect()
 }
 
 pub(super) fn edit(

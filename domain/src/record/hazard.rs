@@ -7,7 +7,6 @@ use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind, Said
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{RecordId, UnitId};
-use crate::text;
 use crate::time::{HOUR_MS, Millis};
 use crate::unit::Role;
 use crate::view::{Due, DueKind};
@@ -185,14 +184,6 @@ impl Draft {
             fixed,
         });
         check.finish(new)
-    }
-
-    /// Whether nothing was typed that would be worth keeping.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
-        [&self.category, &self.place, &self.description, &self.fixed]
-            .iter()
-            .all(|typed| text::is_blank(typed))
     }
 }
 

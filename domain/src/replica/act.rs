@@ -78,11 +78,21 @@ impl Replica {
             return;
         }
         match self.write(&mut pending, stored) {
-            Ok(batch) if batch.rows.is_empty() => {
+            Ok(batch) if batch.rows.is_empty() && pending.drafts.is_empty() => {
                 effects.push(Effect::Finished {
                     ticket,
                     result: Ok(record),
                 });
+            }
+            // Nothing to write, but for the draft: what it says is in the record.
+            Ok(batch) if batch.rows.is_empty() => {
+                let drafts_remove = pending.drafts.clone();
+                self.commands.insert(ticket, pending);
+                let batch = Box::new(WriteBatch {
+                    drafts_remove,
+                    ..WriteBatch::default()
+                });
+                effects.push(Effect::Commit { ticket, batch });
             }
             Ok(batch) => {
                 pending.changed = batch.rows.iter().map(|row| row.id).collect();
@@ -208,10 +218,12 @@ impl Replica {
             ticket,
             result: Ok(record),
         });
-        effects.push(Effect::Changed {
-            records: pending.changed,
-        });
-        self.wake(Cause::Saved, now, effects);
+        if !pending.changed.is_empty() {
+            effects.push(Effect::Changed {
+                records: pending.changed,
+            });
+            self.wake(Cause::Saved, now, effects);
+        }
     }
 
     pub(super) fn command_stale(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {

@@ -14,6 +14,7 @@ mod cells;
 mod convergence;
 mod fixture;
 mod forge;
+mod forms;
 mod hand;
 mod honest;
 mod hostile;

@@ -229,26 +229,6 @@ fn rc7_a_record_of_a_newer_version_is_shown_kept_and_not_edited() {
 }
 
 #[test]
-fn rc8_the_same_form_sent_twice_makes_one_record() {
-    let (mut phone, mut server, id) = registered();
-    let mut new = new_dispute();
-    let again = Command::RegisterDispute {
-        id,
-        new: new.clone(),
-    };
-    assert_eq!(phone.act(&mut server, again), Ok(id));
-    assert_eq!(phone.store.rows().count(), 1);
-    assert_eq!(phone.store.load(id).body.len(), 1);
-    // What the second sending says otherwise is not lost.
-    new.place = said("茶园2组");
-    assert_eq!(
-        phone.act(&mut server, Command::RegisterDispute { id, new }),
-        Ok(id)
-    );
-    assert_eq!(phone.row(id).place, "茶园2组");
-}
-
-#[test]
 fn rc9_a_case_ends_with_an_agreement_or_with_a_reason_and_remedies() {
     let (mut phone, mut server, id) = registered();
     let new = session("none").parse(morning(), false).expect("sound");

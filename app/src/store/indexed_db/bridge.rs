@@ -18,6 +18,13 @@ extern "C" {
         mode: &str,
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
+
+    // web-sys has this one, marked as if nobody should call it.
+    #[wasm_bindgen(extends = IdbTransaction)]
+    type Ending;
+
+    #[wasm_bindgen(method, catch, js_name = commit)]
+    fn commit(this: &Ending) -> Result<(), JsValue>;
 }
 
 /// A transaction that reports `complete` only when the data has reached the disk.
@@ -25,10 +32,32 @@ pub(crate) fn strict_transaction(
     database: &IdbDatabase,
     stores: &[&str],
 ) -> Result<IdbTransaction, JsValue> {
-    let options = object(&[("durability", JsValue::from_str("strict"))]);
+    transaction(database, stores, "strict")
+}
+
+/// A transaction with the browser's everyday care: what it has taken outlives the app, not a power cut.
+pub(crate) fn everyday_transaction(
+    database: &IdbDatabase,
+    store: &str,
+) -> Result<IdbTransaction, JsValue> {
+    transaction(database, &[store], "relaxed")
+}
+
+fn transaction(
+    database: &IdbDatabase,
+    stores: &[&str],
+    durability: &str,
+) -> Result<IdbTransaction, JsValue> {
+    let options = object(&[("durability", JsValue::from_str(durability))]);
     database
         .unchecked_ref::<Durable>()
         .transaction_with(&strings(stores), "readwrite", &options)
+}
+
+/// Tells the browser that nothing follows: it need not wait for a page that is being closed.
+pub(crate) fn end_transaction(transaction: &IdbTransaction) {
+    // Where the browser does not know the call, it ends the transaction by itself a little later.
+    let _ended = transaction.unchecked_ref::<Ending>().commit();
 }
 
 /// A plain object with these fields.

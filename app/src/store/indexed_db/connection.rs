@@ -8,7 +8,7 @@ use web_sys::IdbDatabase;
 
 use super::open::{self, Listener, OpenError};
 use super::read::Reads;
-use super::save::{self, Plan};
+use super::save::{self, Plan, Write};
 use super::schema::Schema;
 use crate::store::Fault;
 
@@ -87,6 +87,12 @@ impl Connection {
     /// Writes a plan, all of it or nothing.
     pub(crate) async fn save(&self, plan: &Plan) -> Result<(), Fault> {
         self.on(async |live| save::save(&live.database, plan.clone()).await)
+            .await
+    }
+
+    /// Writes one thing that is asked for before anything is waited for.
+    pub(crate) async fn write_at_once(&self, write: &Write) -> Result<(), Fault> {
+        self.on(async |live| save::save_at_once(&live.database, write.clone()).await)
             .await
     }
 

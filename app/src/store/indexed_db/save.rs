@@ -14,7 +14,9 @@ use gloo::timers::callback::Timeout;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbDatabase, IdbRequest, IdbTransaction};
 
-use super::bridge::{error_name, field, from_js, strict_transaction, to_js};
+use super::bridge::{
+    end_transaction, error_name, everyday_transaction, field, from_js, strict_transaction, to_js,
+};
 use super::schema::{META, ROWS};
 use crate::platform;
 use crate::platform::outcome::Outcome;
@@ -144,18 +146,24 @@ pub(crate) async fn save(database: &IdbDatabase, plan: Plan) -> Result<(), Fault
         .map_err(|error| Fault::from_name(&error_name(&error)))?;
     let saving = Saving::new(transaction, plan.writes, plan.tally);
     let ends = saving.listen();
-    let watchdog = {
-        let saving = Rc::clone(&saving);
-        Timeout::new(wait_ms, move || saving.give_up(Fault::Timeout))
-    };
     let asks = Rc::clone(&saving).check(plan.expect);
-    let end = saving.end.clone().wait().await;
-    drop((ends, watchdog, asks, saving.counting.take()));
-    match end {
-        End::Complete => Ok(()),
-        End::Because(fault) => Err(fault),
-        End::NoReason => Err(probe().await),
-    }
+    let ended = saving.ended(wait_ms).await;
+    drop((ends, asks, saving.counting.take()));
+    ended
+}
+
+/// Writes one thing with everyday care. Everything is asked for at once, the end as well: a page that
+/// is being closed will never hear of it, and the write is done all the same.
+pub(crate) async fn save_at_once(database: &IdbDatabase, write: Write) -> Result<(), Fault> {
+    let transaction = everyday_transaction(database, write.store())
+        .map_err(|error| Fault::from_name(&error_name(&error)))?;
+    let saving = Saving::new(transaction, vec![write], None);
+    let ends = saving.listen();
+    saving.write();
+    end_transaction(&saving.transaction);
+    let ended = saving.ended(SAVE_MS_MAX).await;
+    drop(ends);
+    ended
 }
 
 /// How a transaction ended.
@@ -187,6 +195,21 @@ impl Saving {
             unanswered: Cell::new(0),
             end: Outcome::new(),
         })
+    }
+
+    /// Waits for its end, and no longer than so long.
+    async fn ended(self: &Rc<Self>, wait_ms: u32) -> Result<(), Fault> {
+        let watchdog = {
+            let saving = Rc::clone(self);
+            Timeout::new(wait_ms, move || saving.give_up(Fault::Timeout))
+        };
+        let end = self.end.clone().wait().await;
+        drop(watchdog);
+        match end {
+            End::Complete => Ok(()),
+            End::Because(fault) => Err(fault),
+            End::NoReason => Err(probe().await),
+        }
     }
 
     /// Both ends of a transaction; a failed request leads to an abort by itself, but for one that

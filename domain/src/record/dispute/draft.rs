@@ -106,22 +106,6 @@ impl Draft {
         }
         check.finish(party)
     }
-
-    /// Whether nothing was typed that would be worth keeping.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
-        let typed = [
-            &self.title,
-            &self.category,
-            &self.place,
-            &self.brief,
-            &self.party_a_name,
-            &self.party_a_phone,
-            &self.party_b_name,
-            &self.party_b_phone,
-        ];
-        typed.iter().all(|typed| text::is_blank(typed))
-    }
 }
 
 fn party(
