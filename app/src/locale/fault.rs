@@ -8,6 +8,7 @@ use domain::record::{FieldError, FieldName, Problem};
 use domain::replica::journal::Damage;
 use domain::replica::{Activity, CommandError, LinkFailure, StoreFault, SyncStatus};
 use domain::sync::message::ErrorCode;
+use domain::time::MINUTE_MS;
 
 use super::{Word, code, word as w};
 use crate::locale::word;
@@ -244,6 +245,30 @@ pub fn status(
         );
     }
     parts.join(" · ")
+}
+
+/// How far this phone's clock is off, and that the times are right all the same.
+#[must_use]
+pub fn clock(behind_ms: i64) -> String {
+    let minutes = behind_ms.saturating_abs() / MINUTE_MS;
+    let (days, hours) = (minutes / (24 * 60), minutes / 60);
+    let by = match (days, hours) {
+        (0, 0) => word::MINUTES.with(minutes),
+        (0, _) => word::HOURS_MINUTES.with2(hours, minutes % 60),
+        _ => w("{} 天", "{} d").with(days),
+    };
+    let off = if behind_ms > 0 {
+        w(
+            "本机时钟慢 {}，时间已按服务器校正",
+            "This phone’s clock is {} behind: times are corrected",
+        )
+    } else {
+        w(
+            "本机时钟快 {}，时间已按服务器校正",
+            "This phone’s clock is {} ahead: times are corrected",
+        )
+    };
+    off.with(by)
 }
 
 /// The most records that are named after damage; the rest is a number.

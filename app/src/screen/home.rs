@@ -64,7 +64,7 @@ fn no_signal(state: State) -> Option<AnyView> {
         synced_at,
         ..
     } = state.status.get();
-    let away = platform::now().since(synced_at?) >= AWAY_MS;
+    let away = platform::clock().since(synced_at?) >= AWAY_MS;
     let cut_off = matches!(activity, Activity::Failed(LinkFailure::Offline));
     (away && cut_off && on_phone > 0).then(|| {
         view! {
