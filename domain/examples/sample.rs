@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use domain::command::{Command, Context, Current};
 use domain::document::{Document, Hashed, Stamp, Value};
-use domain::id::{ActorKey, DeviceId, DocId, Fresh, RecordId};
+use domain::id::{ActorKey, DeviceId, DocId, Fresh, ItemId, RecordId};
 use domain::record::dispute::{
-    NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
+    Dispute, NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
 };
 use domain::record::hazard::NewHazard;
 use domain::record::patrol::{Counter, NewCheckin, NewPatrol};
@@ -183,6 +183,8 @@ impl Desk {
             statements: "甲方要求赔偿，乙方同意修复。".to_owned(),
             result: "agreed".to_owned(),
             next_at: Some(at.plus(2 * DAY_MS)),
+            consent: true,
+            notice: true,
         };
         let step = |to: &str| Command::Step {
             id,
@@ -199,14 +201,26 @@ impl Desk {
                 text: "修好水沟".to_owned(),
                 due: Some(at.plus(10 * DAY_MS)),
             }],
+            consent: true,
+            notice: true,
         };
         self.act(&Command::RecordAgreement { id, new });
+        for term in self.terms(id) {
+            self.act(&Command::PerformTerm { id, term });
+        }
         let new = NewClosing {
             outcome: "11".to_owned(),
             fail_reason: String::new(),
             summary: "已履行".to_owned(),
+            remedies_told: false,
         };
         self.act(&Command::CloseDispute { id, new });
+    }
+
+    fn terms(&mut self, id: RecordId) -> Vec<ItemId> {
+        let body = self.documents.get_mut(&DocId::body(id)).expect("a body");
+        let dispute = Dispute::fold(&body.tree()).expect("a dispute");
+        dispute.open_terms().map(|term| term.id).collect()
     }
 
     fn edit(&mut self, id: RecordId) {

@@ -17,12 +17,12 @@ use crate::record::patrol::{self, Patrol};
 use crate::record::photo;
 use crate::record::status::Standing;
 use crate::record::task::{self, Task};
-use crate::record::{EventKind, FoldError, Header, Kind, events};
+use crate::record::{FoldError, Header, Kind, events};
 use crate::text;
 use crate::time::Millis;
 
 /// The version of [`Row`]: stored rows of another version are folded again.
-pub const ROW_VERSION: u8 = 2;
+pub const ROW_VERSION: u8 = 3;
 /// The most characters of the excerpt that a row carries.
 pub const EXCERPT_CHARS_MAX: usize = 60;
 
@@ -260,13 +260,7 @@ impl Row {
         self.happened_at = dispute.found_at;
         self.outcome.clone_from(&dispute.outcome);
         self.due = dispute.due();
-        self.accepted_at = dispute.events.iter().find_map(|event| match &event.what {
-            EventKind::Step(step) if step.to == "accepted" => Some(event.at),
-            EventKind::Step(_)
-            | EventKind::Note { .. }
-            | EventKind::Photo(_)
-            | EventKind::PhotoRemoved(_) => None,
-        });
+        self.accepted_at = dispute.accepted_at();
     }
 
     fn fill_patrol(&mut self, patrol: &Patrol) {
@@ -277,7 +271,7 @@ impl Row {
         self.category.clone_from(&patrol.patrol_kind);
         self.excerpt = text::excerpt(&patrol.log, EXCERPT_CHARS_MAX);
         self.happened_at = patrol.started_at;
-        self.checkins = u32::try_from(patrol.checkins.len()).unwrap_or(u32::MAX);
+        self.checkins = u32::try_from(patrol.visits()).unwrap_or(u32::MAX);
         self.active_ms = patrol.ended_at.map_or(0, |ended| patrol.active_ms(ended));
     }
 
@@ -345,6 +339,16 @@ impl Row {
         (*version == ROW_VERSION).then_some(())?;
         postcard::from_bytes(rest).ok()
     }
+}
+
+/// The patrol of a person that is under way, the newest if there are several: another one is not
+/// started meanwhile.
+pub fn running_patrol<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    person: &PersonId,
+) -> Option<RecordId> {
+    let runs = |row: &&Row| row.kind == Kind::Patrol && row.open && row.by == *person;
+    rows.filter(runs).map(|row| row.id).max()
 }
 
 #[cfg(test)]

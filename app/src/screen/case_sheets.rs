@@ -90,8 +90,8 @@ pub(super) fn sheets(here: Here, open: Sheets) -> AnyView {
         match open.which.get_untracked() {
             Sheet::Event => event(open.id),
             Sheet::Session => session(open.id, dispute),
-            Sheet::Agreement => agreement(open.id),
-            Sheet::Close => close(open.id, dispute),
+            Sheet::Agreement => agreement(open.id, dispute),
+            Sheet::Close => close(open.id),
             Sheet::Edit => edit(open.id, dispute),
             Sheet::Party => party(open.id),
         }
@@ -244,7 +244,8 @@ fn session(id: RecordId, dispute: &Dispute) -> AnyView {
 /// How many terms the sheet offers at most; more are rare and stand in the text.
 const TERMS_OFFERED: usize = 3;
 
-fn agreement(id: RecordId) -> AnyView {
+fn agreement(id: RecordId, dispute: &Dispute) -> AnyView {
+    let consented = dispute.consent_at.is_some();
     let draft = AgreementDraft {
         form: "oral".to_owned(),
         terms: vec![TermDraft::default(); TERMS_OFFERED],
@@ -256,7 +257,14 @@ fn agreement(id: RecordId) -> AnyView {
     let terms: Vec<_> = (0..TERMS_OFFERED)
         .map(|place| term(form, place, shown))
         .collect();
+    let consent = (!consented).then(|| {
+        view! {
+            {form.tick(word::CONSENT, FieldName::Consent, |draft| &mut draft.consent)}
+            {form.tick(word::NOTICE, FieldName::Notice, |draft| &mut draft.notice)}
+        }
+    });
     let fields = view! {
+        {consent}
         {code_chips(form, (word::FORM, FieldName::Form), code_choices(List::AgreementForm),
             |draft| &mut draft.form)}
         {form.text(Text::required(FieldName::Terms, word::CONTENT, TextKind::Area),
@@ -269,7 +277,7 @@ fn agreement(id: RecordId) -> AnyView {
         </button>
     };
     sheet_form(form, fields.into_any(), move || {
-        match form.draft.get_untracked().parse(platform::now()) {
+        match form.draft.get_untracked().parse(platform::now(), consented) {
             Ok(new) => Some(Command::RecordAgreement { id, new }),
             Err(errors) => {
                 form.show_errors(errors);
@@ -314,17 +322,9 @@ fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> Any
     .into_any()
 }
 
-fn close(id: RecordId, dispute: &Dispute) -> AnyView {
-    let outcome = match dispute.agreements.last() {
-        Some(agreement) if agreement.form == "written" => "11",
-        Some(_) => "12",
-        None if dispute.standing.status == "reported" => "13",
-        None => "",
-    };
-    let form = Form::new(CloseDraft {
-        outcome: outcome.to_owned(),
-        ..CloseDraft::default()
-    });
+/// Nothing is chosen beforehand: how a case ended is for a person to say.
+fn close(id: RecordId) -> AnyView {
+    let form = Form::new(CloseDraft::default());
     let failed = move || form.draft.with(|draft| draft.outcome.starts_with('2'));
     let reason = move || {
         failed().then(|| {
@@ -370,9 +370,9 @@ fn edit(id: RecordId, dispute: &Dispute) -> AnyView {
     };
     sheet_form(form, fields.into_any(), move || {
         let now = platform::now();
-        match (base.parse(now), form.draft.get_untracked().parse(now)) {
-            (Ok(base), Ok(new)) => Some(Command::EditDispute { id, base, new }),
-            (_, Err(errors)) | (Err(errors), Ok(_)) => {
+        match form.draft.get_untracked().parse_edit(&base, now) {
+            Ok((base, new)) => Some(Command::EditDispute { id, base, new }),
+            Err(errors) => {
                 form.show_errors(errors);
                 None
             }

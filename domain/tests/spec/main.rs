@@ -24,6 +24,7 @@ mod phone;
 mod photos;
 mod records;
 mod scope;
+mod steps;
 mod storage;
 mod sync;
 mod views;

@@ -179,6 +179,8 @@ fn session(line: &Line, at: Millis, now: Millis) -> NewSession {
         statements: line.s.clone(),
         result: result.to_owned(),
         next_at,
+        consent: true,
+        notice: true,
     }
 }
 
@@ -202,6 +204,8 @@ fn agree(
         form: line.form.clone(),
         content: line.a.clone(),
         terms: terms.collect(),
+        consent: true,
+        notice: true,
     };
     stage
         .crew
@@ -250,6 +254,8 @@ fn on_the_spot(
         form: "oral".to_owned(),
         content: line.a.clone(),
         terms: Vec::new(),
+        consent: true,
+        notice: true,
     };
     stage
         .crew
@@ -271,6 +277,7 @@ fn close(
         outcome: outcome.to_owned(),
         fail_reason: reason.to_owned(),
         summary: summary.to_owned(),
+        remedies_told: true,
     };
     crew.act(by, at, Command::CloseDispute { id, new })
 }

@@ -116,6 +116,8 @@ fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
             statements: text("agreement"),
             result: "agreed".to_owned(),
             next_at: Some(at.plus(2 * DAY_MS)),
+            consent: true,
+            notice: true,
         },
     };
     [
