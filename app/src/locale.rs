@@ -108,6 +108,13 @@ pub fn code(list: List, code: &str) -> String {
     capital(codelist::name(list, code, spoken()))
 }
 
+/// The name of a note's kind: one that people pick, or one that comes with a step or a report.
+#[must_use]
+pub fn note(kind: &str) -> String {
+    let told = codelist::find(List::Told, kind).is_some();
+    code(if told { List::Told } else { List::EventKind }, kind)
+}
+
 /// The short name of a dispute's category: without the word for dispute, which the page has said.
 #[must_use]
 pub fn category(code: &str) -> String {

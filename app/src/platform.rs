@@ -20,6 +20,8 @@ pub use opfs::Folder;
 pub use tabs::Tabs;
 pub use update::{apply as apply_update, watch as watch_update};
 
+use core::cell::Cell;
+
 use domain::time::Millis;
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
@@ -28,9 +30,24 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::VisibilityState;
 
-/// The device's clock.
+thread_local! {
+    static CLOCK_OFF_MS: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Puts the time that people are shown and asked for right by so much.
+pub fn correct_clock(by_ms: i64) {
+    CLOCK_OFF_MS.with(|off| off.set(by_ms));
+}
+
+/// The time for people's work: the device's clock, put right by what the last exchange told.
 #[must_use]
 pub fn now() -> Millis {
+    clock().plus(CLOCK_OFF_MS.with(Cell::get))
+}
+
+/// The device's own clock, right or wrong: what waits and measures goes by it.
+#[must_use]
+pub fn clock() -> Millis {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a whole number far below 2^53"

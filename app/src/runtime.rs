@@ -199,7 +199,7 @@ impl<S: Store + 'static> Runtime<S> {
     pub fn join(self: &Rc<Self>, code: &str) {
         self.take(Event::Join {
             code: code.to_owned(),
-            now: platform::now(),
+            now: platform::clock(),
         });
     }
 
@@ -207,7 +207,7 @@ impl<S: Store + 'static> Runtime<S> {
     pub fn wake(self: &Rc<Self>, cause: Cause) {
         self.take(Event::Wake {
             cause,
-            now: platform::now(),
+            now: platform::clock(),
         });
     }
 
@@ -215,7 +215,7 @@ impl<S: Store + 'static> Runtime<S> {
     pub fn bring(self: &Rc<Self>, record: RecordId) {
         self.take(Event::Bring {
             record,
-            now: platform::now(),
+            now: platform::clock(),
         });
     }
 
@@ -323,7 +323,7 @@ impl<S: Store + 'static> Runtime<S> {
             Ok(head) => self.take(Event::Outbox {
                 items: head.items,
                 records: head.records,
-                now: platform::now(),
+                now: platform::clock(),
             }),
             Err(fault) => self.failed(NO_TICKET, fault),
         }
@@ -334,7 +334,7 @@ impl<S: Store + 'static> Runtime<S> {
             Ok(held) => self.take(Event::Scanned {
                 ticket,
                 held,
-                now: platform::now(),
+                now: platform::clock(),
             }),
             Err(fault) => self.failed(ticket, fault),
         }
@@ -348,7 +348,7 @@ impl<S: Store + 'static> Runtime<S> {
                 }
                 self.take(Event::Committed {
                     ticket,
-                    now: platform::now(),
+                    now: platform::clock(),
                 });
             }
             Err(Fault::Stale) => self.take(Event::Stale { ticket }),
@@ -361,7 +361,7 @@ impl<S: Store + 'static> Runtime<S> {
             Some(bytes) => link::exchange(bytes, self.proof()).await,
             None => Err(LinkFailure::Offline),
         };
-        let now = platform::now();
+        let now = platform::clock();
         self.take(match answer {
             Ok(bytes) => Event::Answer { bytes, now },
             Err(failure) => Event::LinkFailed {
@@ -385,7 +385,7 @@ impl<S: Store + 'static> Runtime<S> {
         self.take(Event::StoreFailed {
             ticket,
             fault: fault.into(),
-            now: platform::now(),
+            now: platform::clock(),
         });
     }
 
@@ -419,7 +419,9 @@ impl<S: Store + 'static> Runtime<S> {
     }
 
     fn wake_at(self: &Rc<Self>, at: Millis) {
-        let wait = at.since(platform::now()).clamp(0, i64::from(TIMER_MS_MAX));
+        let wait = at
+            .since(platform::clock())
+            .clamp(0, i64::from(TIMER_MS_MAX));
         let runtime = Rc::downgrade(self);
         let timer = platform::after(u32::try_from(wait).unwrap_or(TIMER_MS_MAX), move || {
             if let Some(runtime) = runtime.upgrade() {

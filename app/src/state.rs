@@ -14,14 +14,14 @@ use domain::access;
 use domain::codelist::Language;
 use domain::id::RecordId;
 use domain::replica::journal::Damage;
-use domain::replica::{Activity, LinkFailure, SyncStatus};
+use domain::replica::{Activity, LinkFailure, SyncStatus, clock};
 use domain::sync::message::{ErrorCode, UsedUp};
 use domain::unit::Directory;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 
 use crate::locale::{self, Word, fault, word};
-use crate::platform::Room;
+use crate::platform::{self, Room};
 use crate::runtime::Screens;
 use crate::runtime::carry::Delivery;
 use crate::store::identities::Known;
@@ -260,6 +260,7 @@ impl Screens for Board {
         if self.state.refused.get_untracked() != refused {
             self.state.refused.set(refused);
         }
+        platform::correct_clock(clock::correction(status.clock_gap_ms));
         self.state.status.set(status);
     }
 

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use domain::command::{Command, Context, Current, NamedField};
 use domain::document::{Document, Hashed, Stamp, Value};
-use domain::id::{ActorKey, DeviceId, DocId, Fresh, RecordId};
+use domain::id::{ActorKey, DeviceId, DocId, Fresh, ItemId, RecordId};
 use domain::record::Said;
 use domain::record::dispute::{
-    NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
+    Dispute, NewAgreement, NewClosing, NewDispute, NewEvent, NewSession, NewTerm,
 };
 use domain::record::hazard::NewHazard;
 use domain::record::patrol::{Counter, NewCheckin, NewPatrol};
@@ -192,6 +192,8 @@ impl Desk {
             statements: said("甲方要求赔偿，乙方同意修复。"),
             result: said("agreed"),
             next_at: Some(at.plus(2 * DAY_MS)),
+            consent: true,
+            notice: true,
         };
         let step = |to: &'static str| Command::Step {
             id,
@@ -208,14 +210,26 @@ impl Desk {
                 text: said("修好水沟"),
                 due: Some(at.plus(10 * DAY_MS)),
             }],
+            consent: true,
+            notice: true,
         };
         self.act(&Command::RecordAgreement { id, new });
+        for term in self.terms(id) {
+            self.act(&Command::PerformTerm { id, term });
+        }
         let new = NewClosing {
             outcome: said("11"),
             fail_reason: Said::default(),
             summary: said("已履行"),
+            remedies_told: false,
         };
         self.act(&Command::CloseDispute { id, new });
+    }
+
+    fn terms(&mut self, id: RecordId) -> Vec<ItemId> {
+        let body = self.documents.get_mut(&DocId::body(id)).expect("a body");
+        let dispute = Dispute::fold(&body.tree()).expect("a dispute");
+        dispute.open_terms().map(|term| term.id).collect()
     }
 
     fn edit(&mut self, id: RecordId) {

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::record::Kind;
+
 /// The lists as they ship: tab-separated list, code, Chinese, English.
 const DATA: &str = include_str!("../data/codelists.tsv");
 
@@ -66,6 +68,8 @@ pub enum List {
     Role,
     /// The list `event_kind`.
     EventKind,
+    /// The list `told`: kinds of notes that come with a step or a report and that nobody picks.
+    Told,
     /// The list `session_mode`.
     SessionMode,
     /// The list `session_result`.
@@ -103,6 +107,7 @@ impl List {
             Self::UnitLevel => "unit_level",
             Self::Role => "role",
             Self::EventKind => "event_kind",
+            Self::Told => "told",
             Self::SessionMode => "session_mode",
             Self::SessionResult => "session_result",
             Self::AgreementForm => "agreement_form",
@@ -163,6 +168,46 @@ pub fn codes(list: List) -> impl Iterator<Item = &'static Code> {
         .filter(move |entry| entry.list == name && entry.code != "*")
 }
 
+/// The list that the statuses of a kind of record are in.
+#[must_use]
+pub const fn statuses(kind: Kind) -> List {
+    match kind {
+        Kind::Dispute => List::DisputeStatus,
+        Kind::Patrol => List::PatrolStatus,
+        Kind::Hazard => List::HazardStatus,
+        Kind::Task => List::TaskStatus,
+    }
+}
+
+/// The list that the codes of a field are in, by the kind of its record; none for a field that holds
+/// no code, or one whose codes have no list.
+#[must_use]
+pub fn of_field(kind: Kind, path: &str) -> Option<List> {
+    let (container, field) = path
+        .split_once('/')
+        .map_or(("", path), |(container, rest)| {
+            (container, rest.rsplit('/').next().unwrap_or(rest))
+        });
+    Some(match (kind, container, field) {
+        (Kind::Dispute, "", "category") => List::DisputeCategory,
+        (Kind::Patrol, "", "category") => List::PatrolType,
+        (Kind::Hazard, "", "category") => List::HazardCategory,
+        (Kind::Dispute, "", "level") => List::CaseLevel,
+        (Kind::Hazard, "", "level") => List::HazardLevel,
+        (Kind::Dispute, "", "outcome") => List::DisputeOutcome,
+        (Kind::Dispute, "", "fail_reason") => List::FailReason,
+        (Kind::Hazard, "", "target") => List::ReferralTarget,
+        (Kind::Task, "", "finding") => List::VisitFinding,
+        (Kind::Task, "", "mode") => List::VisitMode,
+        (Kind::Patrol, "", "mode") => List::PatrolMode,
+        (Kind::Dispute, "sessions", "mode") => List::SessionMode,
+        (Kind::Dispute, "sessions", "result") => List::SessionResult,
+        (Kind::Dispute, "agreements", "form") => List::AgreementForm,
+        (Kind::Dispute, "parties", "role") => List::PartyRole,
+        _ => return None,
+    })
+}
+
 /// The entry of a code, if the list has it.
 #[must_use]
 pub fn find(list: List, code: &str) -> Option<&'static Code> {
@@ -179,7 +224,8 @@ pub fn name(list: List, code: &str, language: Language) -> &str {
 mod tests {
     use super::*;
 
-    const ALL: [List; 28] = [
+    const ALL: [List; 29] = [
+        List::Told,
         List::Figure,
         List::DisputeCategory,
         List::DisputeSource,

@@ -5,9 +5,12 @@
 //! What a person wrote is in a command as [`Said`], or as a [`NamedField`], and never as plain text.
 
 mod again;
+mod desk;
 mod dispute;
 mod import;
 mod photo;
+
+use desk::Desk;
 
 use crate::access;
 use crate::document::{Edit, Tree, Value};
@@ -19,11 +22,7 @@ use crate::record::photo::Photo;
 use crate::record::status::{Step, step_edits};
 use crate::record::task::{NewReport, NewTask};
 use crate::record::vault::Party;
-use crate::record::{
-    EventKind, HEADER_PATHS, Header, Kind, SCHEMA, Said, events, hazard, last_event_at, note_edits,
-    patrol, task, vault,
-};
-use crate::time::Millis;
+use crate::record::{Header, Kind, SCHEMA, Said, hazard, note_edits, patrol, task, vault};
 use crate::unit::{Directory, Member};
 
 pub use import::NamedField;
@@ -134,15 +133,38 @@ pub enum Denial {
     /// The record's status does not allow the step.
     #[error("not in status {from}")]
     Status {
+        /// What the record is about: its code is in the list of that kind.
+        kind: Kind,
         /// Code of the status that it is in.
         from: String,
     },
     /// An agreement must be recorded before the case can end this way.
     #[error("an agreement is needed first")]
     NeedsAgreement,
+    /// What was agreed is not performed yet, so the case cannot end as settled.
+    #[error("terms are open")]
+    OpenTerms(
+        /// The open terms, as they were typed.
+        Vec<String>,
+    ),
+    /// An agreement has two sides.
+    #[error("both sides are needed first")]
+    NeedsParties,
+    /// Nobody has said that every party consents and was told of rights and duties.
+    #[error("consent and notice are needed first")]
+    NeedsConsent,
+    /// Nobody has said that the parties were told of the other ways.
+    #[error("the other ways must be told first")]
+    NeedsRemedies,
     /// Contested fields must be settled first.
     #[error("contested fields must be settled first")]
     Contested,
+    /// Whoever found or mended a hazard does not pass it alone.
+    #[error("another person must do this")]
+    NeedsAnother,
+    /// The same check-in was recorded within the minute before.
+    #[error("recorded just now")]
+    Repeated,
     /// The record has as many photos as it may have.
     #[error("too many photos")]
     TooManyPhotos,
@@ -316,6 +338,37 @@ impl Command {
         again::form(self.record(), beginning, current)
     }
 
+    /// Whether the command may leave a note in another record.
+    #[must_use]
+    pub const fn may_note(&self) -> bool {
+        matches!(self, Self::ReportTask { .. })
+    }
+
+    /// The record that the command leaves a note in besides its own, as that one stands.
+    #[must_use]
+    pub fn beside(&self, current: &Current) -> Option<RecordId> {
+        let Self::ReportTask { .. } = self else {
+            return None;
+        };
+        task::visits(&current.body)
+    }
+
+    /// Plans the note in that other record. One that is not here, is none of this person's, or was
+    /// written by a newer version gets none: the report itself is never refused for it.
+    #[must_use]
+    pub fn plan_beside(
+        &self,
+        context: &mut Context<'_>,
+        (beside, current): (RecordId, &Current),
+    ) -> Option<Plan> {
+        let Self::ReportTask { new, .. } = self else {
+            return None;
+        };
+        let mut desk = Desk::open(context, beside, current).ok()?;
+        dispute::note_visit(&mut desk, new)?;
+        desk.close().into_iter().next()
+    }
+
     fn write(&self, desk: &mut Desk<'_, '_>) -> Result<(), Denial> {
         match self {
             Self::RegisterDispute { .. }
@@ -340,19 +393,18 @@ impl Command {
             Self::CheckIn { new, .. } => {
                 desk.must_be(&["active", "paused"])?;
                 let (id, now) = (desk.item(), desk.now());
+                if patrol::is_repeated(&desk.current.body, now, new) {
+                    return Err(Denial::Repeated);
+                }
                 let by = &desk.me().person;
                 desk.body.extend(patrol::checkin_edits(id, by, now, new));
                 Ok(())
             }
             Self::Count { counter, more, .. } => {
                 desk.must_be(&["active", "paused"])?;
-                let actor = desk.context.actor;
-                desk.body.extend(patrol::count_edits(
-                    &desk.current.body,
-                    actor,
-                    *counter,
-                    *more,
-                ));
+                let body = &desk.current.body;
+                let edit = patrol::count_edit(body, desk.context.actor, *counter, *more);
+                desk.body.push(edit.ok_or(Denial::Nothing)?);
                 Ok(())
             }
             Self::FinishPatrol { log, .. } => {
@@ -364,11 +416,11 @@ impl Command {
                 desk.step(&new.to, &new.text)
             }
             Self::ReportTask { new, .. } => {
-                desk.body.push(Edit::new("finding", new.finding.as_str()));
-                desk.body.push(Edit::new("mode", new.mode.as_str()));
+                crate::record::put_text(&mut desk.body, "finding", &new.finding);
+                crate::record::put_text(&mut desk.body, "mode", &new.mode);
                 desk.step("done", &new.text)
             }
-            Self::Step { to, reason, .. } => desk.step(to, reason),
+            Self::Step { to, reason, .. } => desk.plain_step(to, reason),
             Self::AddPhoto { item, photo, .. } => photo::add(desk, *item, photo),
             Self::RemovePhoto { photo, .. } => photo::remove(desk, *photo),
             Self::DropStep { event, .. } => desk.drop_step(*event),
@@ -425,158 +477,6 @@ fn number(device: DeviceId, record: RecordId) -> String {
     let device: String = device.hex().to_uppercase().chars().take(4).collect();
     let record = record.to_string();
     format!("{device}-{}", record.get(22..).unwrap_or_default())
-}
-
-/// A record laid open for writing: collects edits and keeps track of the status on the way.
-pub(super) struct Desk<'a, 'd> {
-    pub(super) context: &'a mut Context<'d>,
-    pub(super) current: &'a Current,
-    pub(super) record: RecordId,
-    pub(super) header: Header,
-    pub(super) status: String,
-    pub(super) body: Vec<Edit>,
-    pub(super) vault: Vec<Edit>,
-    pub(super) more: Vec<Plan>,
-    last_event: Millis,
-}
-
-impl<'a, 'd> Desk<'a, 'd> {
-    fn open(
-        context: &'a mut Context<'d>,
-        record: RecordId,
-        current: &'a Current,
-    ) -> Result<Self, Denial> {
-        let header = Header::fold(&current.body).map_err(|_| Denial::NotHere)?;
-        if header.schema > SCHEMA {
-            return Err(Denial::Newer);
-        }
-        context.may_begin(header.kind, &header.grid)?;
-        let events = events(&current.body);
-        let status = access::machine(header.kind).fold(&events).status;
-        let last_event = last_event_at(&current.body);
-        Ok(Self {
-            context,
-            current,
-            record,
-            header,
-            status,
-            body: Vec::new(),
-            vault: Vec::new(),
-            more: Vec::new(),
-            last_event,
-        })
-    }
-
-    pub(super) fn me(&self) -> &'d Member {
-        &self.context.directory.me
-    }
-
-    pub(super) const fn now(&self) -> Millis {
-        self.context.fresh.now
-    }
-
-    /// The id of a new item, later than every event that the writer has seen: the order of ids is
-    /// thus never against the order of cause, even where a clock is behind.
-    pub(super) fn item(&mut self) -> ItemId {
-        let now = self.context.fresh.now;
-        let at = now.max(self.last_event.plus(1));
-        self.last_event = at;
-        self.context.fresh.now = at;
-        let id = self.context.fresh.id();
-        self.context.fresh.now = now;
-        id
-    }
-
-    pub(super) fn must_be(&self, statuses: &[&str]) -> Result<(), Denial> {
-        if statuses.contains(&self.status.as_str()) {
-            Ok(())
-        } else {
-            Err(Denial::Status {
-                from: self.status.clone(),
-            })
-        }
-    }
-
-    /// Takes one step, if the status and the member's roles allow it.
-    pub(super) fn step(&mut self, to: &str, reason: &Said) -> Result<(), Denial> {
-        let machine = access::machine(self.header.kind);
-        let denied = || Denial::Status {
-            from: self.status.clone(),
-        };
-        let rule = machine.rule(&self.status, to).ok_or_else(denied)?;
-        if !self.me().has_any(rule.roles) {
-            return Err(Denial::NotYourRole);
-        }
-        let step = Step {
-            from: self.status.clone(),
-            to: to.to_owned(),
-            reason: reason.as_str().to_owned(),
-            dropped: false,
-        };
-        let (id, now) = (self.item(), self.now());
-        self.body
-            .extend(step_edits(id, &self.me().person, now, &step));
-        to.clone_into(&mut self.status);
-        Ok(())
-    }
-
-    /// Takes several steps, or none.
-    pub(super) fn steps(&mut self, way: &[&str]) -> Result<(), Denial> {
-        way.iter()
-            .try_for_each(|to| self.step(to, &Said::default()))
-    }
-
-    fn drop_step(&mut self, event: ItemId) -> Result<(), Denial> {
-        let found = events(&self.current.body)
-            .into_iter()
-            .find(|known| known.id == event);
-        match found.map(|known| known.what) {
-            Some(EventKind::Step(step)) if !step.dropped => {
-                self.body
-                    .push(Edit::new(format!("ev/{event}/dropped"), Value::Bool(true)));
-                Ok(())
-            }
-            _ => Err(Denial::Nothing),
-        }
-    }
-
-    fn settle(&mut self, part: Part, path: &str, value: &Value) -> Result<(), Denial> {
-        let tree = match part {
-            Part::Body => Some(&self.current.body),
-            Part::Vault => self.current.vault.as_ref(),
-        };
-        let field = tree
-            .and_then(|tree| tree.field(path))
-            .ok_or(Denial::Nothing)?;
-        let claimed = field.values.iter().any(|written| written.value == *value);
-        if !field.is_conflict() || !claimed || (part == Part::Body && HEADER_PATHS.contains(&path))
-        {
-            return Err(Denial::Nothing);
-        }
-        let edit = Edit {
-            path: path.to_owned(),
-            value: value.clone(),
-        };
-        match part {
-            Part::Body => self.body.push(edit),
-            Part::Vault => self.vault.push(edit),
-        }
-        Ok(())
-    }
-
-    fn close(self) -> Vec<Plan> {
-        let parts = [(Part::Body, self.body), (Part::Vault, self.vault)];
-        let edits = parts
-            .into_iter()
-            .filter(|(_, edits)| !edits.is_empty())
-            .collect();
-        let mut plans = vec![Plan {
-            record: self.record,
-            edits,
-        }];
-        plans.extend(self.more);
-        plans
-    }
 }
 
 /// The first edits of a vault. Its parties are named by their place: nobody else writes a vault's

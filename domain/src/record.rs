@@ -244,6 +244,11 @@ impl Checker {
         grid
     }
 
+    /// Takes back what was found wrong with fields that this form did not change.
+    pub(crate) fn forgive(&mut self, unchanged: impl Fn(FieldName) -> bool) {
+        self.errors.retain(|error| !unchanged(error.field));
+    }
+
     /// `value` when no error was found.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         match value {

@@ -8,6 +8,8 @@ pub mod ahead;
 mod applying;
 pub mod attempts;
 pub mod carry;
+pub mod clock;
+mod doubt;
 mod exchange;
 pub mod hand;
 pub mod journal;
@@ -328,6 +330,8 @@ pub struct Replica {
     mending: mend::Mending,
     /// First loads that a colleague's device handed over.
     handed: VecDeque<hand::Handed>,
+    /// What is known of a request that was refused whole.
+    doubt: doubt::Doubt,
     /// The rows that came before their records, as the store remembers them.
     ahead: ahead::Ahead,
     /// The records with changes that came by hand and are not confirmed, as the store remembers them.
@@ -346,7 +350,7 @@ impl Replica {
             on_phone: 0,
             synced_at: meta.synced_at,
             seen: meta.seen,
-            clock_gap_ms: 0,
+            clock_gap_ms: meta.clock_gap_ms,
             held_until: None,
         };
         Self {
@@ -373,6 +377,7 @@ impl Replica {
             checked_at: meta.checked_at,
             mending: mend::Mending::default(),
             handed: VecDeque::new(),
+            doubt: doubt::Doubt::default(),
             ahead: meta.ahead.clone(),
             by_hand: meta.by_hand.clone(),
         }

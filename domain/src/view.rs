@@ -17,7 +17,7 @@ use crate::record::patrol::{self, Patrol};
 use crate::record::photo;
 use crate::record::status::Standing;
 use crate::record::task::{self, Task};
-use crate::record::{EventKind, FoldError, Header, Kind, SAID_CHARS_MAX, events};
+use crate::record::{FoldError, Header, Kind, SAID_CHARS_MAX, events};
 use crate::text;
 use crate::time::Millis;
 
@@ -259,13 +259,7 @@ impl Row {
         self.happened_at = dispute.found_at;
         self.outcome.clone_from(&dispute.outcome);
         self.due = dispute.due();
-        self.accepted_at = dispute.events.iter().find_map(|event| match &event.what {
-            EventKind::Step(step) if step.to == "accepted" => Some(event.at),
-            EventKind::Step(_)
-            | EventKind::Note { .. }
-            | EventKind::Photo(_)
-            | EventKind::PhotoRemoved(_) => None,
-        });
+        self.accepted_at = dispute.accepted_at();
     }
 
     fn fill_patrol(&mut self, patrol: &Patrol) {
@@ -276,7 +270,7 @@ impl Row {
         self.category.clone_from(&patrol.patrol_kind);
         self.text = searched(&patrol.log);
         self.happened_at = patrol.started_at;
-        self.checkins = u32::try_from(patrol.checkins.len()).unwrap_or(u32::MAX);
+        self.checkins = u32::try_from(patrol.visits()).unwrap_or(u32::MAX);
         self.active_ms = patrol.ended_at.map_or(0, |ended| patrol.active_ms(ended));
     }
 
@@ -348,6 +342,16 @@ impl Row {
 /// A text as a row has it: whole, as far as it is one that a form takes.
 fn searched(text: &str) -> String {
     text.chars().take(SAID_CHARS_MAX).collect()
+}
+
+/// The patrol of a person that is under way, the newest if there are several: another one is not
+/// started meanwhile.
+pub fn running_patrol<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    person: &PersonId,
+) -> Option<RecordId> {
+    let runs = |row: &&Row| row.kind == Kind::Patrol && row.open && row.by == *person;
+    rows.filter(runs).map(|row| row.id).max()
 }
 
 #[cfg(test)]

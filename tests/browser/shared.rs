@@ -47,7 +47,10 @@ async fn two_phones_that_edit_the_same_dispute_keep_both_values_until_one_is_cho
         phone.page().sees("界石被人移动了半米").await;
         phone.page().sees("界石还在老地方").await;
     }
+    // The first touch asks, so that nothing is decided by what slides under a finger.
     other.page().press(words::USE_THIS).await;
+    other.page().sees_word(words::TWO_WROTE).await;
+    other.page().press(words::USE_THIS_SURE).await;
     other.page().sees_no_more(words::TWO_WROTE).await;
     other.sync().await;
     one.sync().await;

@@ -94,6 +94,8 @@ pub const CLOSE: Word = word("关闭", "Close");
 pub const EDIT: Word = word("修改", "Edit");
 /// Button beside each of two values that were written at the same time.
 pub const USE_THIS: Word = word("用这个", "Use this");
+/// The same button after the first touch.
+pub const USE_THIS_SURE: Word = word("再点一次确定", "Tap again to decide");
 /// What is said on a case that two people changed.
 pub const TWO_WROTE: Word = word("两人同时修改了", "Two people changed");
 /// Field of an event and others.

@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 
 use domain::time::Millis;
+use domain::view::figure::is_major;
 use domain::view::{DeliveryState, Row};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -66,10 +67,13 @@ pub fn due_tag(row: &Row, now: Millis) -> Option<AnyView> {
 
 /// The mark of a level that is not ordinary; the word stands beside the colour.
 pub fn level_mark(row: &Row) -> Option<AnyView> {
-    let (class, text) = match (row.kind, row.level.as_str()) {
-        (domain::record::Kind::Dispute, "R") => ("mark red", word::LEVEL_R),
-        (domain::record::Kind::Dispute, "Y") => ("mark yellow", word::LEVEL_Y),
-        _ => return None,
+    let (class, text) = match row.kind {
+        _ if is_major(row.kind, &row.level) => ("mark red", word::LEVEL_R),
+        domain::record::Kind::Dispute if row.level == "Y" => ("mark yellow", word::LEVEL_Y),
+        domain::record::Kind::Dispute
+        | domain::record::Kind::Patrol
+        | domain::record::Kind::Hazard
+        | domain::record::Kind::Task => return None,
     };
     Some(view! { <span class=class>{text.s()}</span> }.into_any())
 }

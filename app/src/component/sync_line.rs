@@ -1,6 +1,6 @@
 //! The one calm line about the exchange, with its button.
 
-use domain::replica::Activity;
+use domain::replica::{Activity, clock};
 use leptos::prelude::*;
 
 use crate::locale::{fault, word};
@@ -26,7 +26,12 @@ pub fn sync_line(state: State, sync: impl Fn() + 'static) -> AnyView {
                 .count()
         });
         let held = photos > 0 && !may_send_full();
-        status.with(|status| fault::status(status, platform::now(), (photos, held)))
+        status.with(|status| fault::status(status, platform::clock(), (photos, held)))
+    };
+    let clock = move || {
+        let off = Memo::new(move |_| status.with(|status| clock::correction(status.clock_gap_ms)));
+        let off = off.get();
+        (off != 0).then(|| view! { <p class="quiet">{fault::clock(off)}</p> })
     };
     view! {
         <div class="status">
@@ -34,6 +39,7 @@ pub fn sync_line(state: State, sync: impl Fn() + 'static) -> AnyView {
             <span role="status">{text}</span>
             <button type="button" class="mini" on:click=move |_| sync()>{word::SYNC_NOW.s()}</button>
         </div>
+        {clock}
     }
     .into_any()
 }

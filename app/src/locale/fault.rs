@@ -1,15 +1,15 @@
 //! What went wrong and what to do, in words of people.
 
 use domain::access::Refusal;
-use domain::codelist::List;
 use domain::command::Denial;
 use domain::document::EditError;
 use domain::record::{FieldError, FieldName, Problem};
 use domain::replica::journal::Damage;
 use domain::replica::{Activity, CommandError, LinkFailure, StoreFault, SyncStatus};
 use domain::sync::message::ErrorCode;
+use domain::time::MINUTE_MS;
 
-use super::{Word, code, word as w};
+use super::{Word, word as w};
 use crate::locale::word;
 
 /// What is wrong with a field.
@@ -135,8 +135,35 @@ pub fn denial(denial: &Denial) -> String {
         )
         .s()
         .to_owned(),
-        Denial::Status { from } => w("现在是“{}”，不能这样办", "Not possible while “{}”")
-            .with(code(List::DisputeStatus, from)),
+        Denial::Status { kind, from } => w("现在是“{}”，不能这样办", "Not possible while “{}”")
+            .with(super::format::status(*kind, from)),
+        Denial::OpenTerms(terms) => w(
+            "还没有履行：{}。已履行的，请先逐项“标记已履行”；没有履行的，请把结果选为未达成的一项",
+            "Not performed yet: {}. Mark what was performed first; if it will not be, choose an outcome without agreement",
+        )
+        .with(super::listed(terms)),
+        Denial::NeedsParties => w(
+            "协议要有双方：请先点“添加当事人”登记甲方和乙方",
+            "An agreement has two sides: add party A and party B first",
+        )
+        .s()
+        .to_owned(),
+        Denial::NeedsConsent => w(
+            "请先确认：各方当事人同意调解，并已告知权利义务",
+            "Say first that every party agrees to mediation and was told of rights and duties",
+        )
+        .s()
+        .to_owned(),
+        Denial::NeedsRemedies => missing(FieldName::Remedies).s().to_owned(),
+        Denial::NeedsAnother => w(
+            "整改的人不能自己复查，请另一位同事来办",
+            "Whoever put it right does not check it: ask a colleague",
+        )
+        .s()
+        .to_owned(),
+        Denial::Repeated => w("刚刚已经记过这个点", "This place was recorded just now")
+            .s()
+            .to_owned(),
         Denial::NeedsAgreement => w("请先点“达成协议”记下协议", "Record the agreement first")
             .s()
             .to_owned(),
@@ -245,6 +272,30 @@ pub fn status(
         );
     }
     parts.join(" · ")
+}
+
+/// How far this phone's clock is off, and that the times are right all the same.
+#[must_use]
+pub fn clock(behind_ms: i64) -> String {
+    let minutes = behind_ms.saturating_abs() / MINUTE_MS;
+    let (days, hours) = (minutes / (24 * 60), minutes / 60);
+    let by = match (days, hours) {
+        (0, 0) => word::MINUTES.with(minutes),
+        (0, _) => word::HOURS_MINUTES.with2(hours, minutes % 60),
+        _ => w("{} 天", "{} d").with(days),
+    };
+    let off = if behind_ms > 0 {
+        w(
+            "本机时钟慢 {}，时间已按服务器校正",
+            "This phone’s clock is {} behind: times are corrected",
+        )
+    } else {
+        w(
+            "本机时钟快 {}，时间已按服务器校正",
+            "This phone’s clock is {} ahead: times are corrected",
+        )
+    };
+    off.with(by)
 }
 
 /// The most records that are named after damage; the rest is a number.

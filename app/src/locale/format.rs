@@ -2,6 +2,7 @@
 
 use domain::codelist::{Language, List};
 use domain::record::Kind;
+use domain::record::task::RETURN_VISIT;
 use domain::text;
 use domain::time::{Day, MINUTE_MS, Millis};
 use domain::view::{DeliveryState, Due, DueKind, Row};
@@ -148,7 +149,17 @@ pub fn row_category(row: &Row) -> String {
         Kind::Dispute => category(&row.category),
         Kind::Patrol => code(List::PatrolType, &row.category),
         Kind::Hazard => code(List::HazardCategory, &row.category),
-        Kind::Task => w("回访", "Return visit").s().to_owned(),
+        Kind::Task => task(&row.category).s().to_owned(),
+    }
+}
+
+/// The word for what a task asks for.
+#[must_use]
+pub fn task(category: &str) -> Word {
+    if category == RETURN_VISIT {
+        super::word::RETURN_VISIT
+    } else {
+        super::word::TASK
     }
 }
 

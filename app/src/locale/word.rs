@@ -157,11 +157,11 @@ words! {
     STEP_TO: "转为“{}”", "Now “{}”";
     STEP_PENDING: "与前一步矛盾，待定夺", "Contradicts the step before: to be decided";
     USE_THIS: "用这个", "Use this";
+    USE_THIS_SURE: "再点一次确定", "Tap again to decide";
     TWO_WROTE: "两人同时修改了“{}”", "Two people changed “{}” at the same time";
     TWO_STEPS: "两人同时办理，结果不一致", "Two people took different steps at the same time";
     STANDS: "现在的状态", "Status now";
     OTHER_STEP: "另一人的办理", "The other step";
-    KEEP_STANDING: "保持“{}”", "Keep “{}”";
     TERMS: "约定事项", "Terms";
     TERM_DONE: "已履行", "Performed";
     MARK_DONE: "标记已履行", "Mark performed";
@@ -242,6 +242,7 @@ words! {
 
     // Tasks.
     REPORT: "完成回访", "Report the visit";
+    REPORT_TASK: "完成任务", "Report the task";
     FINDING: "回访情况", "Finding";
     OPEN_CASE: "查看纠纷", "Open the dispute";
 
@@ -305,7 +306,7 @@ words! {
     HOW_MANY: "件数", "Number";
     NOT_SHOWN: "—", "—";
     CELLS_NOTE: "期间按整周计，结束后统计。少于 {} 的数不列出；“—”表示为防推算而不列出。", "Periods are whole weeks that are over. Numbers under {} are not given; “—” is left out so that they cannot be worked out.";
-    SETTLED_RATE: "化解率", "Settled";
+    SETTLED_RATE: "调解成功率", "Success rate";
     HAZARD_RATE: "隐患整改率", "Hazards put right";
     VISIT_RATE: "回访率", "Visits done";
     OF_N: "{} / {}", "{} of {}";

@@ -142,7 +142,7 @@ impl<S: Store + 'static> Runtime<S> {
         let requests = self
             .replica
             .borrow()
-            .carried(&outbox.items, platform::now());
+            .carried(&outbox.items, platform::clock());
         let mut signed = Vec::new();
         for request in requests.ok_or(CarryFault::NoKey)? {
             signed.push(self.signed(request).await.ok_or(CarryFault::NoKey)?);
@@ -183,7 +183,7 @@ impl<S: Store + 'static> Runtime<S> {
         self.take(Event::TakeIn {
             ticket,
             load,
-            now: platform::now(),
+            now: platform::clock(),
         });
         Ok(done.wait().await?)
     }
@@ -222,7 +222,7 @@ async fn signed_journals(index: &Identities) -> Result<(Vec<Vec<u8>>, u32), Carr
         let directory: Option<Directory> =
             directory.and_then(|bytes| postcard::from_bytes(&bytes).ok());
         let me = directory.as_ref().map(|known| &known.me.person);
-        let requests = requests(known.device, me, &items, platform::now());
+        let requests = requests(known.device, me, &items, platform::clock());
         let signer = index.signer(known.device).await.ok_or(CarryFault::NoKey)?;
         for request in requests.unwrap_or_default() {
             signed.push(signer.finish(request).await.ok_or(CarryFault::NoKey)?);

@@ -363,7 +363,7 @@ fn stranger() -> Known {
         secret: Secret(platform::random()),
         name: String::new(),
         home: String::new(),
-        joined: platform::now(),
+        joined: platform::clock(),
     }
 }
 

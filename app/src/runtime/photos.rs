@@ -385,7 +385,7 @@ impl Courier {
             }
             *self.lock.borrow_mut() = lock;
         }
-        let now = platform::now();
+        let now = platform::clock();
         self.take(Event::Look {
             waiting,
             urgent,
@@ -415,7 +415,7 @@ impl Courier {
             // It stays on the phone and counts as not sent; a person or the next start tries again.
             Effect::LetBe(_) => {}
             Effect::WakeAt(at) => {
-                let wait = u32::try_from(at.since(platform::now())).unwrap_or(0);
+                let wait = u32::try_from(at.since(platform::clock())).unwrap_or(0);
                 let timer = platform::after(wait, move || courier.look(false));
                 let earlier = self.timer.borrow_mut().replace(timer);
                 drop(earlier);
@@ -448,7 +448,7 @@ impl Courier {
                 }
             }
         };
-        let now = platform::now();
+        let now = platform::clock();
         let random = u16::from_le_bytes(platform::random());
         self.take(match said {
             Said::Held(bytes) => Event::Held { bytes, now, random },

@@ -31,7 +31,7 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
         })
     };
     let main = view! {
-        {dispute(|case, dispute, _, _| contradiction(case, dispute).into_any())}
+        {dispute(|_, dispute, _, _| trouble(dispute).into_any())}
         {dispute(facts)}
         {parties(here, open)}
         {photo::of_record(id, here)}
@@ -51,65 +51,10 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     }
 }
 
-/// Two steps that exclude each other: keep the one that stands, or take the other.
-fn contradiction(case: &Case, dispute: &Dispute) -> Option<AnyView> {
-    if dispute.standing.review.is_empty() {
-        return None;
-    }
-    let state = state();
-    let failure = RwSignal::new(None);
-    let id = case.row.id;
-    let steps = dispute.events.iter().filter_map(|event| match &event.what {
-        EventKind::Step(step) if dispute.standing.review.contains(&event.id) => {
-            Some((event.id, step.to.clone()))
-        }
-        EventKind::Step(_)
-        | EventKind::Note { .. }
-        | EventKind::Photo(_)
-        | EventKind::PhotoRemoved(_) => None,
-    });
-    let steps: Vec<_> = steps.collect();
-    let other = steps
-        .iter()
-        .map(|(_, to)| format::status(case.row.kind, to))
-        .collect::<Vec<_>>()
-        .join(" → ");
-    let stands = format::status(case.row.kind, &dispute.standing.status);
-    let keep = steps
-        .into_iter()
-        .map(|(event, _)| Command::DropStep { id, event });
-    let keep: Vec<_> = keep.collect();
-    let take = dispute
-        .standing
-        .since
-        .map(|(event, _)| Command::DropStep { id, event });
-    let button = move |commands: Vec<Command>| {
-        view! {
-            <button type="button" class="button" on:click=move |_| {
-                for command in commands.clone() {
-                    submit_plain(state, failure, command);
-                }
-            }>{word::USE_THIS.s()}</button>
-        }
-    };
-    Some(
-        view! {
-            <section class="conflict">
-                <h2>{word::TWO_STEPS.s()}</h2>
-                <div class="card two">
-                    <div class="choice">
-                        <span>{stands}</span><small>{word::STANDS.s()}</small>{button(keep)}
-                    </div>
-                    <div class="choice">
-                        <span>{other}</span><small>{word::OTHER_STEP.s()}</small>
-                        {button(take.into_iter().collect())}
-                    </div>
-                </div>
-                <p class="error" role="alert">{move || failure.get()}</p>
-            </section>
-        }
-        .into_any(),
-    )
+/// What a return visit found, where that is trouble and nothing has been done about it since.
+fn trouble(dispute: &Dispute) -> Option<AnyView> {
+    let found = locale::code(domain::codelist::List::Told, dispute.trouble()?);
+    Some(view! { <p class="callout">{found}</p> }.into_any())
 }
 
 fn facts(case: &Case, dispute: &Dispute, known: Option<&Directory>, open: Sheets) -> AnyView {
@@ -306,10 +251,7 @@ fn course(case: &Case, dispute: &Dispute, known: Option<&Directory>) -> AnyView 
 
 fn event_line<'a>(dispute: &Dispute, event: &'a Event) -> Line<'a> {
     let (title, text) = match &event.what {
-        EventKind::Note { kind, text } => (
-            locale::code(domain::codelist::List::EventKind, kind),
-            text.clone(),
-        ),
+        EventKind::Note { kind, text } => (locale::note(kind), text.clone()),
         EventKind::Photo(_) => (word::PHOTO_ADDED.s().to_owned(), String::new()),
         EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
         EventKind::Step(step) => {

@@ -89,8 +89,8 @@ pub(super) fn sheets(here: Here, open: Sheets) -> AnyView {
         match open.which.get_untracked() {
             Sheet::Event => event(open.id),
             Sheet::Session => session(open.id, dispute),
-            Sheet::Agreement => agreement(open.id),
-            Sheet::Close => close(open.id, dispute),
+            Sheet::Agreement => agreement(open.id, dispute),
+            Sheet::Close => close(open.id),
             Sheet::Edit => edit(open.id, dispute),
             Sheet::Party => party(open.id),
         }
@@ -243,7 +243,8 @@ fn session_form(
 /// How many terms the sheet offers at most; more are rare and stand in the text.
 const TERMS_OFFERED: usize = 3;
 
-fn agreement(id: RecordId) -> AnyView {
+fn agreement(id: RecordId, dispute: &Dispute) -> AnyView {
+    let consented = dispute.consent_at.is_some();
     let fresh = || AgreementDraft {
         form: "oral".to_owned(),
         terms: vec![TermDraft::default(); TERMS_OFFERED],
@@ -252,11 +253,15 @@ fn agreement(id: RecordId) -> AnyView {
     draft::form(
         (Of::sheet("agreement", id), None),
         fresh,
-        move |form, note| agreement_form(id, form, note),
+        move |form, note| agreement_form((id, consented), form, note),
     )
 }
 
-fn agreement_form(id: RecordId, form: Form<AgreementDraft>, note: AnyView) -> AnyView {
+fn agreement_form(
+    (id, consented): (RecordId, bool),
+    form: Form<AgreementDraft>,
+    note: AnyView,
+) -> AnyView {
     // What was typed is in sight when it comes back.
     let used = form.draft.with_untracked(|draft| {
         let typed = |term: &TermDraft| *term != TermDraft::default();
@@ -267,7 +272,14 @@ fn agreement_form(id: RecordId, form: Form<AgreementDraft>, note: AnyView) -> An
     let terms: Vec<_> = (0..TERMS_OFFERED)
         .map(|place| term(form, place, shown))
         .collect();
+    let consent = (!consented).then(|| {
+        view! {
+            {form.tick(word::CONSENT, FieldName::Consent, |draft| &mut draft.consent)}
+            {form.tick(word::NOTICE, FieldName::Notice, |draft| &mut draft.notice)}
+        }
+    });
     let fields = view! {
+        {consent}
         {code_chips(form, (word::FORM, FieldName::Form), code_choices(List::AgreementForm),
             |draft| &mut draft.form)}
         {form.text(Text::required(FieldName::Terms, word::CONTENT, TextKind::Area),
@@ -280,7 +292,8 @@ fn agreement_form(id: RecordId, form: Form<AgreementDraft>, note: AnyView) -> An
         </button>
     };
     sheet_form(form, (note, fields.into_any()), move || {
-        let new = form.draft.get_untracked().parse(platform::now())?;
+        let draft = form.draft.get_untracked();
+        let new = draft.parse(platform::now(), consented)?;
         Ok(Command::RecordAgreement { id, new })
     })
 }
@@ -324,17 +337,9 @@ fn term(form: Form<AgreementDraft>, place: usize, shown: RwSignal<usize>) -> Any
     .into_any()
 }
 
-fn close(id: RecordId, dispute: &Dispute) -> AnyView {
-    let outcome = match dispute.agreements.last() {
-        Some(agreement) if agreement.form == "written" => "11",
-        Some(_) => "12",
-        None if dispute.standing.status == "reported" => "13",
-        None => "",
-    };
-    let fresh = move || CloseDraft {
-        outcome: outcome.to_owned(),
-        ..CloseDraft::default()
-    };
+/// Nothing is chosen beforehand: how a case ended is for a person to say.
+fn close(id: RecordId) -> AnyView {
+    let fresh = CloseDraft::default;
     draft::form((Of::sheet("close", id), None), fresh, move |form, note| {
         close_form(id, form, note)
     })
@@ -398,11 +403,10 @@ fn edit_form(id: RecordId, form: Form<Edited>, note: AnyView) -> AnyView {
     };
     sheet_form(form, (note, fields.into_any()), move || {
         let now = platform::now();
-        let (base, new) = form
+        let edited = form
             .draft
-            .with_untracked(|draft| (draft.base.parse(now), draft.new.parse(now)));
-        let new = new?;
-        let base = base?;
+            .with_untracked(|draft| draft.new.parse_edit(&draft.base, now));
+        let (base, new) = edited?;
         Ok(Command::EditDispute { id, base, new })
     })
 }

@@ -171,7 +171,7 @@ fn course(case: &Case, hazard: &Hazard, known: Option<&Directory>) -> AnyView {
     )];
     for event in &hazard.events {
         let (title, text) = match &event.what {
-            EventKind::Note { kind, text } => (locale::code(List::EventKind, kind), text.clone()),
+            EventKind::Note { kind, text } => (locale::note(kind), text.clone()),
             EventKind::Photo(_) => (word::PHOTO_ADDED.s().to_owned(), String::new()),
             EventKind::PhotoRemoved(_) => (word::PHOTO_REMOVED.s().to_owned(), String::new()),
             EventKind::Step(step) => (format::status(Kind::Hazard, &step.to), step.reason.clone()),

@@ -1,6 +1,5 @@
 //! The officer's day: what is due, what was recorded, and the three things to begin.
 
-use domain::record::Kind;
 use domain::replica::{Activity, LinkFailure, SyncStatus};
 use domain::time::HOUR_MS;
 use domain::view::Row;
@@ -39,7 +38,7 @@ pub fn home() -> AnyView {
                 <a class="button primary span" href=Route::NewDispute(Begin::default()).path()>
                     {icon(icon::PLUS)}{word::NEW_DISPUTE.s()}
                 </a>
-                {patrol_button(state)}
+                {start_patrol(state)}
                 <a class="button" href=Route::NewHazard(Begin::default()).path()>{word::NEW_HAZARD.s()}</a>
             </section>
             {move || no_signal(state)}
@@ -67,7 +66,7 @@ fn no_signal(state: State) -> Option<AnyView> {
         synced_at,
         ..
     } = state.status.get();
-    let away = platform::now().since(synced_at?) >= AWAY_MS;
+    let away = platform::clock().since(synced_at?) >= AWAY_MS;
     let cut_off = matches!(activity, Activity::Failed(LinkFailure::Offline));
     (away && cut_off && on_phone > 0).then(|| {
         view! {
@@ -102,29 +101,6 @@ fn is_mine(state: State, row: &Row) -> bool {
             .as_ref()
             .is_some_and(|known| known.me.person == row.by)
     })
-}
-
-/// The patrol under way, or the button that starts one. Only that decides: its sheet must outlive
-/// the rows that an exchange brings.
-fn patrol_button(state: State) -> AnyView {
-    let running = Memo::new(move |_| {
-        state.rows.with(|rows| {
-            rows.values()
-                .rev()
-                .find(|row| row.kind == Kind::Patrol && row.open && is_mine(state, row))
-                .map(|row| row.id)
-        })
-    });
-    let button = move || match running.get() {
-        Some(id) => view! {
-            <a class="button running" href=Route::Patrol(id).path()>
-                {word::PATROL_RUNNING.s()}
-            </a>
-        }
-        .into_any(),
-        None => start_patrol(state),
-    };
-    view! { {button} }.into_any()
 }
 
 /// The forms of new records that were left.

@@ -6,8 +6,8 @@ use domain::id::{RecordId, UnitId};
 use domain::record::patrol::{CheckinDraft, Counter, Patrol, StartDraft, read_log};
 use domain::record::{FieldName, Kind, Said};
 use domain::unit::{Checkpoint, Directory};
-use domain::view::Row;
 use domain::view::case::Contents;
+use domain::view::{self, Row};
 use leptos::prelude::*;
 
 use crate::component::field::{Form, Text, TextKind};
@@ -55,8 +55,31 @@ pub fn patrols() -> AnyView {
     .into_any()
 }
 
-/// The button that starts a patrol, with its sheet.
+/// The own patrol that is under way; a person has one at a time.
+fn running(state: State) -> Option<RecordId> {
+    let me = state.directory.get()?;
+    state
+        .rows
+        .with(|rows| view::running_patrol(rows.values(), &me.me.person))
+}
+
+/// The patrol under way, or the button that starts one. Only that decides: its sheet must outlive
+/// the rows that an exchange brings.
 pub(super) fn start_patrol(state: State) -> AnyView {
+    let running = Memo::new(move |_| running(state));
+    let button = move || match running.get() {
+        Some(id) => view! {
+            <a class="button running" href=Route::Patrol(id).path()>
+                {word::PATROL_RUNNING.s()}
+            </a>
+        }
+        .into_any(),
+        None => start_button(state),
+    };
+    view! { {button} }.into_any()
+}
+
+fn start_button(state: State) -> AnyView {
     let open = RwSignal::new(false);
     view! {
         <button type="button" class="button" on:click=move |_| open.set(true)>
@@ -81,6 +104,11 @@ fn start_form(state: State) -> AnyView {
 fn start_fields(state: State, form: Form<StartDraft>, note: AnyView) -> AnyView {
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
+        // Started in another window, or on another phone, while this sheet was open.
+        if let Some(id) = untrack(|| running(state)) {
+            nav::replace(Route::Patrol(id));
+            return;
+        }
         let typed = form.draft.get_untracked();
         let id = form.slot.own();
         match grid::checked(state, &typed.grid, typed.parse()) {
@@ -276,7 +304,7 @@ fn checkins(state: State, patrol: &Patrol) -> AnyView {
         .then(|| {
             view! {
                 <section>
-                    <h2>{word::CHECKINS.with(lines.len())}</h2>
+                    <h2>{word::CHECKINS.with(patrol.visits())}</h2>
                     <div class="card"><ol class="line">{lines}</ol></div>
                 </section>
             }

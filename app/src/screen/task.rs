@@ -3,8 +3,8 @@
 use domain::codelist::List;
 use domain::command::Command;
 use domain::id::RecordId;
-use domain::record::task::{ReportDraft, Task};
-use domain::record::{EVENTS, EventKind, FieldName};
+use domain::record::task::{MACHINE, RETURN_VISIT, ReportDraft, Task};
+use domain::record::{EVENTS, FieldName};
 use domain::unit::Directory;
 use domain::view::case::{Case, Contents};
 use leptos::prelude::*;
@@ -29,12 +29,18 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
                 .is_some_and(|case| case.row.open && !case.newer)
         })
     });
+    let category = Memo::new(move |_| {
+        here.with(|case| {
+            let category = case.as_ref().map(|case| case.row.category.clone());
+            category.unwrap_or_default()
+        })
+    });
     let foot = move || {
         to_do.get().then(|| {
             view! {
                 <div class="foot">
                     <button type="button" class="button primary" on:click=move |_| open.set(true)>
-                        {word::REPORT.s()}
+                        {report_word(&category.get()).s()}
                     </button>
                 </div>
             }
@@ -48,13 +54,21 @@ pub(super) fn parts(id: RecordId, here: Here) -> Parts {
     Parts {
         names: |case| {
             (
-                word::RETURN_VISIT.s().to_owned(),
+                format::row_category(&case.row),
                 format::number(&case.row.number),
             )
         },
         main,
         foot: view! { {foot} }.into_any(),
-        sheets: report_sheet(id, open),
+        sheets: report_sheet(id, open, category),
+    }
+}
+
+fn report_word(category: &str) -> Word {
+    if category == RETURN_VISIT {
+        word::REPORT
+    } else {
+        word::REPORT_TASK
     }
 }
 
@@ -65,16 +79,12 @@ fn says(case: &Case, task: &Task, known: Option<&Directory>) -> AnyView {
         (!text.is_empty())
             .then(|| view! { <div class="fact"><dt>{label.s()}</dt><dd>{text}</dd></div> })
     };
-    let report = task.events.iter().find_map(|event| match &event.what {
-        EventKind::Step(step) if step.to == "done" => Some((
+    let report = MACHINE.reached(&task.events, "done").map(|(event, step)| {
+        (
             step.reason.clone(),
             when_and_who(known, event.at, &event.by),
             case.passed_on_at(&format!("{EVENTS}/{}/", event.id)),
-        )),
-        EventKind::Step(_)
-        | EventKind::Note { .. }
-        | EventKind::Photo(_)
-        | EventKind::PhotoRemoved(_) => None,
+        )
     });
     let link = task.link.map(|id| {
         view! { <a class="button" href=Route::Dispute(id).path()>{word::OPEN_CASE.s()}</a> }
@@ -101,23 +111,34 @@ fn says(case: &Case, task: &Task, known: Option<&Directory>) -> AnyView {
     .into_any()
 }
 
-fn report_sheet(id: RecordId, open: RwSignal<bool>) -> AnyView {
+fn report_sheet(id: RecordId, open: RwSignal<bool>, category: Memo<String>) -> AnyView {
     let body = move || {
-        let fresh = || ReportDraft {
-            mode: "1".to_owned(),
-            ..ReportDraft::default()
-        };
+        let asked = category.get_untracked();
+        let fresh = ReportDraft::default;
         draft::form((Of::sheet("report", id), None), fresh, move |form, note| {
-            report_form(id, form, note)
+            report_form((id, asked.clone()), form, note)
         })
     };
-    sheet(open, || word::REPORT.s().to_owned(), body)
+    let title = move || report_word(&category.get()).s().to_owned();
+    sheet(open, title, body)
 }
 
-fn report_form(id: RecordId, form: Form<ReportDraft>, note: AnyView) -> AnyView {
+/// The form of a report: a return visit is asked how it was made and what it found, any other task
+/// what was done.
+fn report_form(
+    (id, category): (RecordId, String),
+    form: Form<ReportDraft>,
+    note: AnyView,
+) -> AnyView {
+    let visit = category == RETURN_VISIT;
+    let text = if visit {
+        Text::optional
+    } else {
+        Text::required
+    };
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        match form.draft.get_untracked().parse() {
+        match form.draft.get_untracked().parse(&category) {
             Err(errors) => form.show_errors(errors),
             Ok(new) => submit_sheet(form, Command::ReportTask { id, new }),
         }
@@ -126,11 +147,13 @@ fn report_form(id: RecordId, form: Form<ReportDraft>, note: AnyView) -> AnyView 
         <form novalidate on:submit=send>
             {note}
             <div class="card">
-                {code_chips(form, (word::FINDING, FieldName::Finding),
-                    code_choices(List::VisitFinding), |draft| &mut draft.finding)}
-                {code_chips(form, (word::MODE, FieldName::Mode),
-                    code_choices(List::VisitMode), |draft| &mut draft.mode)}
-                {form.text(Text::optional(FieldName::Text, word::TEXT, TextKind::Area),
+                {visit.then(|| view! {
+                    {code_chips(form, (word::FINDING, FieldName::Finding),
+                        code_choices(List::VisitFinding), |draft| &mut draft.finding)}
+                    {code_chips(form, (word::MODE, FieldName::Mode),
+                        code_choices(List::VisitMode), |draft| &mut draft.mode)}
+                })}
+                {form.text(text(FieldName::Text, word::TEXT, TextKind::Area),
                     |draft| &mut draft.text)}
             </div>
             {form.save_bar(word::SAVE, None)}

@@ -92,7 +92,7 @@ pub(super) fn unreadable(place: Place, key: &str, bytes: Vec<u8>) -> Aside {
         doc,
         hash,
         reason: AsideReason::Unreadable,
-        at: platform::now(),
+        at: platform::clock(),
         bytes,
     }
 }

@@ -120,7 +120,7 @@ impl Journal {
             return true;
         }
         let chance = u32::from_le_bytes(platform::random());
-        let name = format!("{SAVE}{:015}-{chance:08x}", platform::now().0);
+        let name = format!("{SAVE}{:015}-{chance:08x}", platform::clock().0);
         let hashes = entries.iter().map(|entry| entry.change.hash).collect();
         self.files.borrow_mut().insert(name.clone(), hashes);
         self.folder.write(&name, &journal::encode(&entries)).await

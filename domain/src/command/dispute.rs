@@ -6,9 +6,9 @@ use crate::id::{ItemId, Part, RecordId};
 use crate::record::dispute::{
     self as record, Dispute, NewAgreement, NewClosing, NewDispute, NewSession, VISIT_AFTER_DAYS,
 };
-use crate::record::task::{self, NewTask, RETURN_VISIT};
-use crate::record::vault::{self, Party};
-use crate::record::{Kind, Said, put_text};
+use crate::record::task::{self, NewReport, NewTask, RETURN_VISIT};
+use crate::record::vault::{self, Party, PartyRole};
+use crate::record::{Kind, Said, note_edits, put_text};
 
 /// The most characters of a task's note that are taken over from an agreement.
 const NOTE_CHARS_MAX: usize = 60;
@@ -60,15 +60,9 @@ pub(super) fn record_session(desk: &mut Desk<'_, '_>, new: &NewSession) -> Resul
         "reported" => &["accepted", "mediating"],
         "accepted" | "suspended" => &["mediating"],
         "mediating" => &[],
-        _ => {
-            return Err(Denial::Status {
-                from: desk.status.clone(),
-            });
-        }
+        _ => return Err(desk.not_now()),
     };
-    if fold(desk.current)?.consent_at.is_none() {
-        desk.body.push(Edit::new("consent_at", desk.now()));
-    }
+    consent(desk, new.consent && new.notice)?;
     desk.steps(way)?;
     let id = desk.item();
     desk.body
@@ -80,12 +74,12 @@ pub(super) fn record_agreement(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> R
     let way: &[&str] = match desk.status.as_str() {
         "reported" | "mediating" => &["agreed"],
         "accepted" | "suspended" => &["mediating", "agreed"],
-        _ => {
-            return Err(Denial::Status {
-                from: desk.status.clone(),
-            });
-        }
+        _ => return Err(desk.not_now()),
     };
+    if !has_two_sides(desk.current) {
+        return Err(Denial::NeedsParties);
+    }
+    consent(desk, new.consent && new.notice)?;
     desk.steps(way)?;
     let id = desk.item();
     let terms = new.terms.iter().map(|_| desk.item()).collect();
@@ -95,6 +89,39 @@ pub(super) fn record_agreement(desk: &mut Desk<'_, '_>, new: &NewAgreement) -> R
     let visit = return_visit(desk, new)?;
     desk.more.push(visit);
     Ok(())
+}
+
+/// Whether both sides of a case are registered (People's Mediation Law art. 17 and 29).
+fn has_two_sides(current: &Current) -> bool {
+    let parties = current.vault.as_ref().map(vault::fold).unwrap_or_default();
+    let on_side = |role| parties.iter().any(|kept| kept.role == role);
+    on_side(PartyRole::A) && on_side(PartyRole::B)
+}
+
+/// Consent and notice: the case holds them, or what needs them brings them along. Who said so, and
+/// when, stands in the course.
+fn consent(desk: &mut Desk<'_, '_>, said: bool) -> Result<(), Denial> {
+    if fold(desk.current)?.consent_at.is_some() {
+        return Ok(());
+    }
+    if !said {
+        return Err(Denial::NeedsConsent);
+    }
+    desk.body.push(Edit::new("consent_at", desk.now()));
+    note(desk, record::CONSENT, "");
+    Ok(())
+}
+
+fn note(desk: &mut Desk<'_, '_>, kind: &str, text: &str) {
+    let (id, now) = (desk.item(), desk.now());
+    let by = &desk.me().person;
+    desk.body.extend(note_edits(id, by, now, kind, text));
+}
+
+/// What a return visit that met with trouble leaves in its case.
+pub(super) fn note_visit(desk: &mut Desk<'_, '_>, report: &NewReport) -> Option<()> {
+    let kind = record::visit_note(&report.finding)?;
+    (desk.header.kind == Kind::Dispute).then(|| note(desk, kind, &report.text))
 }
 
 /// The return visit that follows an agreement: some days after its last term.
@@ -154,28 +181,46 @@ pub(super) fn close(desk: &mut Desk<'_, '_>, new: &NewClosing) -> Result<(), Den
     if ["level", "outcome"].iter().any(|path| contested(path)) {
         return Err(Denial::Contested);
     }
-    let way = way_to_close(&desk.status, new)?;
+    let way = way_to_close(desk, new)?;
+    if new.is_failed() {
+        if !new.remedies_told {
+            return Err(Denial::NeedsRemedies);
+        }
+        note(desk, record::REMEDIES, "");
+    }
     desk.body.push(Edit::new("outcome", new.outcome.as_str()));
     put_text(&mut desk.body, "fail_reason", &new.fail_reason);
     put_text(&mut desk.body, "summary", &new.summary);
     desk.steps(way)
 }
 
-fn way_to_close(status: &str, new: &NewClosing) -> Result<&'static [&'static str], Denial> {
-    let denied = || Denial::Status {
-        from: status.to_owned(),
-    };
+fn way_to_close(desk: &Desk<'_, '_>, new: &NewClosing) -> Result<&'static [&'static str], Denial> {
+    let denied = || desk.not_now();
+    let status = desk.status.as_str();
     let way: &[&str] = if new.is_settled() {
         match status {
-            "reported" | "performed" => &["closed"],
-            "agreed" => &["performed", "closed"],
-            "accepted" | "mediating" | "suspended" => return Err(Denial::NeedsAgreement),
+            // Without an agreement only what the parties settled at once, or among themselves.
+            "reported" if !new.is_agreed() => &["closed"],
+            "performed" => &["closed"],
+            "agreed" => {
+                let dispute = fold(desk.current)?;
+                let open: Vec<_> = dispute.open_terms().map(|term| term.text.clone()).collect();
+                if !open.is_empty() {
+                    return Err(Denial::OpenTerms(open));
+                }
+                &["performed", "closed"]
+            }
+            "reported" | "accepted" | "mediating" | "suspended" => {
+                return Err(Denial::NeedsAgreement);
+            }
             _ => return Err(denied()),
         }
     } else if new.is_failed() {
         match status {
             "reported" => &["accepted", "failed", "closed"],
             "accepted" | "mediating" | "suspended" => &["failed", "closed"],
+            // What was agreed was not kept: mediation is taken up again and ends without it.
+            "agreed" => &["mediating", "failed", "closed"],
             "failed" => &["closed"],
             _ => return Err(denied()),
         }

@@ -219,6 +219,28 @@ const CATEGORY_LABOUR: &str = "10";
 /// Days from an agreement's last term to the return visit.
 pub const VISIT_AFTER_DAYS: i64 = 7;
 
+/// Kinds of notes that a step brings along (codes of the list `told`): who said so, and when. Every
+/// party agreed to mediation and was told of rights and duties.
+pub const CONSENT: &str = "consent";
+/// The parties were told of arbitration, administrative and court ways.
+pub const REMEDIES: &str = "remedies";
+/// What a return visit leaves in the course of its case, by the code of its finding, and whether
+/// that is trouble: not performed, signs of relapse, nobody reached.
+const VISITS: [(&str, &str, bool); 5] = [
+    ("1", "visit_1", false),
+    ("2", "visit_2", false),
+    ("3", "visit_3", true),
+    ("4", "visit_4", true),
+    ("5", "visit_5", true),
+];
+
+/// The kind of note that a return visit leaves in the course of its case.
+#[must_use]
+pub fn visit_note(finding: &str) -> Option<&'static str> {
+    let found = VISITS.iter().find(|(code, ..)| *code == finding);
+    found.map(|(_, kind, _)| *kind)
+}
+
 /// A session of mediation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -421,31 +443,48 @@ impl Dispute {
         } else {
             FINISH_DAYS
         };
-        let from = self
-            .events
-            .iter()
-            .find_map(|event| match &event.what {
-                super::EventKind::Step(step) if step.to == "accepted" => Some(event.at),
-                super::EventKind::Step(_)
-                | super::EventKind::Note { .. }
-                | super::EventKind::Photo(_)
-                | super::EventKind::PhotoRemoved(_) => None,
-            })
-            .unwrap_or(self.header.created_at);
+        let from = self.accepted_at().unwrap_or(self.header.created_at);
         Due {
             at: from.plus(days * DAY_MS).day().end(),
             what: DueKind::Finish,
         }
     }
 
+    /// When it was accepted, by the step that holds.
+    #[must_use]
+    pub fn accepted_at(&self) -> Option<Millis> {
+        let mut taken = MACHINE.taken(&self.events).into_iter();
+        taken.find_map(|(event, step)| (step.to == "accepted").then_some(event.at))
+    }
+
+    /// The terms of the agreement that holds which nobody has marked as performed.
+    pub fn open_terms(&self) -> impl Iterator<Item = &Term> {
+        let holds = self.agreements.last();
+        let terms = holds.into_iter().flat_map(|agreement| &agreement.terms);
+        terms.filter(|term| term.done_at.is_none())
+    }
+
+    /// The kind of note that the last return visit left, where it met with trouble and no step has
+    /// been taken since.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        // A step that came after it is what somebody did about it.
+        let since = self.events.iter().rev();
+        let mut since = since.take_while(|event| !matches!(event.what, super::EventKind::Step(_)));
+        let (kind, bad) = since.find_map(|event| match &event.what {
+            super::EventKind::Note { kind, .. } => {
+                let found = VISITS.iter().find(|(_, of, _)| of == kind)?;
+                Some((found.1, found.2))
+            }
+            super::EventKind::Step(_)
+            | super::EventKind::Photo(_)
+            | super::EventKind::PhotoRemoved(_) => None,
+        })?;
+        bad.then_some(kind)
+    }
+
     fn term_due(&self) -> Option<Due> {
-        let open = self
-            .agreements
-            .last()?
-            .terms
-            .iter()
-            .filter(|term| term.done_at.is_none());
-        let at = open.filter_map(|term| term.due).min()?;
+        let at = self.open_terms().filter_map(|term| term.due).min()?;
         Some(Due {
             at,
             what: DueKind::Term,

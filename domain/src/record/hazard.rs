@@ -6,7 +6,7 @@ use super::status::{Machine, Rule, Standing};
 use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind, Said};
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
-use crate::id::{RecordId, UnitId};
+use crate::id::{PersonId, RecordId, UnitId};
 use crate::time::{HOUR_MS, Millis};
 use crate::unit::Role;
 use crate::view::{Due, DueKind};
@@ -305,6 +305,21 @@ impl Hazard {
         };
         Some(Due { at, what })
     }
+}
+
+/// Who put a hazard right that the step `to` would pass or fail, where that must be somebody else: a
+/// recheck always, and the closing of what was fixed on the spot unless it was an ordinary one.
+#[must_use]
+pub fn mended_by(tree: &Tree, from: &str, to: &str) -> Option<PersonId> {
+    let ordinary = tree.text("level").unwrap_or("1") == "1";
+    let mended = match (from, to) {
+        ("rectified", "closed" | "recheck_failed") => "rectified",
+        ("onspot", "closed") if !ordinary => "onspot",
+        _ => return None,
+    };
+    let events = super::events(tree);
+    let by = MACHINE.reached(&events, mended)?.0.by.clone();
+    Some(by)
 }
 
 /// The first edits of a hazard.

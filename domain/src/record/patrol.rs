@@ -3,15 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::{Machine, Rule, Standing};
-use super::{Checker, Event, EventKind, FieldError, FieldName, FoldError, Header, Kind, Said};
+use super::{Checker, Event, FieldError, FieldName, FoldError, Header, Kind, Said};
 use crate::codelist::List;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{ActorKey, ItemId, PersonId, UnitId};
-use crate::time::Millis;
+use crate::time::{MINUTE_MS, Millis};
 use crate::unit::Role;
 
 /// The most characters of a patrol's log.
 pub const LOG_CHARS_MAX: usize = 2_000;
+/// Within so many milliseconds a second check-in at the same place is the same one.
+const REPEAT_MS: i64 = MINUTE_MS;
 /// The most characters of a typed place or a note at a check-in.
 pub const NOTE_CHARS_MAX: usize = 200;
 
@@ -199,6 +201,34 @@ pub struct Checkin {
     pub by: PersonId,
 }
 
+impl Checkin {
+    /// Whether `other` is at the same place within a minute.
+    fn repeats(&self, other: &Self) -> bool {
+        let same = match (&self.checkpoint, &other.checkpoint) {
+            (Some(here), Some(there)) => here == there,
+            (None, None) => self.place == other.place,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same && other.at.since(self.at).abs() < REPEAT_MS
+    }
+}
+
+/// Whether a check-in says nothing that the patrol does not hold: the same place within a minute.
+#[must_use]
+pub fn is_repeated(tree: &Tree, at: Millis, new: &NewCheckin) -> bool {
+    let same = |known: &Checkin| {
+        let again = Checkin {
+            at,
+            checkpoint: new.checkpoint.clone(),
+            place: new.place.to_string(),
+            ..known.clone()
+        };
+        known.repeats(&again) && (new.note.is_empty() || *new.note == *known.note)
+    };
+    let mut known = tree.items("checkins").filter_map(|key| checkin(tree, key));
+    known.any(|known| same(&known))
+}
+
 /// A patrol as its page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patrol {
@@ -237,13 +267,9 @@ impl Patrol {
         let text = |path: &str| tree.text(path).unwrap_or_default().to_owned();
         let events = super::events(tree);
         let standing = MACHINE.fold(&events);
-        let ended_at = events.iter().rev().find_map(|event| match &event.what {
-            EventKind::Step(step) if step.to == "finished" && !step.dropped => Some(event.at),
-            EventKind::Step(_)
-            | EventKind::Note { .. }
-            | EventKind::Photo(_)
-            | EventKind::PhotoRemoved(_) => None,
-        });
+        let ended_at = MACHINE
+            .reached(&events, "finished")
+            .map(|(event, _)| event.at);
         Ok(Self {
             patrol_kind: text("category"),
             mode: text("mode"),
@@ -261,15 +287,24 @@ impl Patrol {
         })
     }
 
+    /// How many check-ins count: one at a place where one was within the minute before is the same.
+    #[must_use]
+    pub fn visits(&self) -> usize {
+        let mut counted: Vec<&Checkin> = Vec::new();
+        for checkin in &self.checkins {
+            if !counted.iter().any(|before| before.repeats(checkin)) {
+                counted.push(checkin);
+            }
+        }
+        counted.len()
+    }
+
     /// Milliseconds on patrol up to `now`, pauses left out.
     #[must_use]
     pub fn active_ms(&self, now: Millis) -> i64 {
         let mut total = 0;
         let mut running_since = Some(self.started_at);
-        for event in &self.events {
-            let EventKind::Step(step) = &event.what else {
-                continue;
-            };
+        for (event, step) in MACHINE.taken(&self.events) {
             match (step.to.as_str(), running_since) {
                 ("paused" | "finished", Some(since)) => {
                     total += event.at.since(since).max(0);
@@ -298,13 +333,23 @@ fn checkin(tree: &Tree, key: &str) -> Option<Checkin> {
     })
 }
 
-/// Counts are kept for each start of the app apart and summed, so that none is lost by a merge.
+/// The most that a counter shows.
+const COUNT_MAX: i64 = 1_000_000;
+
+/// Counts are kept for each start of the app apart and summed, so that none is lost by a merge. What
+/// was counted before a start is taken back after it, so a share may lie below zero; the sum never
+/// does.
 fn count(tree: &Tree, counter: Counter) -> i64 {
-    let sums = tree.items("counts").map(|actor| {
+    shares(tree, counter).clamp(0, COUNT_MAX)
+}
+
+/// The sum of all shares as they are written.
+fn shares(tree: &Tree, counter: Counter) -> i64 {
+    let shares = tree.items("counts").map(|actor| {
         let path = format!("counts/{actor}/{}", counter.key());
-        tree.int(&path).unwrap_or(0).clamp(0, 1_000_000)
+        tree.int(&path).unwrap_or(0).clamp(-COUNT_MAX, COUNT_MAX)
     });
-    sums.sum()
+    shares.fold(0, i64::saturating_add)
 }
 
 /// The first edits of a patrol.
@@ -335,10 +380,14 @@ pub fn checkin_edits(id: ItemId, by: &PersonId, at: Millis, new: &NewCheckin) ->
     edits
 }
 
-/// The edit that adds to a counter.
+/// The edit that adds to a counter; none where what is shown would stay as it is.
 #[must_use]
-pub fn count_edits(tree: &Tree, actor: ActorKey, counter: Counter, more: i64) -> Vec<Edit> {
+pub fn count_edit(tree: &Tree, actor: ActorKey, counter: Counter, more: i64) -> Option<Edit> {
     let path = format!("counts/{}/{}", actor.hex(), counter.key());
-    let sum = tree.int(&path).unwrap_or(0).saturating_add(more).max(0);
-    vec![Edit::new(path, Value::Int(sum))]
+    let shown = count(tree, counter);
+    let wanted = shown.saturating_add(more).clamp(0, COUNT_MAX);
+    // Where two phones took back the same one, the shares come to less than what is shown.
+    let difference = wanted.saturating_sub(shares(tree, counter));
+    let share = tree.int(&path).unwrap_or(0).saturating_add(difference);
+    (wanted != shown).then(|| Edit::new(path, Value::Int(share)))
 }

@@ -57,11 +57,35 @@ impl Machine {
     /// that a rule allows is taken, any other is kept for review, and neither is ever lost.
     #[must_use]
     pub fn fold(&self, events: &[Event]) -> Standing {
-        let mut standing = Standing {
-            status: self.initial.to_owned(),
-            since: None,
-            review: Vec::new(),
-        };
+        let (taken, review) = self.sort(events);
+        let last = taken.last();
+        Standing {
+            status: last
+                .map_or(self.initial, |(_, step)| step.to.as_str())
+                .to_owned(),
+            since: last.map(|(event, _)| (event.id, event.at)),
+            review,
+        }
+    }
+
+    /// The steps that hold, in their order: whatever counts steps counts these, and none that was
+    /// dropped or waits for review.
+    #[must_use]
+    pub fn taken<'a>(&self, events: &'a [Event]) -> Vec<(&'a Event, &'a Step)> {
+        self.sort(events).0
+    }
+
+    /// The last step to a status that holds, where there is one.
+    #[must_use]
+    pub fn reached<'a>(&self, events: &'a [Event], status: &str) -> Option<(&'a Event, &'a Step)> {
+        let taken = self.taken(events).into_iter();
+        taken.rev().find(|(_, step)| step.to == status)
+    }
+
+    /// Steps that hold, and those that wait for review.
+    fn sort<'a>(&self, events: &'a [Event]) -> (Vec<(&'a Event, &'a Step)>, Vec<ItemId>) {
+        let (mut taken, mut review) = (Vec::new(), Vec::new());
+        let mut status = self.initial;
         for event in events {
             let EventKind::Step(step) = &event.what else {
                 continue;
@@ -71,14 +95,14 @@ impl Machine {
             }
             // The step must start where the record stands: one that was taken from elsewhere was
             // taken without knowing of the steps before it.
-            if step.from == standing.status && self.rule(&step.from, &step.to).is_some() {
-                standing.status.clone_from(&step.to);
-                standing.since = Some((event.id, event.at));
-            } else if step.to != standing.status {
-                standing.review.push(event.id);
+            if step.from == status && self.rule(&step.from, &step.to).is_some() {
+                status = &step.to;
+                taken.push((event, step));
+            } else if step.to != status {
+                review.push(event.id);
             }
         }
-        standing
+        (taken, review)
     }
 
     /// Whether something is still to be done in this status.

@@ -89,20 +89,26 @@ pub struct NewReport {
 }
 
 impl ReportDraft {
-    /// Reads the form.
+    /// Reads the form: of a return visit, how it was made and what it found; of any other task, what
+    /// was done.
     ///
     /// # Errors
     /// Every field that is missing or wrong.
-    pub fn parse(&self) -> Result<NewReport, Vec<FieldError>> {
+    pub fn parse(&self, category: &str) -> Result<NewReport, Vec<FieldError>> {
         let mut check = Checker::default();
-        let finding = check.code(FieldName::Finding, List::VisitFinding, &self.finding);
-        let mode = if self.mode.is_empty() {
-            "1"
-        } else {
-            &self.mode
+        let visit = category == RETURN_VISIT;
+        let mut code = |field, list, typed: &str| {
+            let asked = visit.then(|| check.code(field, list, typed));
+            asked.unwrap_or_default()
         };
-        let mode = check.code(FieldName::Mode, List::VisitMode, mode);
-        let text = check.optional(FieldName::Text, &self.text, REPORT_CHARS_MAX);
+        let finding = code(FieldName::Finding, List::VisitFinding, &self.finding);
+        let mode = code(FieldName::Mode, List::VisitMode, &self.mode);
+        let text = if visit {
+            Checker::optional
+        } else {
+            Checker::required
+        };
+        let text = text(&mut check, FieldName::Text, &self.text, REPORT_CHARS_MAX);
         check.finish(Some(NewReport {
             finding,
             mode,
@@ -139,6 +145,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it asks for a return visit.
+    #[must_use]
+    pub fn is_visit(&self) -> bool {
+        self.category == RETURN_VISIT
+    }
+
     /// Reads a task from the fields of its body.
     ///
     /// # Errors
@@ -168,7 +180,7 @@ impl Task {
     /// By when it is to be done, while it is open.
     #[must_use]
     pub fn due(&self) -> Option<Due> {
-        let what = if self.category == RETURN_VISIT {
+        let what = if self.is_visit() {
             DueKind::Visit
         } else {
             DueKind::Task
@@ -178,6 +190,14 @@ impl Task {
             what,
         })
     }
+}
+
+/// The record that a return visit follows, in whose course its report leaves a note.
+#[must_use]
+pub fn visits(tree: &Tree) -> Option<RecordId> {
+    let visit = tree.text("category") == Some(RETURN_VISIT);
+    let link = tree.text("link").filter(|_| visit)?;
+    link.parse().ok()
 }
 
 /// The first edits of a task.

@@ -77,7 +77,16 @@ impl Replica {
             self.wake(Cause::Button, pending.fresh.now, effects);
             return;
         }
-        match self.write(&mut pending, stored) {
+        let beside = Self::beside(&pending.command, stored);
+        let known = |id: &RecordId| records.iter().any(|stored| stored.id == *id);
+        if let Some(other) = beside.filter(|id| !known(id)) {
+            self.commands.insert(ticket, pending);
+            let records = vec![record, other];
+            effects.push(Effect::Load { ticket, records });
+            return;
+        }
+        let beside = beside.and_then(|id| records.iter().find(|stored| stored.id == id));
+        match self.write(&mut pending, stored, beside) {
             Ok(batch) if batch.rows.is_empty() && pending.drafts.is_empty() => {
                 effects.push(Effect::Finished {
                     ticket,
@@ -109,17 +118,24 @@ impl Replica {
         }
     }
 
+    /// The other record that a command leaves a note in.
+    fn beside(command: &Command, stored: &StoredRecord) -> Option<RecordId> {
+        if !command.may_note() || stored.is_absent() {
+            return None;
+        }
+        let other = command.beside(&current(&mut Opened::open(stored)));
+        other.filter(|id| *id != stored.id)
+    }
+
     fn write(
         &self,
         pending: &mut Pending,
         stored: &StoredRecord,
+        beside: Option<&StoredRecord>,
     ) -> Result<WriteBatch, CommandError> {
         let directory = self.directory.as_ref().ok_or(CommandError::NotJoined)?;
         let mut opened = Opened::open(stored);
-        let current = (!stored.is_absent()).then(|| Current {
-            body: opened.body.tree(),
-            vault: opened.vault.as_mut().map(Document::tree),
-        });
+        let current = (!stored.is_absent()).then(|| current(&mut opened));
         // Every attempt draws the same ids: nothing of an attempt that failed was kept.
         let mut context = Context {
             directory,
@@ -139,6 +155,17 @@ impl Replica {
             ..WriteBatch::default()
         };
         let at = pending.fresh.now;
+        if let Some(other) = beside.filter(|other| !other.body.is_empty()) {
+            let mut opened = Opened::open(other);
+            let current = self::current(&mut opened);
+            let note = pending
+                .command
+                .plan_beside(&mut context, (other.id, &current));
+            if let Some(plan) = note {
+                // A case that takes nothing more stays as it is; what was reported is saved.
+                let _noted = self.carry_out(&plan, (other, &mut opened), at, &mut batch);
+            }
+        }
         for plan in plans {
             if plan.record == stored.id {
                 self.carry_out(&plan, (stored, &mut opened), at, &mut batch)?;
@@ -241,6 +268,14 @@ impl Replica {
             let records = vec![pending.command.record()];
             effects.push(Effect::Load { ticket, records });
         }
+    }
+}
+
+/// The fields of a record as they stand.
+fn current(opened: &mut Opened) -> Current {
+    Current {
+        body: opened.body.tree(),
+        vault: opened.vault.as_mut().map(Document::tree),
     }
 }
 

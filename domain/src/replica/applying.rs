@@ -48,6 +48,8 @@ pub(super) struct Applying {
     pub(super) now: Millis,
     /// Where it came from a colleague's device and not from the server.
     pub(super) handed: Option<Handed>,
+    /// How far the device's clock is off, as this answer tells.
+    pub(super) clock_gap_ms: i64,
 }
 
 /// The hashes of the records that an answer touches.
@@ -331,6 +333,10 @@ impl Applying {
         let at = last.map_or(self.now, |last| last.max(self.now));
         put(MetaKey::SyncedAt, postcard::to_allocvec(&at).ok());
         put(MetaKey::CheckedAt, postcard::to_allocvec(&checked).ok());
+        put(
+            MetaKey::ClockGap,
+            postcard::to_allocvec(&self.clock_gap_ms).ok(),
+        );
     }
 }
 

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use super::ahead;
 use super::applying::{Applying, Stored};
+use super::clock;
 use super::hand::TakeInError;
 use super::mend::Requeuing;
 use super::{
     Activity, Cause, Effect, LinkFailure, MetaKey, OutboxItem, Replica, StoreFault, StoredRecord,
     Ticket, WriteBatch,
 };
-use crate::access;
+use crate::access::{self, Refusal};
 use crate::document::{CHANGE_BYTES_MAX, Hashed};
 use crate::id::{PersonId, RecordId};
 use crate::sync::backoff::{HELD_MS_MAX, IDLE_MS, RETRY_MS_MAX, held_ms, retry_ms};
 use crate::sync::message::{
-    Answer, Ask, BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item,
-    ItemResult, LeanAnswer, PAGE_KIB_MAX, PageDigest, READS_CELLS, Receipt, Request,
+    Answer, Ask, BATCH_BYTES_MAX, Batch, CODE_CHARS_MAX, ErrorCode, Item, ItemResult, LeanAnswer,
+    PAGE_KIB_MAX, PageDigest, READS_CELLS, Receipt, Request,
 };
 use crate::time::Millis;
 
@@ -49,6 +50,8 @@ pub(super) struct Sent {
     signed: bool,
     /// The code that it brings.
     joins: Option<String>,
+    /// When it was made.
+    at: Millis,
 }
 
 impl Replica {
@@ -92,7 +95,7 @@ impl Replica {
         self.status.activity = Activity::Working;
         effects.push(Effect::ReadOutbox {
             bytes_max: BATCH_BYTES_MAX,
-            items_max: BATCH_ITEMS_MAX,
+            items_max: self.doubt.items_max(),
         });
     }
 
@@ -107,7 +110,8 @@ impl Replica {
         }
         // Who joins sends a small request, which is taken up where it was cut: the server keeps no
         // more of somebody whom it does not know.
-        let items = if self.joining.is_some() || self.is_held(now) {
+        let alone = self.joining.is_some() || self.doubt.asks_without();
+        let items = if self.is_held(now) || alone {
             Vec::new()
         } else {
             items
@@ -131,7 +135,8 @@ impl Replica {
             batch,
         };
         // What is held waits for its time, and nothing goes round meanwhile.
-        let left = leaves_some(&items, self.status.on_phone) && !self.is_held(now);
+        let full = items.len() >= self.doubt.items_max();
+        let left = (full || leaves_some(&items, self.status.on_phone)) && !self.is_held(now);
         let new = self.joining.is_some() || self.enrolled != self.key;
         let key = self.key.filter(|_| !self.unsigned);
         let bytes = key.and_then(|key| request.encode_to_sign(new.then_some(key)));
@@ -142,6 +147,7 @@ impl Replica {
             enrols: bytes.is_some() && new,
             signed: bytes.is_some(),
             joins: self.joining.clone(),
+            at: now,
         });
         effects.push(Effect::Send {
             bytes: bytes.unwrap_or_else(|| request.encode()),
@@ -152,18 +158,23 @@ impl Replica {
         let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
-        let (left, enrols) = (sent.left, sent.enrols);
+        let (left, enrols, brought) = (sent.left, sent.enrols, sent.items.len());
+        let began = sent.at;
         let lean = Answer::decode(bytes).ok();
         let pushed = lean
             .as_ref()
             .and_then(|lean| results(sent, lean.answer.receipt.as_ref()));
-        let (Some(lean), Some(pushed)) = (lean, pushed) else {
+        let (Some(lean), Some(mut pushed)) = (lean, pushed) else {
             // Whatever answered, it was not our server, or not to this request: nothing is sent
             // until a receipt names it.
             self.link_failed_now(LinkFailure::NotOurs, now, effects);
             return;
         };
-        self.status.clock_gap_ms = lean.answer.now.since(now);
+        let known = self.status.clock_gap_ms;
+        self.status.clock_gap_ms = clock::gap(known, lean.answer.now, (began, now));
+        if let Some(unreadable) = self.doubt.answered(brought) {
+            pushed.push((unreadable, ItemResult::Refused(Refusal::Damaged)));
+        }
         let docs = pushed.iter().map(|(item, _)| item.doc).chain(lean.docs());
         let mut records: BTreeSet<RecordId> = docs.map(|doc| doc.record).collect();
         let known = lean.answer.directory.as_ref().or(self.directory.as_ref());
@@ -216,6 +227,7 @@ impl Replica {
             sums: self.sums.clone(),
             now,
             handed: None,
+            clock_gap_ms: self.status.clock_gap_ms,
         }
     }
 
@@ -426,6 +438,10 @@ impl Replica {
             return;
         };
         let (enrols, signed) = (sent.enrols, sent.signed);
+        let narrows = match failure {
+            LinkFailure::Refused(code) => self.doubt.refused(code, &sent.items),
+            LinkFailure::Offline | LinkFailure::NotOurs | LinkFailure::Wait(_) => false,
+        };
         let typed = self.joining.is_some() && self.joining != sent.joins;
         self.phase = Phase::Idle;
         if failure == LinkFailure::Refused(ErrorCode::Unknown) && !self.whole {
@@ -435,7 +451,7 @@ impl Replica {
         }
         let asks_again = match failure {
             // What was refused did not bring the code that somebody typed meanwhile.
-            LinkFailure::Refused(_) if typed => true,
+            LinkFailure::Refused(_) if typed || narrows => true,
             // A server that was restored from before it learned the key.
             LinkFailure::Refused(ErrorCode::UnknownKey) if signed && !enrols => {
                 self.enrolled.take().is_some()
@@ -507,6 +523,7 @@ impl Replica {
             enrols: false,
             signed: false,
             joins: self.joining.clone(),
+            at: now,
         });
         self.link_failed(failure, now, u16::MAX, effects);
     }
@@ -523,7 +540,6 @@ fn leaves_some(items: &[OutboxItem], records: u32) -> bool {
     let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
     let named: BTreeSet<RecordId> = items.iter().map(|item| item.doc.record).collect();
     u32::try_from(named.len()).unwrap_or(u32::MAX) < records
-        || items.len() >= BATCH_ITEMS_MAX
         || bytes + CHANGE_BYTES_MAX > BATCH_BYTES_MAX
 }
 

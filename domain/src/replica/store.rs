@@ -233,6 +233,8 @@ pub struct Meta {
     /// The records with changes that came by hand and that the server has not confirmed since, each
     /// with its grid.
     pub by_hand: BTreeMap<RecordId, UnitId>,
+    /// The server's clock less the device's, in milliseconds, as the last exchange told.
+    pub clock_gap_ms: i64,
 }
 
 /// The name of one thing that a device remembers.
@@ -256,11 +258,13 @@ pub enum MetaKey {
     Ahead,
     /// See [`Meta::by_hand`].
     ByHand,
+    /// See [`Meta::clock_gap_ms`].
+    ClockGap,
 }
 
 impl MetaKey {
     /// All names.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Directory,
         Self::Cursor,
         Self::Seen,
@@ -270,6 +274,7 @@ impl MetaKey {
         Self::Enrolled,
         Self::Ahead,
         Self::ByHand,
+        Self::ClockGap,
     ];
 
     /// The key in the store.
@@ -285,6 +290,7 @@ impl MetaKey {
             Self::Enrolled => "enrolled",
             Self::Ahead => "ahead",
             Self::ByHand => "by_hand",
+            Self::ClockGap => "clock_gap",
         }
     }
 }
@@ -307,6 +313,7 @@ impl Meta {
             enrolled: read(stored(MetaKey::Enrolled)).flatten(),
             ahead: read(stored(MetaKey::Ahead)).unwrap_or_default(),
             by_hand: read(stored(MetaKey::ByHand)).unwrap_or_default(),
+            clock_gap_ms: read(stored(MetaKey::ClockGap)).unwrap_or_default(),
         }
     }
 }

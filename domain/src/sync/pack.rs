@@ -17,8 +17,10 @@ const SAMPLE: &[u8] = include_bytes!("../../data/sample-1.bin");
 const ORDER: u32 = 6;
 /// The memory of the model in bytes, on both ends.
 const MEMORY_BYTES: u32 = 4 * 1024 * 1024;
-/// A packed message holds at most so many times its bytes: text packs five-fold, columns of equal
-/// values twenty-fold, and only a bomb more.
+/// A packed message holds at most so many times its bytes.
+///
+/// What a stranger's costs to unpack thus follows from its length. Text packs five-fold, columns of equal values twenty-fold. What packs
+/// better, such as 5,000 equal characters, is filled up with zeros to this.
 pub const RATIO_MAX: usize = 64;
 
 /// The bytes with which every packed stream begins: the packed sample, without the last few, which
@@ -36,8 +38,11 @@ static BEGINNING: LazyLock<Vec<u8>> = LazyLock::new(|| {
 #[must_use]
 pub fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
     let whole = stream(bytes)?;
-    let packed = whole.strip_prefix(BEGINNING.as_slice())?;
-    (packed.len() < bytes.len()).then(|| packed.to_vec())
+    let mut packed = whole.strip_prefix(BEGINNING.as_slice())?.to_vec();
+    // Nothing honest is refused for packing too well: the reader wants so many bytes, and reads no
+    // further than what it is told to unpack.
+    packed.resize(packed.len().max(bytes.len().div_ceil(RATIO_MAX)), 0);
+    (packed.len() < bytes.len()).then_some(packed)
 }
 
 /// Unpacks `len` bytes.
@@ -113,6 +118,22 @@ mod tests {
                 "cut at {len}"
             );
         }
+    }
+
+    #[test]
+    fn sy40_what_packs_too_well_is_filled_up_and_read() {
+        for text in ["水".repeat(5_000), "a".repeat(60_000), " ".repeat(70)] {
+            let packed = pack(text.as_bytes()).expect("packs");
+            assert!(packed.len() * RATIO_MAX >= text.len());
+            assert!(packed.len() <= text.len().div_ceil(RATIO_MAX).max(40));
+            let back = unpack(&packed, text.len());
+            assert_eq!(back.as_deref(), Some(text.as_bytes()));
+        }
+        // What is not filled up is refused as before, at the cost of its own length.
+        let text = "水".repeat(5_000);
+        let packed = pack(text.as_bytes()).expect("packs");
+        let bomb = &packed[..packed.len() - 1];
+        assert_eq!(unpack(bomb, text.len()), None);
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::access;
 use crate::document::{DecodeError, Document, Span, Tree, Value};
-use crate::id::{ChangeHash, DocId, PersonId, RecordId};
+use crate::id::{ChangeHash, DocId, ItemId, PersonId, RecordId};
 use crate::record::dispute::Dispute;
 use crate::record::hazard::Hazard;
 use crate::record::patrol::Patrol;
 use crate::record::photo;
+use crate::record::status::{Standing, Step};
 use crate::record::task::Task;
 use crate::record::vault::{self, KeptParty};
-use crate::record::{FoldError, Kind, SCHEMA, events};
+use crate::record::{Event, EventKind, FoldError, Kind, SCHEMA, events};
 use crate::replica::{StoredChange, StoredRecord};
 use crate::sync::message::PassedOn;
 use crate::time::Millis;
@@ -167,7 +169,62 @@ impl Case {
     }
 }
 
+impl Contents {
+    /// Where the record stands, and its course.
+    #[must_use]
+    pub const fn standing(&self) -> (&Standing, &[Event]) {
+        match self {
+            Self::Dispute(dispute) => (&dispute.standing, dispute.events.as_slice()),
+            Self::Patrol(patrol) => (&patrol.standing, patrol.events.as_slice()),
+            Self::Hazard(hazard) => (&hazard.standing, hazard.events.as_slice()),
+            Self::Task(task) => (&task.standing, task.events.as_slice()),
+        }
+    }
+}
+
+/// Steps that exclude each other: those that hold, and those that wait for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The status that holds.
+    pub stands: String,
+    /// The steps that led away from where the first waiting one begins: without them it is taken.
+    /// Empty where none did, as with a step of a newer version.
+    pub instead_of: Vec<ItemId>,
+    /// The steps that wait, each with the status that it leads to.
+    pub waiting: Vec<(ItemId, String)>,
+}
+
 impl Case {
+    /// The steps that a person has to decide between, of a record of any kind.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        let (standing, events) = self.contents.standing();
+        let step = |event: &Event| match &event.what {
+            EventKind::Step(step) => Some(step.clone()),
+            EventKind::Note { .. } | EventKind::Photo(_) | EventKind::PhotoRemoved(_) => None,
+        };
+        let waits = |event: &&Event| standing.review.contains(&event.id);
+        let waiting = events.iter().filter(waits);
+        let waiting: Vec<_> = waiting
+            .filter_map(|event| Some((event.id, step(event)?)))
+            .collect();
+        let machine = access::machine(self.row.kind);
+        let taken = machine.taken(events);
+        let from = &waiting.first()?.1.from;
+        let parts = taken.iter().rposition(|(_, step)| step.from == *from);
+        let fits = |(_, step): &(ItemId, Step)| machine.rule(&step.from, &step.to).is_some();
+        let parts = parts.filter(|_| waiting.first().is_some_and(fits));
+        let instead_of = parts.and_then(|at| taken.get(at..)).unwrap_or_default();
+        Some(Contradiction {
+            stands: standing.status.clone(),
+            instead_of: instead_of.iter().map(|(event, _)| event.id).collect(),
+            waiting: waiting
+                .into_iter()
+                .map(|(event, step)| (event, step.to))
+                .collect(),
+        })
+    }
+
     /// The way on which an item of the record came back, if it was lost: an event, a session, or by
     /// the name of a field of its header its registration.
     #[must_use]

@@ -2,8 +2,15 @@
 //! that one word never shows two numbers. Their names stand in the code list `figure`.
 
 use crate::record::Kind;
+use crate::record::task::RETURN_VISIT;
 use crate::time::Millis;
 use crate::view::Row;
+
+/// Whether a matter is of the highest level: red wherever it is shown, and counted as major.
+#[must_use]
+pub fn is_major(kind: Kind, level: &str) -> bool {
+    matches!((kind, level), (Kind::Dispute, "R") | (Kind::Hazard, "3"))
+}
 
 /// A number that is counted over records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,13 +23,14 @@ pub enum Figure {
     Failed,
     /// Patrols by the day on which they began.
     Patrols,
-    /// Hazards by the day on which they were found: fixed on the spot, put right or taken over.
+    /// Hazards by the day on which they were found: fixed on the spot or put right. Handing one over
+    /// puts nothing right.
     HazardsDone,
     /// Hazards by the day on which they were found: the others.
     HazardsLeft,
-    /// Tasks by the day on which they were due, or done where none is due any more: done.
+    /// Return visits by the day on which they were due, or done where none is due any more: done.
     VisitsDone,
-    /// Tasks by the day on which they were due: not done and not cancelled.
+    /// Return visits by the day on which they were due: not done and not cancelled.
     VisitsLeft,
     /// Disputes, hazards and tasks of which something is still to be done, now.
     Open,
@@ -75,12 +83,13 @@ impl Figure {
         };
         let found = |kind| (row.kind == kind).then_some(row.happened_at);
         let hazard_done = || {
-            let done = ["onspot", "rectified", "transferred", "closed"];
+            let done = ["onspot", "rectified", "closed"];
             done.contains(&row.status.as_str())
         };
         // A visit that is done has no due date any more: it counts by the day it was done.
-        let task = || {
-            let counts = row.kind == Kind::Task && row.status != "cancelled";
+        let visit = || {
+            let counts =
+                row.kind == Kind::Task && row.category == RETURN_VISIT && row.status != "cancelled";
             let at = row.due.map(|due| due.at).or(row.closed_at);
             at.filter(|_| counts)
         };
@@ -91,8 +100,8 @@ impl Figure {
             Self::Patrols => found(Kind::Patrol),
             Self::HazardsDone => found(Kind::Hazard).filter(|_| hazard_done()),
             Self::HazardsLeft => found(Kind::Hazard).filter(|_| !hazard_done()),
-            Self::VisitsDone => task().filter(|_| row.status == "done"),
-            Self::VisitsLeft => task().filter(|_| row.status != "done"),
+            Self::VisitsDone => visit().filter(|_| row.status == "done"),
+            Self::VisitsLeft => visit().filter(|_| row.status != "done"),
             Self::Open | Self::Overdue | Self::Major => None,
         }
     }
@@ -101,15 +110,10 @@ impl Figure {
     #[must_use]
     pub fn stands(self, row: &Row, now: Millis) -> bool {
         let open = row.open && row.kind != Kind::Patrol;
-        let major = match row.kind {
-            Kind::Dispute => row.level == "R",
-            Kind::Hazard => row.level == "3",
-            Kind::Patrol | Kind::Task => false,
-        };
         match self {
             Self::Open => open,
             Self::Overdue => open && row.is_overdue(now),
-            Self::Major => open && major,
+            Self::Major => open && is_major(row.kind, &row.level),
             Self::Found
             | Self::Settled
             | Self::Failed

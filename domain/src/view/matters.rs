@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cell, SMALL_CELL_MAX, chart};
+use super::figure::is_major;
 use super::weeks::{Span, Weeks};
 use crate::record::Kind;
 
@@ -109,21 +110,16 @@ fn coarsen(groups: &mut BTreeMap<Key, u32>, key: &Key) {
     *groups.entry(wider).or_default() += count;
 }
 
-/// Whether matters of this kind and level are of the highest.
-fn is_major(kind: Kind, level: Option<&str>) -> bool {
-    matches!(
-        (kind, level),
-        (Kind::Dispute, Some("R")) | (Kind::Hazard, Some("3"))
-    )
-}
-
 /// The smallest group of those that leave one or two of a count that is shown.
 fn singled_out(groups: &BTreeMap<Key, u32>, beside: &mut impl Beside) -> Option<Key> {
     let all = groups.iter();
     if let Some(key) = leaving(all, beside.open(), |_| true) {
         return Some(key);
     }
-    let major = |(kind, _, level, _): &Key| is_major(*kind, level.as_deref());
+    let major = |(kind, _, level, _): &Key| {
+        let level = level.as_deref();
+        level.is_some_and(|level| is_major(*kind, level))
+    };
     if let Some(key) = leaving(groups.iter(), beside.major(), major) {
         return Some(key);
     }

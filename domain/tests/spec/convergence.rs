@@ -63,6 +63,8 @@ fn command(phone: &mut Phone, step: &Move) -> Option<Command> {
             let form = SessionDraft {
                 statements: "谈".into(),
                 result: "again".into(),
+                consent: true,
+                notice: true,
                 ..SessionDraft::default()
             };
             Command::RecordSession {

@@ -27,6 +27,7 @@ mod photos;
 mod records;
 mod said;
 mod scope;
+mod steps;
 mod storage;
 mod sync;
 mod views;

@@ -3,8 +3,8 @@
 use domain::command::{Command, Denial};
 use domain::document::Value;
 use domain::id::RecordId;
-use domain::record::Said;
 use domain::record::dispute::{AgreementDraft, CloseDraft, EventDraft, SessionDraft};
+use domain::record::{EventKind, Said};
 use domain::replica::CommandError;
 use domain::time::DAY_MS;
 use domain::view::Row;
@@ -148,7 +148,7 @@ fn mg4_items_that_two_people_add_are_all_there() {
     let notes = dispute
         .events
         .iter()
-        .filter(|event| matches!(event.what, domain::record::EventKind::Note { .. }));
+        .filter(|event| matches!(&event.what, EventKind::Note { kind, .. } if kind == "visit"));
     assert_eq!((notes.count(), dispute.sessions.len()), (2, 2));
     // Both accepted the case: the same step twice is no contradiction.
     assert_eq!(
@@ -162,9 +162,11 @@ fn mg5_of_two_contradicting_ends_neither_is_lost_and_a_person_decides() {
     let (mut first, mut second, mut tablet, mut server, id) = apart();
     let form = AgreementDraft {
         content: "以老田坎为界".to_owned(),
+        consent: true,
+        notice: true,
         ..Default::default()
     };
-    let new = form.parse(morning()).expect("sound");
+    let new = form.parse(morning(), false).expect("sound");
     assert_eq!(
         first.act(&mut server, Command::RecordAgreement { id, new }),
         Ok(id)
@@ -193,14 +195,16 @@ fn mg5_of_two_contradicting_ends_neither_is_lost_and_a_person_decides() {
         }
     );
     // The officer who had agreed takes it back: the other end then holds.
-    let Contents::Dispute(dispute) = first.case(id).contents else {
-        panic!("a dispute")
-    };
-    let (event, _) = dispute.standing.since.expect("a step was taken");
-    assert_eq!(
-        first.act(&mut server, Command::DropStep { id, event }),
-        Ok(id)
-    );
+    let steps = first.case(id).contradiction().expect("to be decided");
+    assert_eq!(steps.stands, "agreed");
+    let to: Vec<_> = steps.waiting.iter().map(|(_, to)| to.as_str()).collect();
+    assert_eq!(to, ["accepted", "failed", "closed"]);
+    for event in steps.instead_of {
+        assert_eq!(
+            first.act(&mut server, Command::DropStep { id, event }),
+            Ok(id)
+        );
+    }
     tablet.sync(&mut server);
     assert_eq!(
         (tablet.row(id).status.as_str(), tablet.row(id).review),

@@ -14,7 +14,7 @@ use domain::replica::{
 use domain::sync::frame;
 use domain::sync::lean::{self, Known};
 use domain::sync::message::{
-    Answer, Caller, Cell, Entry, ErrorCode, ItemResult, PassedOn, Receipt, Request, Secret,
+    Answer, Batch, Caller, Cell, Entry, ErrorCode, ItemResult, PassedOn, Receipt, Request, Secret,
 };
 use domain::sync::repair::{Repair, Repaired, Set};
 use domain::sync::sum::{Mark, Sums, combined};
@@ -277,6 +277,12 @@ pub struct Server {
     pub ahead: Option<(Vec<Row>, Directory)>,
     /// What every answer says beside its fields.
     pub cells: Vec<Cell>,
+    /// It cannot read a request that brings something of these records.
+    pub chokes_on: Vec<RecordId>,
+    /// It cannot read anything at all.
+    pub deaf: bool,
+    /// Its clock less that of whoever asks.
+    pub clock_gap_ms: i64,
 }
 
 impl Server {
@@ -322,43 +328,20 @@ impl Server {
             Some(Some(batch)) => Some(batch),
             Some(None) => return Err(ErrorCode::Unknown),
         };
+        if self.cannot_read(batch.as_ref()) {
+            return Err(ErrorCode::BadRequest);
+        }
         let cursor = ask.cursor.try_into().map(u64::from_be_bytes).unwrap_or(0);
         // A cursor beyond the end is of a log that was longer: the sums tell what is missing.
         let cursor = cursor.min(self.log.len() as u64);
         if ask.sound {
             self.acked.insert(device, cursor);
         }
-        let receipt = batch.as_ref().map(|batch| Receipt {
-            no: batch.no,
-            digest: batch.digest(),
-            results: batch
-                .items
-                .iter()
-                .map(|item| {
-                    let grid = &batch.grids[usize::from(item.grid)];
-                    let author = item.author.checked_sub(1);
-                    let author = author.map(|n| batch.authors[usize::from(n)].clone());
-                    let known = self.members.values();
-                    let by = known
-                        .clone()
-                        .find(|known| Some(&known.me.person) == author.as_ref());
-                    let is_known = by.is_some() || author.is_none();
-                    let by = by.unwrap_or(&directory).clone();
-                    let is_own = by.me.person == directory.me.person;
-                    if !is_known || (!is_own && !self.healing) {
-                        return ItemResult::Refused(Refusal::AnotherName);
-                    }
-                    let way = (!is_own).then(|| PassedOn {
-                        by: directory.me.person.clone(),
-                        from: Millis(1),
-                        to: Millis(2),
-                    });
-                    self.push((device, way), &by, (item.doc, grid), item.change.bytes())
-                })
-                .collect(),
-        });
+        let receipt = batch
+            .as_ref()
+            .map(|batch| self.receipt(device, &directory, batch));
         let mut answer = Answer {
-            now: ask.now,
+            now: ask.now.plus(self.clock_gap_ms),
             receipt,
             authors: Vec::new(),
             entries: Vec::new(),
@@ -382,6 +365,44 @@ impl Server {
         self.pull(device, &directory, cursor, &mut answer);
         self.repair(&directory, ask.repair, &mut answer);
         Ok(answer.encode(ask.whole))
+    }
+
+    fn cannot_read(&self, batch: Option<&Batch>) -> bool {
+        let mut items = batch.into_iter().flat_map(|batch| &batch.items);
+        self.deaf || items.any(|item| self.chokes_on.contains(&item.doc.record))
+    }
+
+    /// What a batch of a device came to.
+    fn receipt(&mut self, device: DeviceId, directory: &Directory, batch: &Batch) -> Receipt {
+        Receipt {
+            no: batch.no,
+            digest: batch.digest(),
+            results: batch
+                .items
+                .iter()
+                .map(|item| {
+                    let grid = &batch.grids[usize::from(item.grid)];
+                    let author = item.author.checked_sub(1);
+                    let author = author.map(|n| batch.authors[usize::from(n)].clone());
+                    let known = self.members.values();
+                    let by = known
+                        .clone()
+                        .find(|known| Some(&known.me.person) == author.as_ref());
+                    let is_known = by.is_some() || author.is_none();
+                    let by = by.unwrap_or(directory).clone();
+                    let is_own = by.me.person == directory.me.person;
+                    if !is_known || (!is_own && !self.healing) {
+                        return ItemResult::Refused(Refusal::AnotherName);
+                    }
+                    let way = (!is_own).then(|| PassedOn {
+                        by: directory.me.person.clone(),
+                        from: Millis(1),
+                        to: Millis(2),
+                    });
+                    self.push((device, way), &by, (item.doc, grid), item.change.bytes())
+                })
+                .collect(),
+        }
     }
 
     fn pull(&self, device: DeviceId, directory: &Directory, cursor: u64, answer: &mut Answer) {

@@ -6,7 +6,7 @@ use domain::document::{Document, Edit, Stamp, Value};
 use domain::id::{DocId, Part, RecordId};
 use domain::record::dispute::{AgreementDraft, CloseDraft, EventDraft, SessionDraft, TermDraft};
 use domain::record::patrol::{CheckinDraft, Counter, StartDraft};
-use domain::record::{FieldError, FieldName, Problem, Said};
+use domain::record::{FieldError, FieldName, Kind, Problem, Said};
 use domain::replica::{CommandError, StoredChange, WriteBatch};
 use domain::time::{DAY_MS, MINUTE_MS, Millis};
 use domain::view::case::Contents;
@@ -47,6 +47,8 @@ fn agreement(due: &[&str]) -> AgreementDraft {
     AgreementDraft {
         content: "以老田坎为界".to_owned(),
         terms: due.iter().map(term).collect(),
+        consent: true,
+        notice: true,
         ..AgreementDraft::default()
     }
 }
@@ -143,6 +145,7 @@ fn rc5_a_status_is_the_fold_of_steps_and_a_step_out_of_order_is_refused() {
     };
     let denied = phone.act(&mut server, step("performed"));
     let status = Denial::Status {
+        kind: Kind::Dispute,
         from: "reported".to_owned(),
     };
     assert_eq!(denied, Err(CommandError::Denied(status)));
@@ -266,7 +269,7 @@ fn rc9_a_case_ends_with_an_agreement_or_with_a_reason_and_remedies() {
 fn rc10_an_agreement_brings_a_return_visit_after_its_last_term() {
     let (mut phone, mut server, id) = registered();
     let new = agreement(&["2026-11-25", "2026-11-30"])
-        .parse(morning())
+        .parse(morning(), false)
         .expect("sound");
     assert_eq!(
         phone.act(&mut server, Command::RecordAgreement { id, new }),
@@ -397,6 +400,7 @@ fn rc12_time_on_patrol_leaves_pauses_out() {
         },
     );
     let status = Denial::Status {
+        kind: Kind::Patrol,
         from: "finished".to_owned(),
     };
     assert_eq!(counted, Err(CommandError::Denied(status)));

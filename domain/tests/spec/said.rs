@@ -7,7 +7,7 @@ use domain::record::dispute::{
 };
 use domain::record::hazard::{self, StepDraft};
 use domain::record::patrol::{CheckinDraft, read_log};
-use domain::record::task::ReportDraft;
+use domain::record::task::{RETURN_VISIT, ReportDraft};
 use domain::record::{FieldError, FieldName, Problem, Said};
 use domain::replica::CommandError;
 use domain::text;
@@ -262,7 +262,7 @@ fn rc3_every_field_of_every_form_is_judged() {
         terms: vec![term],
         ..Default::default()
     };
-    assert_eq!(problems(agreement.parse(morning())).len(), 2);
+    assert_eq!(problems(agreement.parse(morning(), true)).len(), 2);
     let closing = CloseDraft {
         outcome: "13".to_owned(),
         summary: number(),
@@ -292,10 +292,10 @@ fn rc3_every_field_of_every_form_is_judged() {
     assert_eq!(problems(checkin.parse()).len(), 2);
     let report = ReportDraft {
         finding: "1".to_owned(),
+        mode: "1".to_owned(),
         text: number(),
-        ..Default::default()
     };
-    assert_eq!(problems(report.parse()), [FieldName::Text]);
+    assert_eq!(problems(report.parse(RETURN_VISIT)), [FieldName::Text]);
     assert_eq!(problems(read_log(&number())), [FieldName::Log]);
 }
 

@@ -1,15 +1,17 @@
 //! SY: the exchange between device and server.
 
 use domain::access::Refusal;
-use domain::command::Command;
+use domain::command::{Command, NamedField};
+use domain::document::Value;
 use domain::id::DocId;
-use domain::record::dispute::NewDispute;
-use domain::replica::{Activity, AsideReason, Cause, Event, LinkFailure};
+use domain::record::SAID_CHARS_MAX;
+use domain::record::dispute::{Draft as NewDisputeDraft, NewDispute};
+use domain::replica::{Activity, AsideReason, Cause, Event, LinkFailure, clock};
 use domain::sync::message::Cell;
-use domain::time::Millis;
+use domain::time::{DAY_MS, MINUTE_MS, Millis};
 use domain::view::DeliveryState;
 
-use crate::fixture::{directory, member, new_dispute, officer, record, station, unit};
+use crate::fixture::{directory, draft, member, new_dispute, officer, record, said, station, unit};
 use crate::phone::{Link, Phone, Server};
 
 pub fn register(n: u8) -> Command {
@@ -399,4 +401,115 @@ fn qt8_a_record_out_of_use_is_set_aside_with_its_bytes_and_not_brought_back() {
     assert_eq!(tablet.act(&mut server, register(1)), Ok(record(1)));
     phone.sync(&mut server);
     assert_eq!(phone.row(record(1)).id, record(1));
+}
+
+#[test]
+fn sy41_one_record_that_the_server_cannot_read_holds_up_no_other() {
+    let (mut phone, _, mut server) = pair();
+    phone.link = Link::Down;
+    for n in 1..=9 {
+        assert_eq!(phone.act(&mut server, register(n)), Ok(record(n)));
+    }
+    server.chokes_on = vec![record(4)];
+    phone.link = Link::Up;
+    phone.requests.clear();
+    phone.sync(&mut server);
+    assert_eq!(phone.waiting(), 0);
+    assert!(phone.requests.len() < 60, "{}", phone.requests.len());
+    for n in 1..=9 {
+        let state = phone.row(record(n)).delivery.state(0);
+        let wanted = if n == 4 {
+            DeliveryState::NeedsAttention
+        } else {
+            DeliveryState::Sent
+        };
+        assert_eq!(state, wanted, "{n}");
+    }
+    // Only what was refused is set aside, with its bytes, and the record is still here.
+    let aside = phone.store.aside();
+    assert!(
+        aside
+            .iter()
+            .all(|one| one.doc.map(|doc| doc.record) == Some(record(4)))
+    );
+    assert!(
+        aside
+            .iter()
+            .all(|one| one.reason == AsideReason::Refused(Refusal::Damaged))
+    );
+    assert_eq!(phone.row(record(4)).place, new_dispute().place);
+    // What is saved from then on goes as ever.
+    assert_eq!(phone.act(&mut server, register(20)), Ok(record(20)));
+    assert_eq!(
+        (phone.waiting(), phone.row(record(20)).delivery.refused),
+        (0, 0)
+    );
+}
+
+#[test]
+fn sy41_a_server_that_reads_nothing_makes_nothing_be_set_aside() {
+    let (mut phone, _, mut server) = pair();
+    server.deaf = true;
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    for _ in 0..20 {
+        phone.now = phone.now.plus(400_000);
+        phone.sync(&mut server);
+    }
+    assert!(phone.waiting() > 0 && phone.store.aside().is_empty());
+    assert!(matches!(
+        phone.replica.status().activity,
+        Activity::Failed(LinkFailure::Refused(_))
+    ));
+    server.deaf = false;
+    phone.now = phone.now.plus(400_000);
+    phone.sync(&mut server);
+    assert_eq!(
+        (phone.waiting(), phone.row(record(1)).delivery.refused),
+        (0, 0)
+    );
+}
+
+/// Thousands of equal characters pack so well that a reader takes them for a bomb.
+#[test]
+fn sy40_what_a_phone_may_save_every_server_reads() {
+    let (mut phone, _, mut server) = pair();
+    let new = NewDispute {
+        brief: said(&"水".repeat(1_000)),
+        place: said(&"a".repeat(80)),
+        ..new_dispute()
+    };
+    let note = Value::Text("水".repeat(SAID_CHARS_MAX));
+    let edit = Command::PutFields {
+        id: record(1),
+        fields: vec![NamedField::new("x/note", &note).expect("a field")],
+    };
+    let register = Command::RegisterDispute { id: record(1), new };
+    assert_eq!(phone.act(&mut server, register), Ok(record(1)));
+    assert_eq!(phone.act(&mut server, edit), Ok(record(1)));
+    assert_eq!((phone.waiting(), phone.store.aside().len()), (0, 0));
+}
+
+#[test]
+fn sy42_a_clock_that_is_off_is_measured_told_and_kept() {
+    let (mut phone, _, mut server) = pair();
+    let behind = 3 * DAY_MS;
+    server.clock_gap_ms = behind;
+    assert_eq!(phone.act(&mut server, register(1)), Ok(record(1)));
+    let gap = |phone: &Phone| phone.replica.status().clock_gap_ms;
+    assert_eq!(gap(&phone), behind);
+    phone.restart(7);
+    assert_eq!(gap(&phone), behind);
+    // By the corrected time a form takes the true one, which the clock alone says is to come.
+    let typed = NewDisputeDraft {
+        found_at: phone.now.plus(behind).to_local_text(),
+        ..draft()
+    };
+    assert!(typed.parse(phone.now).is_err());
+    let corrected = phone.now.plus(clock::correction(gap(&phone)));
+    assert!(typed.parse(corrected).is_ok());
+    // Once the clock is set, it is right again.
+    server.clock_gap_ms = 0;
+    phone.sync(&mut server);
+    assert_eq!(gap(&phone), 0);
+    assert_eq!(clock::correction(4 * MINUTE_MS), 0);
 }

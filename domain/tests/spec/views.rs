@@ -171,9 +171,11 @@ fn rc4_a_return_visit_lends_its_title_from_no_text() {
     let id = record(1);
     let form = AgreementDraft {
         content: "以老田坎为界".to_owned(),
+        consent: true,
+        notice: true,
         ..Default::default()
     };
-    let new = form.parse(morning()).expect("sound");
+    let new = form.parse(morning(), false).expect("sound");
     let agree = Command::RecordAgreement { id, new };
     assert_eq!(phone.act(&mut server, agree), Ok(id));
     let visit = phone.store.rows().find(|row| row.link == Some(id)).cloned();

@@ -178,6 +178,8 @@ fn session(line: &Line, at: Millis, now: Millis) -> Result<NewSession, DemoError
         statements: said(&line.s)?,
         result: said(result)?,
         next_at,
+        consent: true,
+        notice: true,
     })
 }
 
@@ -199,6 +201,8 @@ fn agree(
         form: said(&line.form)?,
         content: said(&line.a)?,
         terms: terms.collect::<Result<_, DemoError>>()?,
+        consent: true,
+        notice: true,
     };
     stage
         .crew
@@ -247,6 +251,8 @@ fn on_the_spot(
         form: said("oral")?,
         content: said(&line.a)?,
         terms: Vec::new(),
+        consent: true,
+        notice: true,
     };
     stage
         .crew
@@ -268,6 +274,7 @@ fn close(
         outcome: said(outcome)?,
         fail_reason: said(reason)?,
         summary: said(summary)?,
+        remedies_told: true,
     };
     crew.act(by, at, Command::CloseDispute { id, new })
 }

@@ -65,13 +65,13 @@ const WEEKS: &str = concat!(
        WHERE kind = 'patrol' AND happened_at BETWEEN ?1 AND ?2 GROUP BY 1, 2 \
      UNION ALL SELECT grid, ",
     week!("happened_at"),
-    ", CASE WHEN status IN ('onspot', 'rectified', 'transferred', 'closed') \
+    ", CASE WHEN status IN ('onspot', 'rectified', 'closed') \
        THEN 'hazards_done' ELSE 'hazards_left' END, '', COUNT(*) FROM row \
        WHERE kind = 'hazard' AND happened_at BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3 \
      UNION ALL SELECT grid, ",
     week!("COALESCE(due_at, closed_at)"),
     ", CASE status WHEN 'done' THEN 'visits_done' ELSE 'visits_left' END, '', COUNT(*) FROM row \
-       WHERE kind = 'task' AND status <> 'cancelled' \
+       WHERE kind = 'task' AND category = 'visit' AND status <> 'cancelled' \
        AND COALESCE(due_at, closed_at) BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) \
      SELECT g.parent, COALESCE(g.village_code, ''), week, figure, category, SUM(n) \
      FROM one JOIN unit g ON g.id = one.grid AND g.level = 5 AND g.active = 1 \

@@ -121,6 +121,8 @@ fn commands(record: &Json, grid: &UnitId, n: u64) -> [Command; 4] {
             statements: text("agreement"),
             result: said("agreed"),
             next_at: Some(at.plus(2 * DAY_MS)),
+            consent: true,
+            notice: true,
         },
     };
     [

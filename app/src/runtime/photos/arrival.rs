@@ -21,7 +21,7 @@ const CHECKED: &str = "fengge.photos-";
 impl Courier {
     /// Asks which photos of others have arrived, where some had not.
     pub(super) async fn ask_arrived(&self) {
-        let now = platform::now();
+        let now = platform::clock();
         if self.hold.get() || now.since(self.asked_at.get()) < ASK_MS {
             return;
         }
@@ -75,7 +75,10 @@ impl Courier {
     /// Asks whether the server still has what this phone sent, after it was put back to an older
     /// state and once a week; what it has lost is offered again.
     pub(super) async fn ask_kept(&self) {
-        let (now, setting) = (platform::now(), format!("{CHECKED}{}", self.proof.0.hex()));
+        let (now, setting) = (
+            platform::clock(),
+            format!("{CHECKED}{}", self.proof.0.hex()),
+        );
         let asked = platform::setting(&setting).and_then(|at| at.parse().ok());
         let rested = asked.is_some_and(|at| (0..CHECK_EVERY_MS).contains(&now.since(Millis(at))));
         if self.hold.get() || (rested && !self.doubt.get()) {

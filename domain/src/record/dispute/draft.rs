@@ -52,6 +52,47 @@ impl Draft {
     /// Every field that is missing or wrong, in the order of the form.
     pub fn parse(&self, now: Millis) -> Result<NewDispute, Vec<FieldError>> {
         let mut check = Checker::default();
+        let new = self.read(now, &mut check);
+        check.finish(new)
+    }
+
+    /// Reads an edit that began with `base`, the fields as they stood: what the form began with and
+    /// what it says now. Only what this person changed is judged: a colleague's newer code or a time
+    /// by another clock stays as it is and stops nobody.
+    ///
+    /// # Errors
+    /// Every changed field that is missing or wrong, in the order of the form.
+    pub fn parse_edit(
+        &self,
+        base: &Self,
+        now: Millis,
+    ) -> Result<(NewDispute, NewDispute), Vec<FieldError>> {
+        let (mut before, mut check) = (Checker::default(), Checker::default());
+        let old = base.read(now, &mut before);
+        let new = self.read(now, &mut check);
+        let both = || self.typed().into_iter().zip(base.typed());
+        check.forgive(|field| both().any(|((of, new), (_, old))| of == field && new == old));
+        check.finish(old.zip(new))
+    }
+
+    /// What was typed into each field of the register.
+    const fn typed(&self) -> [(FieldName, &String); 11] {
+        [
+            (FieldName::Grid, &self.grid),
+            (FieldName::Title, &self.title),
+            (FieldName::Category, &self.category),
+            (FieldName::Place, &self.place),
+            (FieldName::FoundAt, &self.found_at),
+            (FieldName::Brief, &self.brief),
+            (FieldName::Level, &self.level),
+            (FieldName::PartyAName, &self.party_a_name),
+            (FieldName::PartyAPhone, &self.party_a_phone),
+            (FieldName::PartyBName, &self.party_b_name),
+            (FieldName::PartyBPhone, &self.party_b_phone),
+        ]
+    }
+
+    fn read(&self, now: Millis, check: &mut Checker) -> Option<NewDispute> {
         let grid = check.grid(&self.grid);
         let category = check.code(FieldName::Category, List::DisputeCategory, &self.category);
         let place = check.required_line(FieldName::Place, &self.place, PLACE_CHARS_MAX);
@@ -61,13 +102,13 @@ impl Draft {
         let a = (FieldName::PartyAName, FieldName::PartyAPhone);
         let b = (FieldName::PartyBName, FieldName::PartyBPhone);
         let first = party(
-            &mut check,
+            check,
             PartyRole::A,
             a,
             (&self.party_a_name, &self.party_a_phone),
         );
         let second = party(
-            &mut check,
+            check,
             PartyRole::B,
             b,
             (&self.party_b_name, &self.party_b_phone),
@@ -79,7 +120,7 @@ impl Draft {
             &self.level
         };
         let level = check.code(FieldName::Level, List::CaseLevel, level);
-        let new = grid.map(|grid| NewDispute {
+        grid.map(|grid| NewDispute {
             grid,
             title,
             category,
@@ -88,8 +129,7 @@ impl Draft {
             brief,
             level,
             parties,
-        });
-        check.finish(new)
+        })
     }
 
     /// Reads party A alone, for one more party of a case that is registered already.
@@ -181,6 +221,8 @@ pub struct NewSession {
     pub statements: Said,
     pub result: Said,
     pub next_at: Option<Millis>,
+    pub consent: bool,
+    pub notice: bool,
 }
 
 impl SessionDraft {
@@ -190,12 +232,7 @@ impl SessionDraft {
     /// Every field that is missing or wrong; without consent and notice there is no session.
     pub fn parse(&self, now: Millis, consented: bool) -> Result<NewSession, Vec<FieldError>> {
         let mut check = Checker::default();
-        if !consented && !self.consent {
-            check.fail(FieldName::Consent, Problem::Missing);
-        }
-        if !consented && !self.notice {
-            check.fail(FieldName::Notice, Problem::Missing);
-        }
+        agreed_and_told(&mut check, consented, (self.consent, self.notice));
         let at = check.moment(FieldName::SessionAt, &self.at, now);
         let place = check.line(FieldName::SessionPlace, &self.place, PLACE_CHARS_MAX);
         let mode = if self.mode.is_empty() {
@@ -224,7 +261,19 @@ impl SessionDraft {
             statements,
             result,
             next_at,
+            consent: self.consent,
+            notice: self.notice,
         }))
+    }
+}
+
+/// Where the case does not hold them yet, consent and notice come with what needs them.
+fn agreed_and_told(check: &mut Checker, consented: bool, (consent, notice): (bool, bool)) {
+    if !consented && !consent {
+        check.fail(FieldName::Consent, Problem::Missing);
+    }
+    if !consented && !notice {
+        check.fail(FieldName::Notice, Problem::Missing);
     }
 }
 
@@ -245,6 +294,8 @@ pub struct AgreementDraft {
     pub form: String,
     pub content: String,
     pub terms: Vec<TermDraft>,
+    pub consent: bool,
+    pub notice: bool,
 }
 
 /// A term that may be recorded.
@@ -262,15 +313,18 @@ pub struct NewAgreement {
     pub form: Said,
     pub content: Said,
     pub terms: Vec<NewTerm>,
+    pub consent: bool,
+    pub notice: bool,
 }
 
 impl AgreementDraft {
-    /// Reads the form; terms without a text and a date are left out.
+    /// Reads the form; terms without a text and a date are left out. `consented` as for a session.
     ///
     /// # Errors
-    /// Every field that is missing or wrong.
-    pub fn parse(&self, now: Millis) -> Result<NewAgreement, Vec<FieldError>> {
+    /// Every field that is missing or wrong; without consent and notice there is no agreement.
+    pub fn parse(&self, now: Millis, consented: bool) -> Result<NewAgreement, Vec<FieldError>> {
         let mut check = Checker::default();
+        agreed_and_told(&mut check, consented, (self.consent, self.notice));
         let form = if self.form.is_empty() {
             "oral"
         } else {
@@ -293,6 +347,8 @@ impl AgreementDraft {
             form,
             content,
             terms,
+            consent: self.consent,
+            notice: self.notice,
         }))
     }
 }
@@ -315,6 +371,8 @@ pub struct NewClosing {
     pub outcome: Said,
     pub fail_reason: Said,
     pub summary: Said,
+    /// The parties were told of the other ways; asked where mediation ended without an agreement.
+    pub remedies_told: bool,
 }
 
 impl NewClosing {
@@ -322,6 +380,12 @@ impl NewClosing {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.outcome.starts_with('1')
+    }
+
+    /// Whether it says that the case ends with an agreement, oral or written.
+    #[must_use]
+    pub fn is_agreed(&self) -> bool {
+        ["11", "12"].contains(&self.outcome.as_str())
     }
 
     /// Whether mediation ended without an agreement.
@@ -344,13 +408,15 @@ impl CloseDraft {
         let summary = check.optional(FieldName::Summary, &self.summary, BRIEF_CHARS_MAX);
         let mut closing = NewClosing {
             outcome,
-            // A reason that was chosen for another outcome is none for this one.
             fail_reason: Said::default(),
             summary,
+            remedies_told: false,
         };
+        // A reason that was chosen before the outcome became another says nothing of this one.
         if closing.is_failed() {
             closing.fail_reason =
                 check.code(FieldName::Result, List::FailReason, &self.fail_reason);
+            closing.remedies_told = self.remedies_told;
             if !self.remedies_told {
                 check.fail(FieldName::Remedies, Problem::Missing);
             }
