@@ -1,20 +1,21 @@
 //! Disputes: quick register, course, mediation sessions, agreements and closing.
 
 pub mod draft;
+mod offers;
 
 use super::status::{Machine, Rule, Standing};
 use super::{Event, FoldError, Header, Kind};
-use crate::access;
 use crate::document::{Edit, Tree, Value};
 use crate::id::{ItemId, PersonId};
 use crate::time::{DAY_MS, Millis};
-use crate::unit::{Member, Role};
+use crate::unit::Role;
 use crate::view::{Due, DueKind};
 
 pub use draft::{
     AgreementDraft, CloseDraft, Draft, EventDraft, NewAgreement, NewClosing, NewDispute, NewEvent,
     NewSession, NewTerm, SessionDraft, TermDraft,
 };
+pub use offers::{Offers, offers};
 
 /// The most characters of a place.
 pub const PLACE_CHARS_MAX: usize = 80;
@@ -327,44 +328,6 @@ pub struct Dispute {
     pub agreements: Vec<Agreement>,
     /// Where the case stands.
     pub standing: Standing,
-}
-
-/// What somebody may do with a dispute as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Offers {
-    /// Record a session of mediation.
-    pub session: bool,
-    /// Record an agreement.
-    pub agreement: bool,
-    /// Close the case, in one way or another.
-    pub close: bool,
-}
-
-/// What this member may do with a dispute in this status. A screen shows nothing else.
-#[must_use]
-pub fn offers(member: &Member, status: &str) -> Offers {
-    let may = |way: &[&str]| {
-        let from = core::iter::once(status).chain(way.iter().copied());
-        from.zip(way)
-            .all(|step| access::may_step(member, Kind::Dispute, (step.0, step.1)))
-    };
-    let mut rules = MACHINE.rules.iter();
-    let any = rules.any(|rule| rule.from == status && member.has_any(rule.roles));
-    Offers {
-        session: match status {
-            "reported" => may(&["accepted", "mediating"]),
-            "accepted" | "suspended" => may(&["mediating"]),
-            // Whoever may bring it to an agreement leads it.
-            "mediating" => may(&["agreed"]),
-            _ => false,
-        },
-        agreement: match status {
-            "reported" | "mediating" => may(&["agreed"]),
-            "accepted" | "suspended" => may(&["mediating", "agreed"]),
-            _ => false,
-        },
-        close: any && MACHINE.is_open(status),
-    }
 }
 
 impl Dispute {

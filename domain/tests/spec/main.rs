@@ -25,6 +25,7 @@ mod mutation;
 mod phone;
 mod photos;
 mod records;
+mod rounds;
 mod said;
 mod scope;
 mod steps;

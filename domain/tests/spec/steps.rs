@@ -4,23 +4,21 @@ use domain::codelist::{self, List};
 use domain::command::{Command, Denial};
 use domain::id::RecordId;
 use domain::record::dispute::{AgreementDraft, CloseDraft, SessionDraft, TermDraft};
-use domain::record::hazard::{self, StepDraft};
-use domain::record::patrol::{CheckinDraft, Counter, StartDraft};
 use domain::record::task::{NewTask, RETURN_VISIT, ReportDraft};
 use domain::record::{EventKind, FieldName, Kind, Problem, Said};
 use domain::replica::CommandError;
 use domain::time::{DAY_MS, MINUTE_MS};
-use domain::unit::{Colleague, Directory, Role};
+use domain::unit::Role;
 use domain::view::case::Contents;
 use domain::view::figure::Figure;
-use domain::view::running_patrol;
 
 use crate::fixture::{
     directory, draft, member, morning, new_dispute, officer, record, said, station,
 };
 use crate::phone::{Link, Phone, Server};
+use crate::rounds::{hazard, patrol, take};
 
-fn registered() -> (Phone, Server, RecordId) {
+pub fn registered() -> (Phone, Server, RecordId) {
     let mut phone = Phone::new(1, &officer("p1"));
     let mut server = Server::with(&[(&phone, &officer("p1"))]);
     let (id, new) = (record(1), new_dispute());
@@ -29,7 +27,7 @@ fn registered() -> (Phone, Server, RecordId) {
     (phone, server, id)
 }
 
-fn agreement(due: &[&str]) -> AgreementDraft {
+pub fn agreement(due: &[&str]) -> AgreementDraft {
     let term = |due: &&str| TermDraft {
         text: format!("修好水沟 {due}"),
         due: (*due).to_owned(),
@@ -43,13 +41,13 @@ fn agreement(due: &[&str]) -> AgreementDraft {
     }
 }
 
-fn agree(phone: &mut Phone, server: &mut Server, id: RecordId, due: &[&str]) {
+pub fn agree(phone: &mut Phone, server: &mut Server, id: RecordId, due: &[&str]) {
     let new = agreement(due).parse(phone.now, false).expect("sound");
     let command = Command::RecordAgreement { id, new };
     assert_eq!(phone.act(server, command), Ok(id));
 }
 
-fn closing(outcome: &str) -> CloseDraft {
+pub fn closing(outcome: &str) -> CloseDraft {
     CloseDraft {
         outcome: outcome.to_owned(),
         fail_reason: "R2".to_owned(),
@@ -58,12 +56,12 @@ fn closing(outcome: &str) -> CloseDraft {
     }
 }
 
-fn close(id: RecordId, outcome: &str) -> Command {
+pub fn close(id: RecordId, outcome: &str) -> Command {
     let new = closing(outcome).parse().expect("sound");
     Command::CloseDispute { id, new }
 }
 
-fn step(id: RecordId, to: &'static str) -> Command {
+pub fn step(id: RecordId, to: &'static str) -> Command {
     Command::Step {
         id,
         to,
@@ -71,12 +69,12 @@ fn step(id: RecordId, to: &'static str) -> Command {
     }
 }
 
-const fn denied(denial: Denial) -> Result<RecordId, CommandError> {
+pub const fn denied(denial: Denial) -> Result<RecordId, CommandError> {
     Err(CommandError::Denied(denial))
 }
 
 /// The kinds of the notes in a dispute's course.
-fn notes(phone: &Phone, id: RecordId) -> Vec<String> {
+pub fn notes(phone: &Phone, id: RecordId) -> Vec<String> {
     let Contents::Dispute(dispute) = phone.case(id).contents else {
         panic!("a dispute")
     };
@@ -295,56 +293,6 @@ fn rc42_a_report_on_a_visit_whose_case_is_not_here_is_saved_all_the_same() {
     assert!(phone.store.load(gone).is_absent());
 }
 
-fn patrol(phone: &mut Phone, server: &mut Server, id: RecordId) {
-    let start = StartDraft {
-        grid: "g1".to_owned(),
-        ..StartDraft::default()
-    };
-    let new = start.parse().expect("sound");
-    let command = Command::StartPatrol { id, new };
-    assert_eq!(phone.act(server, command), Ok(id));
-}
-
-fn counted(phone: &Phone, id: RecordId) -> i64 {
-    let Contents::Patrol(patrol) = phone.case(id).contents else {
-        panic!("a patrol")
-    };
-    patrol.counts[0].1
-}
-
-#[test]
-fn rc43_what_was_counted_before_a_restart_is_taken_back_after_it() {
-    let (p1, p2) = (officer("p1"), officer("p2"));
-    let (mut phone, mut other) = (Phone::new(1, &p1), Phone::new(2, &p2));
-    let mut server = Server::with(&[(&phone, &p1), (&other, &p2)]);
-    let id = record(5);
-    patrol(&mut phone, &mut server, id);
-    let count = |more| Command::Count {
-        id,
-        counter: Counter::Persuaded,
-        more,
-    };
-    assert_eq!(phone.act(&mut server, count(1)), Ok(id));
-    assert_eq!(phone.act(&mut server, count(1)), Ok(id));
-    phone.restart(9);
-    assert_eq!(phone.act(&mut server, count(-1)), Ok(id));
-    assert_eq!(counted(&phone, id), 1);
-    // Two phones take back the same one; the next one counts again.
-    other.sync(&mut server);
-    phone.link = Link::Down;
-    assert_eq!(phone.act(&mut server, count(-1)), Ok(id));
-    assert_eq!(other.act(&mut server, count(-1)), Ok(id));
-    phone.link = Link::Up;
-    phone.sync(&mut server);
-    other.sync(&mut server);
-    assert_eq!((counted(&phone, id), counted(&other, id)), (0, 0));
-    // Nothing is said to be saved where nothing changed.
-    let none = phone.act(&mut server, count(-1));
-    assert_eq!(none, denied(Denial::Nothing));
-    assert_eq!(phone.act(&mut server, count(1)), Ok(id));
-    assert_eq!(counted(&phone, id), 1);
-}
-
 #[test]
 fn rc44_an_edit_is_judged_only_in_what_this_person_changed() {
     let mut base = draft();
@@ -370,148 +318,6 @@ fn rc44_an_edit_is_judged_only_in_what_this_person_changed() {
             (FieldName::FoundAt, Problem::InFuture)
         ]
     );
-}
-
-#[test]
-fn rc45_one_patrol_at_a_time_and_one_check_in_a_minute() {
-    let (mut phone, mut server, _) = registered();
-    let id = record(5);
-    patrol(&mut phone, &mut server, id);
-    let me = "p1".parse().expect("a code");
-    assert_eq!(running_patrol(phone.store.rows(), &me), Some(id));
-    let other = "p2".parse().expect("a code");
-    assert_eq!(running_patrol(phone.store.rows(), &other), None);
-    let point = |note: &str| {
-        let form = CheckinDraft {
-            checkpoint: "c1".to_owned(),
-            note: note.to_owned(),
-            ..CheckinDraft::default()
-        };
-        let new = form.parse().expect("sound");
-        Command::CheckIn { id, new }
-    };
-    assert_eq!(phone.act(&mut server, point("")), Ok(id));
-    phone.now = phone.now.plus(20_000);
-    assert_eq!(phone.act(&mut server, point("")), denied(Denial::Repeated));
-    // What somebody has to say is kept, and the place counts once.
-    assert_eq!(phone.act(&mut server, point("门锁坏了")), Ok(id));
-    let shown = |phone: &Phone| {
-        let Contents::Patrol(patrol) = phone.case(id).contents else {
-            panic!("a patrol")
-        };
-        (
-            patrol.checkins.len(),
-            patrol.visits(),
-            phone.row(id).checkins,
-        )
-    };
-    assert_eq!(shown(&phone), (2, 1, 1));
-    phone.now = phone.now.plus(MINUTE_MS);
-    assert_eq!(phone.act(&mut server, point("")), Ok(id));
-    assert_eq!(shown(&phone), (3, 2, 2));
-    assert_eq!(phone.act(&mut server, step(id, "finished")), Ok(id));
-    assert_eq!(running_patrol(phone.store.rows(), &me), None);
-}
-
-fn with_colleague(person: &str) -> Directory {
-    let colleague = Colleague {
-        person: "p9".parse().expect("a code"),
-        name: "P9".to_owned(),
-        role: Role::AuxOfficer,
-    };
-    Directory {
-        colleagues: vec![colleague],
-        ..officer(person)
-    }
-}
-
-fn hazard(level: &str, fixed: &str) -> hazard::NewHazard {
-    let form = hazard::Draft {
-        grid: "g1".to_owned(),
-        category: "H01".to_owned(),
-        place: "桥头".to_owned(),
-        description: "栏杆松了".to_owned(),
-        level: level.to_owned(),
-        fixed: fixed.to_owned(),
-        ..hazard::Draft::default()
-    };
-    form.parse().expect("sound")
-}
-
-fn take(id: RecordId, to: &str) -> Command {
-    let form = StepDraft {
-        to: to.to_owned(),
-        target: "T01".to_owned(),
-        text: "已加固".to_owned(),
-    };
-    let new = hazard::NewStep {
-        to: said(&form.to),
-        target: Said::default(),
-        text: said(&form.text),
-    };
-    Command::StepHazard { id, new }
-}
-
-#[test]
-fn rc46_whoever_put_a_hazard_right_does_not_pass_it_where_others_may() {
-    let known = with_colleague("p1");
-    let (mut phone, mut other) = (Phone::new(1, &known), Phone::new(2, &officer("p2")));
-    let mut server = Server::with(&[(&phone, &known), (&other, &officer("p2"))]);
-    let id = record(6);
-    let new = hazard("1", "");
-    let register = Command::RegisterHazard { id, new };
-    assert_eq!(phone.act(&mut server, register), Ok(id));
-    assert_eq!(phone.act(&mut server, take(id, "rectified")), Ok(id));
-    for command in [
-        take(id, "closed"),
-        take(id, "recheck_failed"),
-        step(id, "closed"),
-    ] {
-        assert_eq!(
-            phone.act(&mut server, command),
-            denied(Denial::NeedsAnother)
-        );
-    }
-    other.sync(&mut server);
-    assert_eq!(other.act(&mut server, take(id, "closed")), Ok(id));
-    // Alone at a station, one does both.
-    let mut alone = Phone::new(3, &officer("p3"));
-    let mut server = Server::with(&[(&alone, &officer("p3"))]);
-    let new = hazard("1", "");
-    let register = Command::RegisterHazard { id, new };
-    assert_eq!(alone.act(&mut server, register), Ok(id));
-    assert_eq!(alone.act(&mut server, take(id, "rectified")), Ok(id));
-    assert_eq!(alone.act(&mut server, take(id, "closed")), Ok(id));
-    // What was fixed on the spot: an ordinary one by the same person, any other by another.
-    let mut server = Server::with(&[(&phone, &known)]);
-    for (n, level, passes) in [(7, "1", true), (8, "2", false), (9, "3", false)] {
-        let (id, new) = (record(n), hazard(level, "当场扶正"));
-        let register = Command::RegisterHazard { id, new };
-        assert_eq!(phone.act(&mut server, register), Ok(id));
-        let done = phone.act(&mut server, take(id, "closed"));
-        assert_eq!(done.is_ok(), passes, "level {level}");
-    }
-}
-
-#[test]
-fn rc47_a_task_is_reported_as_what_it_is() {
-    let report = |finding: &str, text: &str| ReportDraft {
-        finding: finding.to_owned(),
-        mode: "1".to_owned(),
-        text: text.to_owned(),
-    };
-    // Of a visit, what it found and how it was made; nothing of it is presumed.
-    let errors = ReportDraft::default()
-        .parse(RETURN_VISIT)
-        .expect_err("refused");
-    let fields: Vec<_> = errors.iter().map(|error| error.field).collect();
-    assert_eq!(fields, [FieldName::Finding, FieldName::Mode]);
-    assert!(report("1", "").parse(RETURN_VISIT).is_ok());
-    // Of any other task, what was done.
-    let errors = ReportDraft::default().parse("task").expect_err("refused");
-    assert_eq!((errors.len(), errors[0].field), (1, FieldName::Text));
-    let new = report("1", "已送达通知").parse("task").expect("sound");
-    assert_eq!((new.finding.as_str(), new.mode.as_str()), ("", ""));
 }
 
 #[test]
