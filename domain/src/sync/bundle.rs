@@ -163,6 +163,7 @@ impl Code {
     /// digits are digits; `None` when it is no code.
     #[must_use]
     pub fn read(typed: &str) -> Option<Self> {
+        let typed = crate::text::folded(typed);
         let signs = typed.chars().filter(|sign| sign.is_alphanumeric());
         let plain = |sign: char| match sign.to_ascii_uppercase() {
             'O' => Some(b'0'),
@@ -195,7 +196,12 @@ mod tests {
     fn bd1_a_code_is_read_however_it_is_typed() {
         let code = Code::new([0, 1, 33, 31, 10, 20, 64, 255, 17, 18, 19, 2]);
         assert_eq!(code.grouped(), "011Z-AM0Z-HJK2");
-        for typed in ["011Z-AM0Z-HJK2", "oilz amoz hjk2", " 011zam0zhjk2 "] {
+        for typed in [
+            "011Z-AM0Z-HJK2",
+            "oilz amoz hjk2",
+            " 011zam0zhjk2 ",
+            "０１１Ｚ－ＡＭ０Ｚ－ＨＪＫ２",
+        ] {
             assert_eq!(Code::read(typed), Some(code.clone()), "{typed}");
         }
         for typed in [

@@ -112,7 +112,7 @@ impl ErrorCode {
 /// one. Letters that are easily confused with digits are read as these.
 #[must_use]
 pub fn normal_code(typed: &str) -> Option<String> {
-    let typed = crate::text::clean(typed).to_ascii_uppercase();
+    let typed = crate::text::folded(typed).to_ascii_uppercase();
     let mut code = String::new();
     for letter in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
         code.push(match letter {
@@ -131,7 +131,14 @@ mod tests {
 
     #[test]
     fn codes_are_read_as_people_type_them() {
-        for typed in ["abcd-2o1l", " ABCD 2011", "ＡＢＣＤ２０１１"] {
+        for typed in [
+            "abcd-2o1l",
+            " ABCD 2011",
+            "ＡＢＣＤ２０１１",
+            "ABCD–2011",
+            "ＡＢＣＤ－２０１１\u{200b}",
+            "ABCD\t2011\n",
+        ] {
             assert_eq!(normal_code(typed).as_deref(), Some("ABCD2011"), "{typed}");
         }
         for typed in ["", "ABCD", "ABCD-201!", "ABCD-20111", "UUUU-UUUU"] {
