@@ -280,18 +280,15 @@ async fn fm1_nothing_waits_for_a_pause_when_a_form_is_left_or_hidden() {
 async fn fm1_an_old_draft_still_opens() {
     let mut server = Server::demo().await;
     let officer = Person::join(&mut server, "officer", PHONE).await;
-    let old = |kind: &str, id: &str, more: &str| {
-        put(
-            kind,
-            &format!("{{ id: '{id}', draft: {{ place: '{kind} 的旧地点' {more} }}, photos: 0 }}"),
-        )
+    let old = |kind: &str, last: u8, more: &str| {
+        let id = format!("[1, 154, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {last}]");
+        let draft = format!("{{ place: '{kind} 的旧地点' {more} }}");
+        put(kind, &format!("{{ id: {id}, draft: {draft}, photos: 0 }}"))
     };
     let page = officer.page();
-    page.run_async(&old("dispute", "01KB0000000000000000000001", ""))
-        .await;
+    page.run_async(&old("dispute", 1, "")).await;
     let patrol = ", patrol: '01KB0000000000000000000003'";
-    page.run_async(&old("hazard", "01KB0000000000000000000002", patrol))
-        .await;
+    page.run_async(&old("hazard", 2, patrol)).await;
     officer.go("/disputes/new").await;
     page.shows_value(words::PLACE, "dispute 的旧地点").await;
     // Of another patrol, or of none: not this one.
@@ -394,7 +391,8 @@ async fn fm4_a_grid_that_was_taken_away_is_chosen_anew_also_where_one_is_left() 
     page.pick(words::GRID, 4).await.expect("several grids");
     page.sees_word(words::DRAFT_KEPT).await;
     for gone in codes.iter().skip(2) {
-        server.admin(&["unit", "retire", "--id", gone]).await;
+        let retire = ["unit", "retire", "--id", gone, "--with-all-below"];
+        server.admin(&retire).await;
     }
     officer.sync().await;
     officer.go("/hazards/new").await;
