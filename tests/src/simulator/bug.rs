@@ -23,7 +23,7 @@ pub enum Bug {
     StaleDirectory,
     /// Anything that answers empties the outbox.
     AnyAnswerIsReceipt,
-    /// Two drafts have one id.
+    /// Two drafts have one id, and what is refused of the second is said to be saved.
     DraftIdReused,
     /// News are stored and their rows are not folded again.
     StaleRow,

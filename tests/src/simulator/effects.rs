@@ -1,5 +1,6 @@
 //! The shell of a simulated phone: carries out what its machine asks for, each thing in its time.
 
+use domain::command::Denial;
 use domain::id::{ChangeHash, DocId, RecordId};
 use domain::replica::{
     Cause, CommandError, Effect, Event, LinkFailure, OWN_TICKETS_FROM, StoreFault, Ticket,
@@ -292,6 +293,16 @@ impl World {
                     hashes: batch.outbox_add.iter().map(|(_, _, hash)| *hash).collect(),
                 });
             }
+        } else if self.bug == Some(Bug::DraftIdReused)
+            && matches!(result, Err(CommandError::Denied(Denial::SavedBefore)))
+        {
+            // The planted shell takes the refusal of a form whose id was used for "saved".
+            self.truth.said.push(Said {
+                work: asked.work,
+                token: asked.token,
+                record: asked.record,
+                hashes: Vec::new(),
+            });
         }
     }
 
