@@ -155,16 +155,16 @@ impl Page {
         .await;
     }
 
-    /// Chooses from a list by its label, if there is one of that name; `place` counts from 1.
-    pub async fn pick(&self, word: Word, place: usize) -> Option<String> {
-        let list = self.look("combobox", word).await?;
+    /// Chooses from a list by its label; `place` counts from 1. The text of what was chosen.
+    pub async fn pick(&self, word: Word, place: usize) -> String {
         let option = format!("option:nth-child({})", place + 1);
-        let option = list
-            .find(By::Css(option.as_str()))
-            .await
-            .expect("an option");
-        option.click().await.expect("an option to choose");
-        Some(option.text().await.expect("a text"))
+        eventually(&format!("{} to choose from", word.en), || async {
+            let list = self.look("combobox", word).await?;
+            let option = list.find(By::Css(option.as_str())).await.ok()?;
+            option.click().await.ok()?;
+            option.text().await.ok()
+        })
+        .await
     }
 
     /// The code of what is chosen in a list; none without one of that name.

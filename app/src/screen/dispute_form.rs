@@ -2,6 +2,7 @@
 
 use domain::codelist::{self, List};
 use domain::command::Command;
+use domain::id::RecordId;
 use domain::record::FieldName;
 use domain::record::dispute::Draft;
 use leptos::prelude::*;
@@ -22,6 +23,9 @@ const COMMON: [&str; 6] = ["02", "04", "01", "03", "09", "06"];
 /// What was typed, and how many photos were taken for it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Begun {
+    /// Of an older draft, whose place says nothing of its record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<RecordId>,
     draft: Draft,
     /// An older draft has none.
     #[serde(default)]
@@ -32,6 +36,7 @@ struct Begun {
 pub fn new_dispute(begin: Begin) -> AnyView {
     let state = state();
     let fresh = move || Begun {
+        id: None,
         draft: Draft {
             grid: grid::preset(state, begin.patrol),
             found_at: platform::now().to_local_text(),

@@ -26,6 +26,9 @@ use crate::state::{State, state};
 /// What was typed, and how many photos were taken for it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Begun {
+    /// Of an older draft, whose place says nothing of its record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<RecordId>,
     draft: Draft,
     /// An older draft has none.
     #[serde(default)]
@@ -37,6 +40,7 @@ pub fn new_hazard(begin: Begin) -> AnyView {
     let state = state();
     let patrol = begin.patrol;
     let fresh = move || Begun {
+        id: None,
         draft: Draft {
             grid: grid::preset(state, patrol),
             level: "1".to_owned(),
