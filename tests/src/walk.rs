@@ -156,10 +156,6 @@ impl Person {
         let page = self.page();
         page.press(words::NEW_DISPUTE).await;
         page.heading(words::NEW_DISPUTE).await;
-        // Whoever has one grid is not asked.
-        if page.picked(words::GRID).await.is_some() {
-            page.pick(words::GRID, 1).await;
-        }
         page.choose_first(words::CATEGORY).await;
         page.fill(words::PLACE, place).await;
         page.fill(words::WHAT_HAPPENED, brief).await;

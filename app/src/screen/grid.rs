@@ -1,4 +1,4 @@
-//! The grid of a new record: in sight wherever there is a choice, and never one that nobody said.
+//! The grid of a new record: in sight wherever there is a choice, and what is in sight is what is saved.
 
 use domain::id::{RecordId, UnitId};
 use domain::record::{FieldError, FieldName, Problem};
@@ -9,8 +9,9 @@ use crate::component::field::{Form, Text, TextKind};
 use crate::locale::word;
 use crate::state::State;
 
-/// The grid that a form begins with: that of the patrol on which it was begun, or the only one that
-/// there is. Of several nobody has said which.
+/// The grid that a form begins with, in sight: that of the patrol on which it was begun; else that in
+/// which the person worked last; on a new phone the first. Asking each time would cost everybody a step
+/// that most of them do not need, and whoever is elsewhere sees it at the head of the form.
 pub(super) fn preset(state: State, patrol: Option<RecordId>) -> String {
     let known = state.directory.get_untracked();
     let Some(known) = known else {
@@ -18,8 +19,16 @@ pub(super) fn preset(state: State, patrol: Option<RecordId>) -> String {
     };
     let row = patrol.and_then(|id| state.rows.with_untracked(|rows| rows.get(&id).cloned()));
     let said = row.and_then(|row| known.grid(&row.grid));
-    let only = || known.grids.first().filter(|_| known.grids.len() == 1);
-    said.or_else(only)
+    let last = || {
+        let own = state.rows.with_untracked(|rows| {
+            let own = rows.values().filter(|row| row.by == known.me.person);
+            let last = own.max_by_key(|row| row.created_at);
+            last.map(|row| row.grid.clone())
+        });
+        known.grid(&own?)
+    };
+    said.or_else(last)
+        .or_else(|| known.grids.first())
         .map_or_else(String::new, |grid| grid.id.to_string())
 }
 

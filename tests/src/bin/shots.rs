@@ -142,7 +142,6 @@ async fn patrol(album: &mut Album, officer: &mut Person) {
     officer.page().press(words::START_PATROL).await;
     officer.page().sheet_opens().await;
     album.take(officer, "patrol-start", PHONE).await;
-    officer.page().pick(words::GRID, 1).await;
     officer.page().press(words::START_PATROL).await;
     officer.page().press(words::CHECK_IN).await;
     officer.page().sheet_opens().await;
