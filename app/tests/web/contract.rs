@@ -184,7 +184,7 @@ async fn lists_come_newest_first_and_due_first(store: &impl Store) {
     let newest = store.rows(List::Newest).await.expect("rows");
     assert_eq!(ids(newest), [id(4), id(2), id(3), id(1)]);
     let disputes = store.rows(List::OfKind(Kind::Dispute)).await.expect("rows");
-    assert_eq!(ids(disputes), [id(2), id(3)]);
+    assert_eq!(ids(disputes), [id(2), id(3), id(1)]);
     let due = store.rows(List::Due).await.expect("rows");
     assert_eq!(ids(due), [id(4), id(2)]);
 }
