@@ -184,8 +184,9 @@ async fn fm1_every_kind_of_sheet_is_kept() {
     let officer = Person::join(&mut server, "officer", PHONE).await;
     officer.register_dispute("桥头", "每种表都写一点").await;
     let page = officer.page();
+    // A session is for mediators to lead, and no button of this officer's.
+    assert!(page.look("button", words::SESSION).await.is_none());
     for (button, selector) in [
-        (words::SESSION, AREA),
         (words::AGREEMENT, ".sheet input[id=term-0]"),
         (words::CLOSE_CASE, AREA),
         (words::EDIT, AREA),
