@@ -92,7 +92,8 @@ async fn ph10_f38_a_record_says_how_many_of_its_photos_have_arrived_on_both_side
     officer.page().sees("1 / 2 张照片").await;
     officer.sync().await;
     officer.page().sees("1 张照片等 Wi-Fi").await;
-    officer.browser.kill().await;
+    // A browser that dies forgets the settings of its last seconds.
+    officer.browser.close().await;
 
     let station = Person::join(&mut server, "station", DESK).await;
     station.go(&case).await;

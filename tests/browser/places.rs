@@ -140,6 +140,7 @@ async fn vw14_the_focus_comes_back_after_a_sheet_and_stays_on_its_row() {
          field.dispatchEvent(new Event('input', { bubbles: true }))",
     )
     .await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let rows = "return String(document.querySelectorAll('main a.row').length)";
+    gives(&officer, rows, "1").await;
     gives(&officer, FOCUS, &case).await;
 }

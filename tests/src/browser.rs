@@ -160,6 +160,24 @@ impl Browser {
         Page::new(running.driver.clone())
     }
 
+    /// Closes it as a person does: what it had yet to write, such as settings, is on the disk.
+    pub async fn close(&mut self) {
+        if let Some(running) = &self.running {
+            // It may be gone before it has answered.
+            let _closing = running
+                .driver
+                .cdp()
+                .send_raw("Browser.close", json!({}))
+                .await;
+        }
+        let profile = self.profile.path().to_path_buf();
+        eventually("the browser to close", || async {
+            processes(&profile).is_empty().then_some(())
+        })
+        .await;
+        self.kill().await;
+    }
+
     /// Ends every process of this profile at once: no page hears of it.
     pub async fn kill(&mut self) {
         kill_all(self.profile.path());

@@ -7,8 +7,8 @@ const OFF_MS_MIN: i64 = 5 * MINUTE_MS;
 
 /// The server's clock less the device's, as far as an exchange tells.
 ///
-/// The server named its time after the request began and before its answer ended. Where the gap that was known lies between what
-/// these two say, it stays: a slow line is no slow clock.
+/// The server named its time after the request began and before its answer ended. Where the gap that was
+/// known lies between what these two say, it stays: a slow line is no slow clock.
 #[must_use]
 pub fn gap(known: i64, server: Millis, (began, ended): (Millis, Millis)) -> i64 {
     let (least, most) = (server.since(ended), server.since(began));

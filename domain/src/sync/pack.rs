@@ -19,8 +19,8 @@ const ORDER: u32 = 6;
 const MEMORY_BYTES: u32 = 4 * 1024 * 1024;
 /// A packed message holds at most so many times its bytes.
 ///
-/// What a stranger's costs to unpack thus follows from its length. Text packs five-fold, columns of equal values twenty-fold. What packs
-/// better, such as 5,000 equal characters, is filled up with zeros to this.
+/// What a stranger's costs to unpack thus follows from its length. Text packs five-fold, columns of equal
+/// values twenty-fold. What packs better, such as 5,000 equal characters, is filled up with zeros to this.
 pub const RATIO_MAX: usize = 64;
 
 /// The bytes with which every packed stream begins: the packed sample, without the last few, which
