@@ -46,14 +46,6 @@ pub fn speak(language: Language) {
     }
 }
 
-/// What officers are told, said to the station: it has nobody to ask but its administrator.
-#[must_use]
-pub fn to_station(word: Word) -> String {
-    let text = word.s().replace("所里", "管理员");
-    let text = text.replace("the station", "the administrator");
-    text.replace("The station", "The administrator")
-}
-
 /// The name of a figure: the same wherever it is shown, because it counts the same everywhere.
 #[must_use]
 pub fn figure(figure: Figure) -> &'static str {

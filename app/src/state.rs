@@ -179,17 +179,18 @@ impl State {
         self.directory.get()
     }
 
-    /// What an officer is told, or the same for the station itself, which has nobody to ask but its
+    /// Text that names whom to ask: an officer asks the station, which itself has nobody but its
     /// administrator.
     #[must_use]
     pub fn told(&self, word: Word) -> String {
         let directory = self.directory.get();
         let is_station = directory.is_some_and(|known| access::is_station_staff(&known.me));
-        if is_station {
-            locale::to_station(word)
+        let whom = if is_station {
+            word::WHOM_ADMIN
         } else {
-            word.s().to_owned()
-        }
+            word::WHOM_STATION
+        };
+        word.with(whom.s())
     }
 
     /// Shows the page for an app that crashed several times in a row.

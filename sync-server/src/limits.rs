@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use domain::sync::message::HEAD_BYTES_MAX;
 
-use crate::pace::every;
-
 /// Most bytes in the body of one exchange.
 pub const EXCHANGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes in the body of a question for an overview.
@@ -109,8 +107,8 @@ pub const UNASKED_BYTES_MAX: usize = 128 * 1024;
 pub const UNASKED_BYTES_PER_REQUEST: usize = 2 * 1024;
 /// One part in so many that carrying a body costs beside its bytes.
 pub const UNASKED_SHARE: usize = 8;
-/// The pace beyond that, for all connections of a prefix: 64 KiB in a second.
-pub const UNASKED_PACE: Duration = every(64 * 1024);
+/// The distance of two bytes beyond that, for all connections of a prefix: 64 KiB in a second.
+pub const UNASKED_PACE: Duration = Duration::from_nanos(1_000_000_000 / (64 * 1024));
 /// The longest that a connection is left unread for it.
 pub const UNASKED_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Most prefixes whose pace is remembered.

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -158,13 +157,10 @@ impl HttpBody for Paid {
     }
 }
 
-/// The distance between two bytes at so many in a second.
-pub(crate) const fn every(bytes_per_second: u64) -> Duration {
-    Duration::from_nanos(1_000_000_000 / bytes_per_second)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const HERE: Prefix = Prefix::V4([10, 0, 1]);

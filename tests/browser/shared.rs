@@ -129,7 +129,7 @@ async fn sg7_a_phone_that_lost_its_key_says_so_keeps_everything_and_goes_on_with
         .await;
     officer.go("/").await;
     officer.page().press(words::SYNC_NOW).await;
-    officer.page().sees("本机已被所里停用").await;
+    officer.page().sees("本机已被停用").await;
     officer.go("/records").await;
     officer.page().sees("密钥丢了以后的纠纷").await;
 }

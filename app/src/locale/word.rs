@@ -85,9 +85,11 @@ words! {
     AGAIN: "重新进入", "Let this phone in again";
     AGAIN_LEAD: "请把本机编号报给所里，要一个给本机的新邀请码，在这里输入。本机上的记录、草稿和照片都不会丢。", "Tell the station the number of this phone, ask for a new code made for it, and type it here. Records, drafts and photos on this phone stay.";
     THIS_NUMBER: "本机编号 {}", "Number of this phone: {}";
-    SHUT_LOCKED: "服务器认不出本机了（可能清理过浏览器数据）。内容都还在本机，可以继续工作；要送出去，请向所里要一个给本机的新邀请码。", "The server does not recognise this phone any more; perhaps the browser’s data were cleared. Everything is still on this phone, and you can go on working. To send it, ask the station for a new code made for this phone.";
-    SHUT_REVOKED: "本机已被所里停用，不再收发。已保存的内容都还在本机，没有丢，请联系所里。", "The station has shut this phone out: nothing is sent or fetched. What was saved is still on it and is not lost. Call the station.";
-    SHUT_UNKNOWN: "这个地址上的服务器不认识本机：可能是服务器重新装过，或者连到了别的网络。内容都还在本机，可以继续工作。要送出去，请向所里要一个新的邀请码，输入后会自动补传。", "The server at this address does not know this phone: it may have been set up anew, or this is another network. Everything is still on this phone, and you can go on working. To send it, ask the station for a new code and type it: all that it lacks is then sent by itself.";
+    WHOM_STATION: "所里", "the station";
+    WHOM_ADMIN: "管理员", "the administrator";
+    SHUT_LOCKED: "服务器认不出本机了（可能清理过浏览器数据）。内容都还在本机，可以继续工作；要送出去，请向{}要一个给本机的新邀请码。", "The server does not recognise this phone any more; perhaps the browser’s data were cleared. Everything is still on this phone, and you can go on working. To send it, ask {} for a new code made for this phone.";
+    SHUT_REVOKED: "本机已被停用，不再收发。已保存的内容都还在本机，没有丢，请联系{}。", "This phone has been shut out: nothing is sent or fetched. What was saved is still on it and is not lost. Call {}.";
+    SHUT_UNKNOWN: "这个地址上的服务器不认识本机：可能是服务器重新装过，或者连到了别的网络。内容都还在本机，可以继续工作。要送出去，请向{}要一个新的邀请码，输入后会自动补传。", "The server at this address does not know this phone: it may have been set up anew, or this is another network. Everything is still on this phone, and you can go on working. To send it, ask {} for a new code and type it: all that it lacks is then sent by itself.";
     TYPE_CODE: "输入邀请码", "Type the code";
     JOIN_FAILED: "没有成功，请稍后再试", "That did not work: try again later";
     NOT_SURVEILLANCE: "枫格只记事，不记人的行踪；没有积分、排名和打卡。", "Fengge records matters, not people’s movements; no points, rankings or forced check-ins.";
@@ -178,7 +180,7 @@ words! {
     CASE_DAMAGED: "这条记录有一部分读不出来，已单独存放。请联网同步。", "Part of this record could not be read and was set aside. Please sync when online.";
     CASE_NEWER: "这条记录由新版本写成：可以查看，更新后才能修改。", "Written by a newer version: you can read it; update to edit it.";
     CASE_WAITING: "还有内容在路上，联网后补齐", "More of this is on its way and comes with the next sync";
-    REFUSED_NOTE: "有修改没有被服务器接受，内容仍在本机。请联系所里。", "The server did not take some changes; they are kept on this phone. Please call the station.";
+    REFUSED_NOTE: "有修改没有被服务器接受，内容仍在本机。请联系{}。", "The server did not take some changes; they are kept on this phone. Please call {}.";
     LINKED_VISIT: "有一次回访", "A return visit follows";
 
     // Sheets of a case.

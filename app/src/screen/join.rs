@@ -57,7 +57,7 @@ fn ask(state: State, (top, lead, action): (AnyView, Word, Word), below: AnyView)
         }
         match activity {
             Activity::Failed(failure) => {
-                form.failure.set(Some(fault::join(failure).s().to_owned()));
+                form.failure.set(Some(state.told(fault::join(failure))));
                 form.busy.set(false);
             }
             Activity::StoreFailed(problem) => {
